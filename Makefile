@@ -1,0 +1,40 @@
+# One way in: `make demo` and `make test` do all of their own set-up in .venv.
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format bench clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+# Set up again only when the dependencies may have changed.
+$(STAMP): pyproject.toml .ci/find-python
+	@python=$$(.ci/find-python) && { [ -x $(PY) ] || "$$python" -m venv .venv; }
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@
+
+demo: $(STAMP)  ## eight schools on a local Dask cluster: progress, summary, diagnosis, a plot
+	.venv/bin/exmc-dask demo
+
+test: $(STAMP)  ## the whole fast suite
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-slow: $(STAMP)  ## the fast suite and the long statistical tests
+	$(PY) -m pytest --runslow $(PYTEST_ARGS)
+
+check: $(STAMP)  ## format, lint and types, changing nothing
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: $(STAMP)  ## write the format and the safe lint fixes
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: $(STAMP)  ## every benchmark, one table each
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+clean:  ## everything that can be made again
+	rm -rf .venv build dist ./*.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

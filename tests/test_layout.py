@@ -1,0 +1,230 @@
+"""The house as it is laid out over three top-level folders: packages, imports, sizes, exports."""
+
+import ast
+import doctest
+import importlib
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import exmc_dask
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {"exmc_dask": "exmc_dask", "kernels": "exmc_dask.kernels", "cluster": "exmc_dask.cluster"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+# room: the rooms directly below it, whose own rooms it may enter too. Arrows never turn.
+BELOW = {
+    "errors": "",
+    "ir": "errors",
+    "pattern": "ir",
+    "layout": "ir",
+    "math": "ir",
+    "dist": "pattern layout math",
+    "transform": "pattern layout math",
+    "grad": "pattern layout math",
+    "model": "dist transform grad",
+    "builder": "model",
+    "rewrite": "model",
+    "density": "rewrite",
+    "evaluate": "density",
+    "kernels": "density",
+    "sampler": "errors",
+    "inference": "sampler evaluate",
+    "store": "sampler",
+    "output": "sampler",
+    "diagnose": "sampler",
+    "predictive": "evaluate output builder",
+    "compare": "output",
+    "cluster.plan": "sampler",
+    "cluster": "cluster.plan kernels store diagnose",
+    "api": "cluster builder inference predictive compare",
+    "cli": "api",
+    "": "cli",  # the public names of exmc_dask/__init__.py
+}
+
+# third-party package: the rooms (or single modules) that may import it; numpy is everywhere
+THIRD_PARTY = {
+    "numba": "kernels",
+    "llvmlite": "kernels",
+    "numba.cuda": "kernels.dialect_cuda kernels.run_cuda",
+    "cupy": "kernels.dialect_cuda kernels.run_cuda",
+    "dask": "cluster api",
+    "distributed": "cluster api",
+    "dask_cuda": "cluster",
+    "dask_kubernetes": "cluster",
+    "tornado": "cluster",
+    "bokeh": "cluster.dashboard",
+    "xarray": "output diagnose compare",
+    "arviz": "output diagnose compare cli",
+    "arviz_stats": "diagnose compare",
+    "arviz_plots": "cli",
+    "matplotlib": "cli",
+    "msgpack": "ir model cluster store",
+    "platformdirs": "kernels.build",
+    "click": "cli",
+    "rich": "cluster.progress cli",
+}
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Import name -> file, for every module of the package."""
+    found = {}
+    for folder, package in FOLDERS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join((package, *(p for p in parts if p != "__init__")))] = path
+    return found
+
+
+def room(module: str) -> str:
+    """Return the row of the table that a module of ours stands in."""
+    inner = module.removeprefix("exmc_dask").removeprefix(".")
+    while inner not in BELOW and "." in inner:
+        inner = inner.rpartition(".")[0]
+    return inner
+
+
+@cache
+def reachable(name: str) -> frozenset[str]:
+    """Rooms that a room may import from, its own included."""
+    return frozenset({name}).union(*(reachable(n) for n in BELOW[name].split()))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Absolute names of all that a module imports, wherever in its text."""
+    path = modules()[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] + "." if node.level else ""
+            source = (base + (node.module or "")).rstrip(".")
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, places: str) -> bool:
+    inner = module.removeprefix("exmc_dask.")
+    return any(inner == place or inner.startswith(place + ".") for place in places.split())
+
+
+every_module = pytest.mark.parametrize("module", modules())
+
+
+def test_every_package_is_listed() -> None:
+    listed = set(PROJECT["tool"]["setuptools"]["packages"])
+
+    assert listed == {name for name, path in modules().items() if path.name == "__init__.py"}
+
+
+def test_the_folder_names_are_not_importable() -> None:
+    probe = "import importlib.util as u; assert not any(map(u.find_spec, ('kernels', 'cluster')))"
+    subprocess.run([sys.executable, "-c", probe], cwd="/", check=True)
+
+
+@every_module
+def test_every_module_stands_in_a_room(module: str) -> None:
+    assert room(module) in BELOW, "give the module a row in BELOW"
+
+
+@every_module
+def test_imports_point_down(module: str) -> None:
+    ours = {room(name) for name in imports(module) if name.split(".")[0] == "exmc_dask"} - {""}
+
+    assert ours <= reachable(room(module))
+
+
+@every_module
+def test_third_party_packages_stay_in_their_rooms(module: str) -> None:
+    for name in imports(module):
+        for package, places in THIRD_PARTY.items():
+            if name == package or name.startswith(package + "."):
+                assert within(module, places), f"{package} does not belong in {module}"
+
+
+@every_module
+def test_every_import_is_known(module: str) -> None:
+    known = {"exmc_dask", "numpy", *THIRD_PARTY, *sys.stdlib_module_names}
+
+    assert {name.split(".")[0] for name in imports(module)} <= known
+
+
+@every_module
+def test_siblings_are_relative_only_in_the_two_outer_folders(module: str) -> None:
+    tree = ast.walk(ast.parse(modules()[module].read_text()))
+    sources = [(n.level, f"{n.module}.") for n in tree if isinstance(n, ast.ImportFrom)]
+    home = ".".join(module.split(".")[:2]) + "."
+
+    if within(module, "kernels cluster"):
+        assert {level for level, _ in sources} <= {0, 1}
+        assert not [name for level, name in sources if level == 0 and name.startswith(home)]
+    else:
+        assert {level for level, _ in sources} <= {0}
+
+
+def test_the_plan_is_pure() -> None:
+    roots = {name.split(".")[0] for name in imports("exmc_dask.cluster.plan")}
+
+    assert roots <= {"exmc_dask", "numpy", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("folder", ["kernels", "cluster"])
+def test_the_outer_folders_are_flat(folder: str) -> None:
+    assert {path.parent for path in (ROOT / folder).rglob("*.py")} <= {ROOT / folder}
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, "tests", "benchmarks"])
+def test_a_file_fits_in_the_head(folder: str) -> None:
+    files = [p for p in (ROOT / folder).rglob("*.py") if "golden" not in p.parts]
+    long = {str(p): n for p in files if (n := len(p.read_text().splitlines())) > 400}
+
+    assert not long
+
+
+@every_module
+def test_the_first_line_says_what_a_module_is_for(module: str) -> None:
+    docstring = ast.get_docstring(ast.parse(modules()[module].read_text()))
+
+    assert docstring
+    assert docstring.splitlines()[0].endswith(".")
+
+
+def test_import_is_light() -> None:
+    heavy = {"numba", "dask", "distributed", "xarray", "arviz", "pandas", "rich", "click"}
+    probe = f"import sys, exmc_dask; assert not {heavy!r} & sys.modules.keys(), sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", probe], cwd="/", check=True)
+
+
+def test_exports_are_the_namespace() -> None:
+    tree = ast.parse((ROOT / "exmc_dask" / "__init__.py").read_text())
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        (alias.asname or alias.name)
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert sorted(exmc_dask.__all__) == dir(exmc_dask)
+    assert typed | {"__version__"} == set(exmc_dask.__all__)
+
+
+@pytest.mark.parametrize("name", exmc_dask.__all__)
+def test_every_export_resolves(name: str) -> None:
+    assert getattr(exmc_dask, name) is not None
+
+
+def test_one_version() -> None:
+    assert PROJECT["project"]["version"] == exmc_dask.__version__
+
+
+@pytest.mark.parametrize("module", [m for m, p in modules().items() if ">>>" in p.read_text()])
+def test_examples_in_docstrings_hold(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
