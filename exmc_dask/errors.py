@@ -1,0 +1,113 @@
+"""The errors a user can meet, one tree under ``ExmcError``.
+
+Every message has three parts: what went wrong, in the user's own variable name; where (operation,
+shape, chain, draw); what to do about it.
+
+::
+
+    ExmcError
+    ├── ModelError                the declaration cannot be what was meant
+    │   ├── UnknownName           a name that no variable, data slot or coordinate has
+    │   ├── DuplicateName         a name used twice
+    │   ├── ShapeError            shapes that do not fit together
+    │   ├── SupportError          a value outside the support of its distribution
+    │   ├── DataError             NaN, wrong type or missing values in data
+    │   ├── DiscreteError         a free discrete variable, which NUTS cannot move
+    │   ├── TraceError            a Python function that could not be turned into an expression
+    │   └── FrozenError           a declaration after the model was closed
+    ├── FormatError               bytes that are not a model, state or block of this version
+    ├── OptionError               an option that does not exist or has an impossible value
+    ├── CompileError              the compiler met something it cannot translate
+    ├── SamplingError
+    │   └── BadStart              no finite starting point
+    └── ClusterError
+        ├── ClusterMismatch       workers lack the package or run other versions
+        ├── ClusterStartError     a cluster of ours did not come up
+        ├── ClientError           a client that is closed or asynchronous
+        ├── BlockError            a block raised in Python; names chain and draw
+        └── PoisonModelError      the model kills every process that runs it
+"""
+
+
+class ExmcError(Exception):
+    """Root of every error raised on purpose by this package."""
+
+
+class ModelError(ExmcError):
+    """The declaration cannot be what was meant."""
+
+
+class UnknownName(ModelError):
+    """A name that no variable, data slot or coordinate has."""
+
+
+class DuplicateName(ModelError):
+    """A name used twice."""
+
+
+class ShapeError(ModelError):
+    """Shapes that do not fit together."""
+
+
+class SupportError(ModelError):
+    """A value outside the support of its distribution."""
+
+
+class DataError(ModelError):
+    """NaN, wrong type or missing values in data."""
+
+
+class DiscreteError(ModelError):
+    """A free discrete variable, which NUTS cannot move."""
+
+
+class TraceError(ModelError):
+    """A Python function that could not be turned into an expression."""
+
+
+class FrozenError(ModelError):
+    """A declaration after the model was closed."""
+
+
+class FormatError(ExmcError):
+    """Bytes that are not a model, state or block of this version."""
+
+
+class OptionError(ExmcError):
+    """An option that does not exist or has an impossible value."""
+
+
+class CompileError(ExmcError):
+    """The compiler met something it cannot translate."""
+
+
+class SamplingError(ExmcError):
+    """Sampling cannot go on."""
+
+
+class BadStart(SamplingError):
+    """No finite starting point was found."""
+
+
+class ClusterError(ExmcError):
+    """The cluster cannot do what was asked."""
+
+
+class ClusterMismatch(ClusterError):
+    """Workers lack the package or run other versions."""
+
+
+class ClusterStartError(ClusterError):
+    """A cluster of ours did not come up."""
+
+
+class ClientError(ClusterError):
+    """A client that is closed or asynchronous."""
+
+
+class BlockError(ClusterError):
+    """A block raised in Python; the message names chain and draw."""
+
+
+class PoisonModelError(ClusterError):
+    """The model kills every process that runs it."""

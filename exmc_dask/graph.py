@@ -1,0 +1,206 @@
+"""Whole graphs: order, rebuilding, checking against data, and the form in which they travel."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from exmc_dask.axes import Dim, dim_from_data, dim_to_data, extents, renamed, symbols
+from exmc_dask.errors import FormatError, ShapeError
+from exmc_dask.ir import Node, make
+from exmc_dask.ops import INFER, LEAF, Op
+
+
+def topological(roots: Iterable[Node]) -> list[Node]:
+    """Every node reachable from `roots`, operands before their users, each once.
+
+    The order depends on the structure only, so equal graphs give equal lists.
+    """
+    done: dict[Node, None] = {}
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        node, ready = stack.pop()
+        if node in done:
+            continue
+        if ready:
+            done[node] = None
+        else:
+            stack.append((node, True))
+            stack.extend((operand, False) for operand in reversed(node.src))
+    return list(done)
+
+
+def rebuild(
+    roots: Sequence[Node],
+    replace: Callable[[Node, tuple[Node, ...]], Node | None],
+    names: Mapping[Dim, Dim] | None = None,
+) -> list[Node]:
+    """Rebuild a graph from its leaves.
+
+    Parameters
+    ----------
+    roots : sequence of Node
+    replace : function (old node, rebuilt operands) -> Node or None
+        None keeps the operation on the rebuilt operands.
+    names : mapping, optional
+        Dimensions to rename everywhere.
+    """
+    names = names or {}
+    new: dict[Node, Node] = {}
+    for node in topological(roots):
+        src = tuple(new[operand] for operand in node.src)
+        made = replace(node, src)
+        new[node] = _copy(node, src, names) if made is None else made
+    return [new[root] for root in roots]
+
+
+def _copy(node: Node, src: tuple[Node, ...], names: Mapping[Dim, Dim]) -> Node:
+    if src == node.src and not names:
+        return node
+    shape = tuple(renamed(dim, names) for dim in node.shape)
+    return make(
+        node.op, src, map_dims(node.op, node.arg, lambda d: renamed(d, names)), shape, node.dtype
+    )
+
+
+def substitute(roots: Sequence[Node], values: Mapping[Node, Node]) -> list[Node]:
+    """Put other nodes in the place of some."""
+    return rebuild(roots, lambda node, src: values.get(node))
+
+
+def map_dims(op: Op, arg: Any, change: Callable[[Dim], Dim]) -> Any:
+    """`arg` of an operation with every dimension in it changed."""
+    match op:
+        case Op.RESHAPE | Op.BROADCAST:
+            return tuple(map(change, arg))
+        case Op.EMBED:
+            shape, cuts = arg
+            return tuple(map(change, shape)), cuts
+        case Op.RANGE | Op.SCATTER_ADD:
+            return change(arg)
+        case _:
+            return arg
+
+
+def check(roots: Iterable[Node], lengths: Mapping[str, int] | None = None) -> None:
+    """Verify that every node is well formed.
+
+    Parameters
+    ----------
+    roots : iterable of Node
+    lengths : mapping, optional
+        Lengths of the data axes. Without them the shapes are verified as symbols; with them as
+        numbers, which finds data whose lengths do not fit each other.
+
+    Raises
+    ------
+    ShapeError
+        Names the operation.
+    """
+
+    def number(dim: Dim) -> Dim:
+        return dim if lengths is None else extents((dim,), lengths)[0]
+
+    for node in topological(roots):
+        if node.op in LEAF:
+            continue
+        shapes = tuple(tuple(map(number, operand.shape)) for operand in node.src)
+        dtypes = tuple(operand.dtype for operand in node.src)
+        try:
+            found = INFER[node.op](shapes, dtypes, map_dims(node.op, node.arg, number))
+        except ShapeError as error:
+            raise ShapeError(f"{node.op.value}: {error}{_blame(node)}") from None
+        if found != (tuple(map(number, node.shape)), node.dtype):
+            raise ShapeError(f"{node.op.value} gives {found}, not {node.shape}{_blame(node)}")
+
+
+def _blame(node: Node) -> str:
+    """Name the data and variables an operation is made from, as a clause for a message."""
+    names = leaves(node)
+    return f" (in an expression of {', '.join(names)})" if names else ""
+
+
+def leaves(node: Node) -> list[str]:
+    """Names of the data slots, variables and parameters in an expression, in order of use."""
+    named = (Op.DATA, Op.VAR, Op.PARAM)
+    return [str(leaf.arg) for leaf in topological([node]) if leaf.op in named]
+
+
+def axes_of(roots: Iterable[Node]) -> list[str]:
+    """Names of all data axes in a graph, in order of appearance."""
+    found: dict[str, None] = {}
+    for node in topological(roots):
+        for dim in node.shape:
+            found.update(dict.fromkeys(symbols(dim)))
+    return list(found)
+
+
+def to_data(roots: Sequence[Node]) -> dict[str, Any]:
+    """Graph as plain lists: ``{"nodes": [[op, operands, arg, shape, dtype], ...], "roots": [...]}``.
+
+    Shape and dtype are written for leaves only; the rest is derived again when read.
+    """
+    order = topological(roots)
+    place = {node: i for i, node in enumerate(order)}
+    nodes = []
+    for node in order:
+        row: list[Any] = [
+            node.op.value,
+            [place[operand] for operand in node.src],
+            _arg_to_data(node),
+        ]
+        if node.op in (Op.DATA, Op.VAR, Op.PARAM):
+            row += [[dim_to_data(dim) for dim in node.shape], node.dtype]
+        nodes.append(row)
+    return {"nodes": nodes, "roots": [place[root] for root in roots]}
+
+
+def from_data(data: Mapping[str, Any]) -> list[Node]:
+    """Inverse of `to_data`; returns the roots.
+
+    Raises
+    ------
+    FormatError
+        The lists are not a graph.
+    """
+    built: list[Node] = []
+    try:
+        for name, operands, arg, *leaf in data["nodes"]:
+            op = Op(name)
+            src = tuple(built[i] for i in operands)
+            shape = tuple(map(dim_from_data, leaf[0])) if leaf else None
+            built.append(make(op, src, _arg_from_data(op, arg), shape, leaf[1] if leaf else None))
+        return [built[i] for i in data["roots"]]
+    except (KeyError, IndexError, TypeError, ValueError, ShapeError) as error:
+        raise FormatError(f"the bytes do not hold an expression graph: {error!r}") from error
+
+
+def _arg_to_data(node: Node) -> Any:
+    match node.op:
+        case Op.RESHAPE | Op.BROADCAST:
+            return [dim_to_data(dim) for dim in node.arg]
+        case Op.EMBED:
+            shape, cuts = node.arg
+            return [[dim_to_data(dim) for dim in shape], [list(cut) for cut in cuts]]
+        case Op.SLICE:
+            return [list(cut) for cut in node.arg]
+        case Op.RANGE | Op.SCATTER_ADD:
+            return dim_to_data(node.arg)
+        case Op.SUM | Op.MAX | Op.LOGSUMEXP | Op.TRANSPOSE | Op.CUMSUM:
+            return list(node.arg)
+        case _:
+            return node.arg
+
+
+def _arg_from_data(op: Op, arg: Any) -> Any:
+    match op:
+        case Op.RESHAPE | Op.BROADCAST:
+            return tuple(map(dim_from_data, arg))
+        case Op.EMBED:
+            return tuple(map(dim_from_data, arg[0])), tuple(map(tuple, arg[1]))
+        case Op.SLICE:
+            return tuple(map(tuple, arg))
+        case Op.RANGE | Op.SCATTER_ADD:
+            return dim_from_data(arg)
+        case Op.SUM | Op.MAX | Op.LOGSUMEXP | Op.TRANSPOSE | Op.CUMSUM:
+            return tuple(arg)
+        case _:
+            return arg
