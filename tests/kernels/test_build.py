@@ -1,0 +1,183 @@
+"""Machine code never outlives its source, and any number of processes may share the cache."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exmc_dask.errors import CompileError
+from exmc_dask.kernels import build
+
+HELPER = """
+from numba import njit
+
+@njit(forceinline=True, error_model="numpy")
+def twice(x):
+    return 2.0 * x
+"""
+KERNEL = """
+from numba import njit
+from .helper import twice
+
+@njit("f8(f8)", cache=True)
+def f(x):
+    return twice(x) + 1.0
+"""
+CALL = f"""
+from exmc_dask.kernels import build
+f = build.load({KERNEL!r}, build.runtime({{"helper.py": {HELPER!r}}})).f
+print(f(3.0), sum(f.stats.cache_hits.values()), build.cache_info().kernels)
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "cache"
+    monkeypatch.setenv("EXMC_CACHE_DIR", str(path))
+    return path
+
+
+def python(code: str, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_file_of_the_runtime_exists() -> None:
+    assert set(build.sources()) == set(build.RUNTIME)
+
+
+def test_a_second_process_finds_the_machine_code(root: Path) -> None:
+    assert python(CALL) == "7.0 0 1"
+    assert python(CALL) == "7.0 1 1"
+
+
+def test_an_edited_helper_is_never_run_stale(root: Path) -> None:
+    load = [
+        build.load(KERNEL, build.runtime({"helper.py": HELPER.replace("2.0", factor)}))
+        for factor in ("2.0", "5.0")
+    ]
+    assert [module.f(3.0) for module in load] == [7.0, 16.0]
+
+
+def test_processes_that_start_together_agree(root: Path) -> None:
+    started = [
+        subprocess.Popen([sys.executable, "-c", CALL], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert {process.communicate()[0].split()[0] for process in started} == {"7.0"}
+    assert {process.returncode for process in started} == {0}
+    assert not [path for path in root.glob("*/.*") if path.is_file()]
+
+
+def test_a_text_is_loaded_once(root: Path) -> None:
+    package = build.runtime({"helper.py": HELPER})
+    assert build.load(KERNEL, package) is build.load(KERNEL, package)
+    assert build.runtime({"helper.py": HELPER}) is package
+
+
+def test_a_seed_spares_the_first_compilation(root: Path, tmp_path: Path) -> None:
+    python(CALL)
+    seed = tmp_path / "seed"
+    shutil.move(root, seed)
+    for path in (*seed.rglob("*"), seed):
+        path.chmod(0o500)
+    assert python(CALL, EXMC_CACHE_SEED=str(seed)) == "7.0 1 1"
+    assert not list(root.glob(".*"))
+
+
+def test_a_damaged_file_is_written_again(root: Path) -> None:
+    python(CALL)
+    (kernel,) = root.glob("*/kernel_*.py")
+    kernel.write_text("")
+    assert python(CALL).startswith("7.0")
+
+
+def test_clearing_deletes_only_what_is_ours(root: Path) -> None:
+    build.runtime({"helper.py": HELPER + "# cleared"})
+    (root / "mine.txt").touch()
+    assert build.cache_info().size_bytes > len(HELPER)
+    build.cache_clear()
+    assert [path.name for path in root.iterdir()] == ["mine.txt"]
+
+
+def test_the_root_is_private(root: Path) -> None:
+    assert build.cache_root().stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("spoil", ["shared", "foreign", "file"])
+def test_a_root_that_others_could_write_is_refused(
+    root: Path, spoil: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if spoil == "file":
+        root.touch()
+    else:
+        root.mkdir(mode=0o700)
+        root.chmod(0o777 if spoil == "shared" else 0o700)
+        if spoil == "foreign":
+            monkeypatch.setattr(os, "getuid", lambda: root.stat().st_uid + 1)
+    with pytest.raises(CompileError, match="EXMC_CACHE_DIR"):
+        build.cache_root()
+
+
+def test_a_kernel_that_does_not_import_names_its_file(root: Path) -> None:
+    package = build.runtime({"helper.py": HELPER})
+    with pytest.raises(CompileError, match=r"kernel_[0-9a-f]{64}\.py") as caught:
+        build.load("1 / 0", package)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+ASSEMBLY = """
+import os
+from exmc_dask.kernels import build
+print(build.cpu_class(), build.fingerprint()["cpu"] == build.cpu_class())
+from numba import njit
+@njit("f8(f8[::1])", fastmath=True)
+def total(x):
+    s = 0.0
+    for i in range(x.size):
+        s += x[i]
+    return s
+text = total.inspect_asm(total.signatures[0])
+print("ymm" in text, "zmm" in text)
+"""
+
+
+@pytest.mark.parametrize(("level", "ymm"), [("x86-64-v2", "False"), ("x86-64-v3", "True")])
+def test_the_cpu_class_limits_the_instructions(level: str, ymm: str) -> None:
+    assert python(ASSEMBLY, EXMC_CPU=level).split() == [level, "True", ymm, "False"]
+
+
+def test_without_a_class_the_host_is_named() -> None:
+    name = python("from exmc_dask.kernels import build; print(build.cpu_class())", EXMC_CPU="")
+    assert len(name.rsplit("-", 1)[1]) == 8
+
+
+@pytest.mark.parametrize(
+    ("level", "message"), [("x86-64-v9", "not one of"), ("x86-64-v4", "lacks")]
+)
+def test_an_impossible_class_is_refused(
+    level: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXMC_CPU", level)
+    monkeypatch.setattr(build, "_host_cpu", lambda: ("old", "+sse4.2,+popcnt"))
+    with pytest.raises(CompileError, match=message):
+        build.cpu_class()
+
+
+def test_a_class_that_numba_cannot_hear_any_more_is_refused() -> None:
+    code = "import numba\nfrom exmc_dask.kernels import build\nbuild.cpu_class()"
+    with pytest.raises(AssertionError, match="came too late"):
+        python(code, EXMC_CPU="x86-64-v2")
+
+
+def test_importing_the_builder_does_not_import_numba() -> None:
+    code = "import sys, exmc_dask.kernels.build as build; build.fingerprint()"
+    code += "; print('numba' in sys.modules)"
+    assert python(code) == "False"
