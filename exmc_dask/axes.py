@@ -168,7 +168,7 @@ def dim_from_data(data: object) -> Dim:
     match data:
         case int() | str():
             return data
-        case ["slice", base, start, stop, int(step)]:
+        case ["slice", base, int() | None as start, int() | None as stop, int(step)]:
             return Sliced(dim_from_data(base), start, stop, step)
         case ["join", *parts]:
             return Joined(tuple(map(dim_from_data, parts)))

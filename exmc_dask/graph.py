@@ -134,9 +134,10 @@ def axes_of(roots: Iterable[Node]) -> list[str]:
 
 
 def to_data(roots: Sequence[Node]) -> dict[str, Any]:
-    """Graph as plain lists: ``{"nodes": [[op, operands, arg, shape, dtype], ...], "roots": [...]}``.
+    """Graph as plain lists.
 
-    Shape and dtype are written for leaves only; the rest is derived again when read.
+    ``{"nodes": [[op, operands, arg, shape, dtype], ...], "roots": [place, ...]}``. Shape and dtype
+    are written for leaves only; the rest is derived again when read.
     """
     order = topological(roots)
     place = {node: i for i, node in enumerate(order)}

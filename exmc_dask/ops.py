@@ -134,7 +134,8 @@ def _reduced(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tu
 
 def _reshape(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tuple[Shape, str]:
     def parts(shape: Shape) -> tuple[int, list[Dim]]:
-        product, free = 1, []
+        product = 1
+        free: list[Dim] = []
         for dim in shape:
             if isinstance(dim, int):
                 product *= dim
