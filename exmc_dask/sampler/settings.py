@@ -1,0 +1,119 @@
+"""Settings: the options of one run that decide its draws, checked when they are made."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from exmc_dask.errors import OptionError
+from exmc_dask.kernels import chain
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run fixes for all its chains; equal settings and data give equal draws.
+
+    Parameters
+    ----------
+    seed : int
+        Key of the random numbers, 0 <= seed < 2**63.
+    draws : int
+        Draws after warmup, per chain.
+    tune : int
+        Warmup draws per chain; 0 keeps the start's metric and only searches a step size.
+    target_accept : float
+        Mean acceptance statistic that the step size is tuned for, between 0 and 1.
+    max_treedepth : int
+        A trajectory has at most ``2**max_treedepth - 1`` leapfrog steps; 1 to 20.
+    adapt : {"fisher", "stan"}
+        Warmup scheme: overlapping windows of draws and gradients, or Stan's windows of draws.
+    metric : {"diag", "dense"}
+        Shape of the inverse mass matrix.
+    step_size_jitter : float, optional
+        Each transition multiplies the step size by U(1 - jitter, 1 + jitter). By default 0.1 for
+        "fisher" and 0 for "stan".
+    init_jitter : float
+        Chains start at the support point plus U(-init_jitter, init_jitter), unconstrained.
+    store_unconstrained : bool
+        Keep the unconstrained position of every kept draw beside its values.
+    thin : int
+        Keep the draws whose number, counted from the end of warmup, is a multiple of it.
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed; the message names all three.
+    """
+
+    seed: int
+    draws: int = 1000
+    tune: int = 500
+    target_accept: float = 0.8
+    max_treedepth: int = 10
+    adapt: str = "fisher"
+    metric: str = "diag"
+    step_size_jitter: float | None = None
+    init_jitter: float = 1.0
+    store_unconstrained: bool = False
+    thin: int = 1
+
+    def __post_init__(self) -> None:
+        self._need_int("seed", 0, 2**63 - 1)
+        self._need_int("draws", 1, 2**31)
+        self._need_int("tune", 0, 2**31)
+        self._need_int("max_treedepth", 1, 20)
+        self._need_int("thin", 1, 2**31)
+        self._need("adapt", self.adapt in chain.ADAPTS, f"one of {', '.join(chain.ADAPTS)}")
+        self._need("metric", self.metric in chain.METRICS, f"one of {', '.join(chain.METRICS)}")
+        self._need_float("target_accept", "strictly between 0 and 1", lambda x: 0 < x < 1)
+        if self.step_size_jitter is not None:
+            self._need_float("step_size_jitter", "None or 0 <= x < 1", lambda x: 0 <= x < 1)
+        self._need_float("init_jitter", "finite and >= 0", lambda x: 0 <= x < math.inf)
+        flag = self.store_unconstrained
+        self._need("store_unconstrained", isinstance(flag, bool), "True or False")
+
+    @property
+    def total(self) -> int:
+        """Draws per chain, warmup included."""
+        return self.tune + self.draws
+
+    @property
+    def jitter(self) -> float:
+        """The step size's jitter that is in force."""
+        if self.step_size_jitter is None:
+            return 0.1 if self.adapt == "fisher" else 0.0
+        return self.step_size_jitter
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as JSON-able values by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> "Settings":
+        """Return the settings that `to_dict` described.
+
+        Raises
+        ------
+        OptionError
+            An option does not exist or has an impossible value.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise OptionError(f"no option is called {name!r}; there are {', '.join(known)}")
+        return cls(**options)
+
+    def _need(self, name: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            value = getattr(self, name)
+            raise OptionError(f"{name}={value!r} is not possible; it has to be {allowed}")
+
+    def _need_int(self, name: str, low: int, high: int) -> None:
+        value = getattr(self, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        self._need(name, whole and low <= value <= high, f"a whole number from {low} to {high}")
+
+    def _need_float(self, name: str, allowed: str, holds: Any) -> None:
+        value = getattr(self, name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        self._need(name, number and holds(value), f"a number, {allowed}")

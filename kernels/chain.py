@@ -1,0 +1,100 @@
+"""Where everything about one chain lies: the slots of the arrays that sampler and kernels share.
+
+A chain between two draws is two flat arrays, ``f`` (float64) and ``i`` (int64). `INTS` and
+`SCALARS` name their single slots; behind the scalars of ``f`` follow the vectors of length ``dim``
+and then the spreads: one vector each for the diagonal metric, one row-major matrix each for the
+dense one::
+
+    f = | scalars | q  grad  mean_q  ...        | factor  m2_q  ...                        |
+        | SCALARS | VECTORS[:n] * dim           | SPREADS[:n] * dim  or  * dim * dim       |
+
+The scheme "stan" needs fewer vectors and spreads than "fisher"; it has the first of each list.
+Constants are plain module-level integers because compiled code reads them as such. A change of any
+of them is a new `VERSION`.
+"""
+
+VERSION = 1
+
+# --- slots of i ------------------------------------------------------------------------------
+INTS = (
+    "version",
+    "dim",
+    "adapt",  # index into ADAPTS
+    "metric",  # index into METRICS
+    "chain",
+    "draw",  # number of the next draw, warmup included
+    "search",  # 1: the next transition begins with a search for a step size
+    "updates",  # metric updates so far
+    "window",  # fisher: length of the current window of the main phase, 0 before it
+    "n_front",  # draws in the foreground estimate (stan: in the only one)
+    "n_back",  # draws in the background estimate
+    "n_step",  # 1 + updates of dual averaging since its restart
+)
+VERSION_, DIM, ADAPT, METRIC, CHAIN, DRAW, SEARCH, UPDATES, WINDOW, N_FRONT, N_BACK, N_STEP = range(
+    len(INTS)
+)
+ADAPTS = ("fisher", "stan")
+FISHER, STAN = range(len(ADAPTS))
+METRICS = ("diag", "dense")
+DIAG, DENSE = range(len(METRICS))
+
+# --- slots of f ------------------------------------------------------------------------------
+SCALARS = (
+    "logp",  # log-density of q
+    "log_step",  # log of the step size that dual averaging proposes next
+    "log_step_bar",  # log of its average: what sampling uses
+    "step_anchor",  # mu of dual averaging, log(10 * step size) at its restart
+    "step_error",  # H-bar of dual averaging: averaged target minus acceptance
+)
+LOGP, LOG_STEP, LOG_STEP_BAR, STEP_ANCHOR, STEP_ERROR = range(len(SCALARS))
+
+VECTORS = ("q", "grad", "mean_q", "mean_grad", "back_mean_q", "back_mean_grad")
+Q, GRAD, MEAN_Q, MEAN_GRAD, BACK_MEAN_Q, BACK_MEAN_GRAD = range(len(VECTORS))
+
+SPREADS = ("factor", "m2_q", "m2_grad", "back_m2_q", "back_m2_grad")
+"""`factor` F is the inverse mass matrix's root: a vector of scales or a lower triangle, with
+inverse mass = F F'. The others are sums of squared (or outer) deviations from the means."""
+FACTOR, M2_Q, M2_GRAD, BACK_M2_Q, BACK_M2_GRAD = range(len(SPREADS))
+
+N_SCALARS = len(SCALARS)
+N_VECTORS = (6, 3)  # by scheme, in the order of ADAPTS
+N_SPREADS = (5, 2)
+
+# --- what a run fixes for all its chains -----------------------------------------------------
+OPTION_INTS = ("seed", "tune", "thin", "max_treedepth", "store_unconstrained")
+SEED, TUNE, THIN, MAX_TREEDEPTH, STORE_UNCONSTRAINED = range(len(OPTION_INTS))
+OPTION_FLOATS = ("target_accept", "jitter")
+TARGET_ACCEPT, JITTER = range(len(OPTION_FLOATS))
+
+# --- columns of the statistics of a draw -----------------------------------------------------
+FLOAT_STATS = (
+    "lp",
+    "acceptance_rate",
+    "step_size",
+    "step_size_bar",
+    "energy",
+    "energy_error",
+    "max_energy_error",
+)
+INT_STATS = (
+    "tree_depth",
+    "n_steps",
+    "diverging",
+    "reached_max_treedepth",
+    "index_in_trajectory",
+)
+
+# --- the array through which a running block is watched and stopped ---------------------------
+CONTROL = (
+    "stop",  # written by the watcher: 0 go on, 1 stop after this transition, 2 stop now
+    "gradients",  # evaluated since the block began
+    "draws",  # finished since the block began
+    "status",  # 0 not begun, 1 running, 2 all draws done, 3 stopped on request
+    "divergences",  # after warmup, since the block began
+    "step_size_bits",  # of the last finished draw: view the slot as float64
+    "tree_depth",  # of the last finished draw
+    "reserved",
+)
+STOP, GRADIENTS, DRAWS, STATUS, DIVERGENCES, STEP_SIZE_BITS, TREE_DEPTH, RESERVED = range(8)
+GO_ON, STOP_AFTER, STOP_NOW = range(3)
+NOT_BEGUN, RUNNING, FINISHED, STOPPED = range(4)
