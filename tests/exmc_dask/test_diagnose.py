@@ -1,5 +1,7 @@
 """Each check finds its trouble, and none finds any in independent draws."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,11 +12,11 @@ from exmc_dask.errors import OptionError, UnknownName
 SHAPE = (4, 400)
 
 
-def trace(n_chains: int = 4, n_draws: int = 400, **changes: np.ndarray) -> xr.DataTree:
+def trace(n_chains: int = 4, n_draws: int = 400, **changes: Any) -> xr.DataTree:
     """Independent normal draws, with the arrays named in ``changes`` put in their place."""
     rng = np.random.default_rng(7)
     shape = (n_chains, n_draws)
-    arrays = {
+    arrays: dict[str, Any] = {
         "mu": rng.normal(size=shape),
         "theta": rng.normal(size=(*shape, 2)),
         "energy": rng.normal(size=shape),
@@ -27,7 +29,7 @@ def trace(n_chains: int = 4, n_draws: int = 400, **changes: np.ndarray) -> xr.Da
     groups: dict[str, dict[str, xr.Variable]] = {"posterior": {}, "sample_stats": {}}
     for name, array in arrays.items():
         group = "posterior" if name in ("mu", "theta") else "sample_stats"
-        groups[group][name] = xr.Variable(dims[: array.ndim], array)
+        groups[group][name] = xr.Variable(dims[: array.ndim], np.asarray(array))
     coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     return xr.DataTree.from_dict(
         {
@@ -45,7 +47,7 @@ def walk(shape: tuple[int, ...]) -> np.ndarray:
 
 TROUBLES = {
     "divergences": ({"diverging": np.arange(1600).reshape(SHAPE) % 100 == 0}, "16 of 1600"),
-    "rhat": ({"theta": np.zeros((*SHAPE, 2)) + np.arange(4)[:, None, None]}, "theta[A]"),
+    "rhat": ({"mu": trace().posterior.mu + 0.2 * np.arange(4)[:, None]}, "mu (1.0"),
     "ess": ({"mu": walk(SHAPE)}, "mu ("),
     "bfmi": ({"energy": np.cumsum(np.ones(SHAPE), axis=1)}, "chain 0 (0.00), 1"),
     "treedepth": ({"reached_max_treedepth": np.ones(SHAPE, bool)}, "100.0%"),
@@ -91,7 +93,7 @@ def test_one_divergence_in_a_thousand_is_found_but_one_cut_tree_is_not() -> None
 def test_names_choose_what_is_judged() -> None:
     changes, _ = TROUBLES["rhat"]
 
-    assert diagnose(trace(**changes), var_names=["mu"]) == []
+    assert diagnose(trace(**changes), var_names=["theta"]) == []
     with pytest.raises(UnknownName, match=r"no tau; it has mu, theta"):
         diagnose(trace(), var_names=["tau"])
 

@@ -1,0 +1,259 @@
+"""Blocks of draws -> one xarray DataTree with the groups, names and coordinates that ArviZ expects.
+
+The tree of one run, where a group marked * is there on request only::
+
+    posterior                 (chain, draw, *dims)  constrained values and deterministics
+    sample_stats              (chain, draw)         what the sampler did, ``STATS`` below
+    observed_data             (*dims)               what the model was conditioned on
+    constant_data             (*dims)               every other data slot
+    warmup_posterior *        the same two for the warmup, numbered from its own start
+    warmup_sample_stats *
+    unconstrained_posterior * (chain, draw, *dims)  free variables as the sampler moved them
+
+Statistics carry PyMC's names. Two of them are ours: ``worker``, a code whose names are in its
+attributes, and ``attempt``, how often the block that drew the row had been tried (0 is the first).
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import numpy as np
+import xarray as xr
+
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
+
+BOOL_STATS = frozenset({"diverging", "reached_max_treedepth"})
+SAMPLE_DIMS = ("chain", "draw")
+
+
+class Block(Protocol):
+    """A finished block as the pools hand it over."""
+
+    @property
+    def draws(self) -> Draws:
+        """Rows of values and statistics, in draw order."""
+
+    @property
+    def worker(self) -> str:
+        """Name or address of what ran it."""
+
+    @property
+    def attempt(self) -> int:
+        """How many attempts were lost before this one."""
+
+
+class Named(Protocol):
+    """An array of the result: what ``expand`` writes, or a slice of the position ``q``."""
+
+    @property
+    def name(self) -> str:
+        """Name in the result."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of one draw."""
+
+    @property
+    def dims(self) -> tuple[str | None, ...]:
+        """A name for each extent, or None for an extent the user did not name."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows of one block that lie in the part of the chain being laid out."""
+
+    block: Block
+    rows: slice  # of the block
+    place: slice  # of the chain's part
+
+
+Data = Mapping[str, tuple[np.ndarray, Sequence[str | None]]]
+Coords = Mapping[str, Sequence[Any] | np.ndarray]
+
+
+def to_datatree(
+    results: Mapping[int, Sequence[Block]],
+    outputs: Sequence[Named],
+    settings: Settings,
+    *,
+    coords: Coords | None = None,
+    observed_data: Data | None = None,
+    constant_data: Data | None = None,
+    free: Sequence[Named] = (),
+    warmup: bool = False,
+    attrs: Mapping[str, Any] | None = None,
+) -> xr.DataTree:
+    """Lay the blocks of a run out as one tree.
+
+    Parameters
+    ----------
+    results : chain -> blocks in draw order
+        Chains of unequal length keep the draws they have in common; what follows a gap in a
+        chain does not count.
+    outputs : names and shapes of the columns of ``Draws.values``, in order
+    settings : Settings
+        Of the run; ``tune`` separates warmup from posterior.
+    coords : dimension name -> labels
+        A dimension without labels is numbered from 0.
+    observed_data, constant_data : name -> (array, dims)
+    free : names and shapes of the columns of ``Draws.q``
+        Given, and ``settings.store_unconstrained``: adds ``unconstrained_posterior``.
+    warmup : bool
+        Add the two warmup groups.
+    attrs : further attributes of the sampled groups, such as ``sampling_time``
+
+    Returns
+    -------
+    xarray.DataTree
+        Arrays are float64, int64 and bool copies of their own; nothing refers to the blocks.
+    """
+    labels = dict(coords or {})
+    about = _attributes(settings, attrs or {})
+    chains = sorted(results)
+    first = -(settings.tune // settings.thin)
+    stop = min((_reached(results[chain], settings) for chain in chains), default=first)
+    groups = {}
+    for prefix, low, high in (("warmup_", first, min(stop, 0)), ("", 0, max(stop, 0))):
+        if prefix and not warmup:
+            continue
+        parts = [_segments(results[chain], settings, low, high) for chain in chains]
+        origin = settings.tune if prefix else 0
+        index = {
+            "chain": np.array(chains, np.int64),
+            "draw": origin + settings.thin * np.arange(low, high),
+        }
+        labels.update(index)
+        shape = (len(chains), high - low)
+        columns = _columns(parts, shape, outputs, "values")
+        groups[f"{prefix}posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
+        groups[f"{prefix}sample_stats"] = xr.Dataset(_stats(parts, shape), index, about)
+        if free and settings.store_unconstrained and not prefix:
+            columns = _columns(parts, shape, free, "q")
+            groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
+    made = {key: about[key] for key in ("created_at", *_library())}
+    for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
+        if data:
+            groups[name] = dataset(data, coords or {}, made, ())
+    return xr.DataTree.from_dict(groups)
+
+
+def dataset(
+    arrays: Data, coords: Coords, attrs: Mapping[str, Any], sample_dims: Sequence[str]
+) -> xr.Dataset:
+    """Make one group of arrays ``name -> (array, dims)`` under the coordinates it uses.
+
+    ``dims`` name the axes after ``sample_dims``; an axis called None becomes ``NAME_dim_I``.
+    """
+    variables = {}
+    used: dict[str, Any] = {}
+    for name, (array, dims) in arrays.items():
+        own = [dim or f"{name}_dim_{i}" for i, dim in enumerate(dims)]
+        full = (*sample_dims, *own)
+        variables[name] = xr.Variable(full, array)
+        for dim, extent in zip(full, array.shape, strict=True):
+            used[dim] = coords[dim] if dim in coords else np.arange(extent)
+    return xr.Dataset(variables, used, {**attrs, "sample_dims": list(sample_dims)})
+
+
+def _place(draws: Draws, settings: Settings) -> int:
+    """Return the number of a block's first row in its chain, row 0 being the posterior's first."""
+    return (draws.first - settings.tune) // settings.thin
+
+
+def _reached(blocks: Sequence[Block], settings: Settings) -> int:
+    """Return the number of the row at which a chain ends or has its first gap."""
+    reached = -(settings.tune // settings.thin)
+    for block in blocks:
+        if len(block.draws) and _place(block.draws, settings) != reached:
+            break
+        reached += len(block.draws)
+    return reached
+
+
+def _segments(blocks: Sequence[Block], settings: Settings, first: int, stop: int) -> list[Segment]:
+    """Cut a chain's blocks to the rows [first, stop)."""
+    found = []
+    for block in blocks:
+        begin = _place(block.draws, settings)
+        low, high = max(first, begin), min(stop, begin + len(block.draws))
+        if low < high:
+            found.append(
+                Segment(block, slice(low - begin, high - begin), slice(low - first, high - first))
+            )
+    return found
+
+
+def _columns(
+    parts: Sequence[Sequence[Segment]],
+    shape: tuple[int, int],
+    outputs: Sequence[Named],
+    field: str,
+) -> dict[str, tuple[np.ndarray, Sequence[str | None]]]:
+    """Copy each output's columns out of the blocks, one contiguous array an output."""
+    arrays: dict[str, tuple[np.ndarray, Sequence[str | None]]] = {}
+    column = 0
+    for output in outputs:
+        size = math.prod(output.shape)
+        array = np.empty((*shape, size))
+        for row, segment in _walk(parts):
+            source: np.ndarray = getattr(segment.block.draws, field)
+            array[row, segment.place] = source[segment.rows, column : column + size]
+        arrays[output.name] = (array.reshape(*shape, *output.shape), output.dims)
+        column += size
+    return arrays
+
+
+def _stats(parts: Sequence[Sequence[Segment]], shape: tuple[int, int]) -> dict[str, xr.Variable]:
+    """Lay out the sampler's statistics and where each draw was made."""
+    floats = np.empty((len(FLOAT_STATS), *shape))
+    ints = np.empty((len(INT_STATS), *shape), np.int64)
+    worker = np.empty(shape, np.int16)
+    attempt = np.empty(shape, np.int16)
+    codes: dict[str, int] = {}
+    for row, segment in _walk(parts):
+        draws, place = segment.block.draws, segment.place
+        floats[:, row, place] = draws.stats_f[segment.rows].T
+        ints[:, row, place] = draws.stats_i[segment.rows].T
+        worker[row, place] = codes.setdefault(segment.block.worker, len(codes))
+        attempt[row, place] = segment.block.attempt
+    arrays = dict(zip((*FLOAT_STATS, *INT_STATS), (*floats, *ints), strict=True))
+    arrays.update({name: arrays[name].astype(bool) for name in BOOL_STATS})
+    stats = {name: xr.Variable(SAMPLE_DIMS, array) for name, array in arrays.items()}
+    stats["worker"] = xr.Variable(SAMPLE_DIMS, worker, {"names": list(codes)})
+    stats["attempt"] = xr.Variable(SAMPLE_DIMS, attempt)
+    return stats
+
+
+def _walk(parts: Sequence[Sequence[Segment]]) -> Iterator[tuple[int, Segment]]:
+    """Pair every segment with the row of its chain."""
+    return ((row, segment) for row, part in enumerate(parts) for segment in part)
+
+
+def _library() -> dict[str, str]:
+    """Say who made the result, in ArviZ's two spellings."""
+    ours = version("exmc-dask")
+    return {
+        "creation_library": "exmc_dask",
+        "creation_library_version": ours,
+        "creation_library_language": "Python",
+        "inference_library": "exmc_dask",
+        "inference_library_version": ours,
+    }
+
+
+def _attributes(settings: Settings, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what a reader of the result may want to know about the run."""
+    return {
+        "created_at": datetime.now(UTC).isoformat(),
+        **_library(),
+        "tuning_steps": settings.tune,
+        "seed": settings.seed,
+        "settings": json.dumps(settings.to_dict()),
+        **attrs,
+    }
