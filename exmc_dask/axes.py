@@ -76,12 +76,17 @@ def static_size(shape: Shape) -> int:
 
 
 def sliced(dim: Dim, start: int | None, stop: int | None, step: int) -> Dim:
-    """Dimension that ``[start:stop:step]`` leaves of `dim`; a number where `dim` is one."""
+    """Dimension that ``[start:stop:step]`` leaves of `dim`; a number where `dim` is one.
+
+    One element is 1 whatever the axis; that the axis has it is checked when data are bound.
+    """
     if (start, stop, step) in ((None, None, 1), (0, None, 1)):
         return dim
     if isinstance(dim, int):
         return extent(Sliced(dim, start, stop, step), {})
-    return Sliced(dim, start, stop, step)
+    first = start or 0
+    one = step == 1 and stop == (None if first == -1 else first + 1)
+    return 1 if one else Sliced(dim, start, stop, step)
 
 
 def joined(dims: tuple[Dim, ...]) -> Dim:

@@ -30,13 +30,17 @@ from exmc_dask.ops import BOOL, FLOAT, INFER, INT, LEAF, Op
 
 
 class Inline:
-    """An array the user wrote into an expression, until its slot gets a name."""
+    """An array the user wrote into an expression, until its slot gets a name.
+
+    `source` is the user's own object: used twice, it becomes one slot.
+    """
 
     count: ClassVar[int] = 0
 
-    def __init__(self, array: np.ndarray) -> None:
+    def __init__(self, array: np.ndarray, source: Any) -> None:
         Inline.count += 1
         self.array = array
+        self.source = source
         self.label = f"?{Inline.count}"
 
 
@@ -252,6 +256,8 @@ def as_node(value: Any) -> Node:
     """
     if isinstance(value, Node):
         return value
+    if isinstance(value, np.generic):
+        value = as_array(value).item()
     if isinstance(value, bool | int | float):
         if value != value:
             raise DataError("NaN was used as a number in an expression")
@@ -259,7 +265,7 @@ def as_node(value: Any) -> Node:
     array = as_array(value)
     if array.ndim == 0:
         return as_node(array.item())
-    inline = Inline(array)
+    inline = Inline(array, value)
     return make(Op.DATA, (), inline, data_shape(inline.label, array), str(array.dtype))
 
 
