@@ -1,0 +1,210 @@
+"""What a run shows of itself: the right form, all that matters in it, and at next to no cost."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from math import nan
+
+import pytest
+
+from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
+from exmc_dask.cluster.progress import LINE_S, N_ROWS, Tally, span, watch
+from exmc_dask.errors import OptionError
+
+
+class Clock:
+    """Seconds that pass when the test says so, and ``cost`` more at each look."""
+
+    def __init__(self, cost: float = 0.0) -> None:
+        self.now = 100.0
+        self.cost = cost
+
+    def __call__(self) -> float:
+        self.now += self.cost
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def _width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def last_frame(out: io.StringIO) -> str:
+    """What the terminal shows at the end, without colours."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue().split("chain ")[-1])
+
+
+def progress(unit: int = 0, draw: int = 300, **changes) -> Progress:
+    fields = {
+        "unit": unit,
+        "draw": draw,
+        "total": 1500,
+        "phase": Phase.WARMUP,
+        "step_size": 0.25,
+        "divergences": 3,
+        "gradients": 2100,
+        "seconds": 2.0,
+        "worker": "tcp://127.0.0.1:4001",
+        "attempt": 0,
+        "retries": 1,
+    }
+    return Progress(**{**fields, **changes})
+
+
+NOTE = Note(Trouble.WORKER_LOST, "worker b died with 1 block(s) in flight", worker="b")
+
+
+def test_the_table_shows_each_chain_and_the_whole() -> None:
+    clock, out = Clock(), Terminal()
+    show = watch(True, 2, 1500, stream=out, clock=clock)
+
+    clock.now += 1.0
+    show(progress(0))
+    clock.now += 1.0
+    show(progress(1, draw=1500, phase=Phase.DONE, step_size=nan))
+    show.close()
+
+    last = last_frame(out)
+    for text in ("300/1500", "warmup (1 again)", "0.25", " 7 ", "150", "8 s", "done", "127.0.0.1:"):
+        assert text in last
+    assert "1800 of 3000 draws; chains: 1 warmup, 1 done; 6 divergences" in last
+    assert "300 of 3000 draws; chains: 1 warmup; 3 divergences" in out.getvalue()
+
+
+def test_a_table_of_many_chains_shows_the_furthest_behind() -> None:
+    clock, out = Clock(), Terminal()
+    show = watch("rich", 100, 1500, stream=out, clock=clock)
+
+    for unit in range(100):
+        show(progress(unit, draw=1500 - unit))
+    show.close()
+    assert out.getvalue() == ""
+
+    clock.now += 1.0
+    show(progress(99, draw=1402))
+    show.close()
+
+    last = last_frame(out)
+    assert "1402/1500" in last
+    assert "1500/1500" not in last
+    assert f"{100 - N_ROWS} more are further" in last
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    clock, out = Clock(), io.StringIO()
+    show = watch(True, 1, 1500, stream=out, clock=clock)
+
+    for second in range(25):
+        clock.now += 1.0
+        show(progress(draw=60 * second))
+    show.close()
+
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 1 + 25 // LINE_S + 1
+    assert lines[-1] == (
+        "exmc_dask: 1440 of 1500 draws; chains: 1 warmup; 3 divergences; 1 block(s) run again; "
+        "58 draws/s; 25 s gone, 1 s left"
+    )
+
+
+@pytest.mark.parametrize("form", ["rich", "log"])
+def test_a_short_run_shows_nothing(form: str) -> None:
+    out = Terminal()
+    show = watch(form, 1, 1500, stream=out, clock=Clock())
+
+    show(progress())
+    show.close()
+
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("form", ["rich", "log"])
+def test_notes_are_shown_whatever_happens(form: str) -> None:
+    out = Terminal()
+    show = watch(form, 1, 1500, stream=out, clock=Clock())
+
+    show(NOTE)
+    show.close()
+
+    assert "worker lost: worker b died with 1 block(s) in flight" in out.getvalue()
+
+
+def test_json_is_one_line_an_event() -> None:
+    out = io.StringIO()
+    show = watch("json", 1, 1500, stream=out)
+
+    show(progress(step_size=nan))
+    show(NOTE)
+    show.close()
+
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert (first["event"], first["draw"], first["step_size"]) == ("progress", 300, None)
+    assert (second["event"], second["kind"]) == ("note", "worker lost")
+
+
+def test_a_callable_gets_every_event() -> None:
+    seen: list[object] = []
+    show = watch(seen.append, 1, 1500)
+
+    show(progress())
+    show(NOTE)
+    show.close()
+
+    assert seen == [progress(), NOTE]
+
+
+@pytest.mark.parametrize("show", [False, None])
+def test_nothing_is_shown_on_request(show: bool | None) -> None:
+    out = Terminal()
+    quiet = watch(show, 1, 1500, stream=out)
+
+    quiet(NOTE)
+    quiet.close()
+
+    assert out.getvalue() == ""
+
+
+def test_another_wish_is_refused() -> None:
+    with pytest.raises(OptionError, match="progress='bar' is not possible"):
+        watch("bar", 1, 1500)
+
+
+@pytest.mark.parametrize("cost", [0.001, 0.01, 0.3])
+def test_showing_takes_no_more_than_a_hundredth_of_the_time(cost: float) -> None:
+    clock = Clock()
+    tally = Tally(1, 1500, clock)
+    spent = 0.0
+
+    def draw() -> None:
+        nonlocal spent
+        clock.now += cost
+        spent += cost
+
+    for _ in range(20_000):
+        clock.now += 0.01
+        tally.when_due(0.0, draw)
+
+    assert 0.008 < spent / tally.seconds < 0.0101 + cost / tally.seconds
+
+
+def test_rich_is_loaded_only_to_draw() -> None:
+    probe = (
+        "import sys; from exmc_dask.cluster.progress import watch; w = watch('rich', 1, 10); "
+        "w.close(); assert 'rich' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", probe], cwd="/", check=True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (15_000, "4 h 10 min"), (nan, "?")],
+)
+def test_a_span_reads_well(seconds: float, text: str) -> None:
+    assert span(seconds) == text
