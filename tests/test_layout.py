@@ -28,11 +28,13 @@ BELOW = {
     "pattern": "graph",
     "layout": "graph",
     "math": "graph",
-    "dist": "pattern layout math",
     "transform": "pattern layout math",
+    "dist": "transform",
     "grad": "pattern layout math",
-    "model": "dist transform grad",
-    "builder": "model",
+    "text": "dist",  # expressions as the user would write them
+    "model": "text grad",
+    "slots": "model",  # arrays, their names and lengths
+    "builder": "slots",
     "rewrite": "model",
     "density": "rewrite",
     "evaluate": "density",
@@ -56,6 +58,7 @@ BELOW = {
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
     "indexing": "ir",
+    "codec": "model",
     "cluster.fleet": "cluster.plan",
     "cluster.ledger": "cluster.plan",
     "cluster.moves": "cluster.plan",

@@ -1,0 +1,217 @@
+"""A model as bytes: msgpack with version and hash; reading verifies every name and shape."""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgpack
+
+from exmc_dask.axes import Shape, dim_from_data, dim_to_data
+from exmc_dask.dist import FAMILIES, Dist
+from exmc_dask.dist.base import VALUE
+from exmc_dask.errors import FormatError, ModelError
+from exmc_dask.graph import check, from_data, to_data, topological
+from exmc_dask.ir import Node
+from exmc_dask.model import (
+    REDUCTIONS,
+    Deterministic,
+    ModelSpec,
+    Observation,
+    Potential,
+    Slot,
+    Variable,
+    is_name,
+    is_slot_name,
+    roots_of,
+)
+from exmc_dask.ops import BOOL, FLOAT, INT, Op
+from exmc_dask.transform import TRANSFORMS, Transform
+
+VERSION = 1
+MAGIC = "exmc-model"
+
+
+def key(spec: ModelSpec) -> str:
+    """Content hash of a model."""
+    return sha256(_body(spec)).hexdigest()
+
+
+def encode(spec: ModelSpec) -> bytes:
+    """Write a model."""
+    body = _body(spec)
+    packed: bytes = msgpack.packb([MAGIC, VERSION, sha256(body).hexdigest(), body])
+    return packed
+
+
+def decode(data: bytes) -> ModelSpec:
+    """Read a model.
+
+    Raises
+    ------
+    FormatError
+        The bytes are damaged, of another version, or no model.
+    """
+    try:
+        magic, version, digest, body = msgpack.unpackb(data)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise FormatError(f"these bytes are not a model: {error!r}") from None
+    if magic != MAGIC or version != VERSION:
+        raise FormatError(f"{magic!r} version {version!r} is not {MAGIC!r} version {VERSION}")
+    if not isinstance(body, bytes) or sha256(body).hexdigest() != digest:
+        raise FormatError("the model is damaged: its content does not match its hash")
+    try:
+        spec = _read(msgpack.unpackb(body))
+        _verify(spec)
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, ModelError) as error:
+        raise FormatError(f"these bytes do not hold a model: {error!r}") from error
+    return spec
+
+
+class _Writer:
+    """Collects the expressions of a record, to be written as one graph."""
+
+    def __init__(self) -> None:
+        self.roots: list[Node] = []
+
+    def node(self, node: Node | None) -> int | None:
+        if node is None:
+            return None
+        self.roots.append(node)
+        return len(self.roots) - 1
+
+    def dist(self, dist: Dist) -> list[Any]:
+        return [dist.family, [[name, *self.argument(value)] for name, value in dist.params]]
+
+    def argument(self, value: Any) -> list[Any]:
+        match value:
+            case Node():
+                return ["node", self.node(value)]
+            case Dist():
+                return ["dist", self.dist(value)]
+            case tuple():
+                return ["dists", [self.dist(part) for part in value]]
+            case str():
+                return ["text", value]
+        raise ModelError(f"{value!r} is not settled and cannot be written")
+
+    def transform(self, transform: Any) -> Any:
+        if isinstance(transform, Transform):
+            return [transform.kind, [self.node(arg) for arg in transform.args]]
+        return transform
+
+
+def _body(spec: ModelSpec) -> bytes:
+    write = _Writer()
+    record = {
+        "variables": [
+            [
+                v.name,
+                write.dist(v.dist),
+                list(map(dim_to_data, v.shape)),
+                list(v.dims),
+                write.transform(v.transform),
+                *map(write.node, (v.observed, v.weight, v.mask)),
+                v.reduce,
+                v.likelihood,
+            ]
+            for v in spec.variables
+        ],
+        "slots": [
+            [s.name, list(map(dim_to_data, s.shape)), s.dtype, list(s.dims)] for s in spec.slots
+        ],
+        "deterministics": [[d.name, write.node(d.node), list(d.dims)] for d in spec.deterministics],
+        "potentials": [[p.name, write.node(p.node)] for p in spec.potentials],
+        "observations": [
+            [
+                o.name,
+                *map(write.node, (o.node, o.observed)),
+                list(o.dims),
+                *map(write.node, (o.weight, o.mask)),
+                o.reduce,
+                o.likelihood,
+            ]
+            for o in spec.observations
+        ],
+    }
+    packed: bytes = msgpack.packb({**record, "graph": to_data(write.roots)})
+    return packed
+
+
+def _read(record: Mapping[str, Any]) -> ModelSpec:
+    roots = from_data(record["graph"])
+
+    def node(place: int | None) -> Node | None:
+        return None if place is None else roots[place]
+
+    def dist(data: Any) -> Dist:
+        family, params = data
+        return Dist(family, tuple((name, READ[kind](value)) for name, kind, value in params))
+
+    def transform(data: Any) -> Any:
+        return (
+            Transform(data[0], tuple(roots[i] for i in data[1])) if isinstance(data, list) else data
+        )
+
+    def shape(data: Any) -> Shape:
+        return tuple(map(dim_from_data, data))
+
+    READ: Mapping[str, Callable[[Any], Any]] = {
+        "node": lambda place: roots[place],
+        "dist": dist,
+        "dists": lambda parts: tuple(map(dist, parts)),
+        "text": str,
+    }
+    return ModelSpec(
+        variables=tuple(
+            Variable(
+                name, dist(law), shape(sizes), tuple(dims), transform(moved),
+                node(observed), node(weight), node(mask), reduction, counts,
+            )
+            for name, law, sizes, dims, moved, observed, weight, mask, reduction, counts
+            in record["variables"]
+        ),
+        slots=tuple(
+            Slot(name, shape(sizes), dtype, tuple(dims))
+            for name, sizes, dtype, dims in record["slots"]
+        ),
+        deterministics=tuple(
+            Deterministic(name, roots[i], tuple(dims))
+            for name, i, dims in record["deterministics"]
+        ),
+        potentials=tuple(Potential(name, roots[i]) for name, i in record["potentials"]),
+        observations=tuple(
+            Observation(
+                name, roots[expression], roots[observed], tuple(dims),
+                node(weight), node(mask), reduction, counts,
+            )
+            for name, expression, observed, dims, weight, mask, reduction, counts
+            in record["observations"]
+        ),
+    )  # fmt: skip
+
+
+def _verify(spec: ModelSpec) -> None:
+    """Refuse a record that no model could have given."""
+    names = [v.name for v in spec.variables] + [o.name for o in spec.observations]
+    names += [d.name for d in spec.deterministics] + [p.name for p in spec.potentials]
+    tuples = [v.dims for v in spec.variables] + [s.dims for s in spec.slots]
+    dims = [dim for item in tuples for dim in item if dim is not None]
+    if not all(map(is_name, names + dims)) or not all(is_slot_name(s.name) for s in spec.slots):
+        raise ModelError("a name in it is not an identifier")
+    if len({*names, *(s.name for s in spec.slots)}) != len(names) + len(spec.slots):
+        raise ModelError("a name stands in it twice")
+    if any(s.dtype not in (FLOAT, INT, BOOL) for s in spec.slots):
+        raise ModelError("a slot has an unknown dtype")
+    for v in spec.variables:
+        if isinstance(v.transform, Transform) and v.transform.kind not in TRANSFORMS:
+            raise ModelError(f"unknown transform {v.transform.kind!r}")
+        if v.dist.family not in FAMILIES or v.reduce not in REDUCTIONS:
+            raise ModelError(f"unknown distribution {v.dist.family!r} or reduction {v.reduce!r}")
+    declared = {slot.node for slot in spec.slots} | {v.node for v in spec.variables}
+    order = topological(roots_of(spec))
+    check(order)
+    for leaf in order:
+        if leaf.op in (Op.DATA, Op.VAR) and leaf not in declared and leaf.arg != VALUE:
+            raise ModelError(f"{leaf!r} is not declared")
+        if leaf.op is Op.PARAM:
+            raise ModelError(f"{leaf!r} does not belong into a declaration")

@@ -1,0 +1,292 @@
+"""Distributions as records: what a row of the table says, and a distribution with its parameters.
+
+A `Family` is a row: parameters, support, log-density as an expression, draws. It is also what the
+user calls: ``Normal("mu", 0, 5)`` declares a variable in the open model, ``Normal.dist(0, 5)`` is a
+`Dist` that belongs to no variable. A row says nothing about invalid parameters and values outside
+the support: ``dist.logp`` guards every formula in the same way, from `Param.domain` and `Support`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any, Protocol
+
+import numpy as np
+
+from exmc_dask.axes import Shape
+from exmc_dask.dist.domain import REAL, Support
+from exmc_dask.errors import DataError, ModelError, OptionError
+from exmc_dask.ir import Node, as_float, as_node, make
+from exmc_dask.ops import FLOAT, Op
+
+type Argument = Node | Dist | tuple[Dist, ...] | str | Name | Function
+
+
+@dataclass(frozen=True)
+class Name:
+    """A parameter given by the name of a variable, until a model looks it up."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """A parameter given as a Python function, until a model traces it."""
+
+    call: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Dist:
+    """A family with its parameters; belongs to no variable.
+
+    Attributes
+    ----------
+    family : str
+        Name of a row of ``FAMILIES``.
+    params : tuple of (name, argument)
+        Expressions, and distributions for the families that wrap others. `Name` and `Function`
+        stand here only until a model takes the distribution in.
+    """
+
+    family: str
+    params: tuple[tuple[str, Argument], ...]
+
+    def get(self, name: str) -> Any:
+        """Return parameter `name`, or None where it was not given."""
+        return dict(self.params).get(name)
+
+    def nodes(self) -> Iterator[Node]:
+        """Every expression, those of wrapped distributions too, in the order of `map`."""
+        for _, argument in self.params:
+            match argument:
+                case Node():
+                    yield argument
+                case Dist():
+                    yield from argument.nodes()
+                case tuple():
+                    for part in argument:
+                        yield from part.nodes()
+
+    def map(self, change: Callable[[str, Any], Any]) -> Dist:
+        """Apply ``change(parameter name, argument)`` to every argument that is no distribution."""
+
+        def changed(name: str, argument: Argument) -> Argument:
+            match argument:
+                case Dist():
+                    return argument.map(change)
+                case tuple():
+                    return tuple(part.map(change) for part in argument)
+                case _:
+                    result: Argument = change(name, argument)
+                    return result
+
+        return replace(self, params=tuple((n, changed(n, a)) for n, a in self.params))
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of a family.
+
+    Attributes
+    ----------
+    name : str
+    default : float, optional
+        None where it must be given, unless `optional`.
+    domain : str
+        Row of ``DOMAINS``; "dist" and "dists" take distributions, "text" takes text.
+    core : int
+        Number of trailing axes that belong to one event; the others are the batch.
+    optional : bool
+        May be left out without a default.
+    aliases : tuple of str
+    """
+
+    name: str
+    default: float | None = None
+    domain: str = "real"
+    core: int = 0
+    optional: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row of the table of distributions, callable by the user.
+
+    Attributes
+    ----------
+    name, doc : str
+    params : tuple of Param
+        In the order in which they are taken by position.
+    logp : function (value, **params) -> Node
+        Elementwise over the batch. Sees values inside the support and valid parameters only;
+        parameters that were not given are None.
+    draw : function (rng, shape, **params) -> ndarray, optional
+        Arrays in, an array of `shape` out; batch axes broadcast.
+    support_point : function (**params) -> Node
+        A value inside the support, broadcast to the variable's shape by the caller.
+    support : Support, or function (**params) -> Support
+    one_of : tuple of tuple of str
+        Sets of parameters of which exactly one is given.
+    valid : function (**params) -> Node, optional
+        Condition between parameters, beyond their domains.
+    location_scale : (str, str), optional
+        The parameters for which ``loc + scale * standard`` has this law.
+    discrete : bool
+    event_ndim : int
+        Trailing axes of the value that make one event.
+    logcdf, logsf : function (value, **params) -> Node, optional
+        Logarithms of P(X <= value) and P(X > value), for censoring.
+    shape_of : function (Dist) -> Shape, optional
+        Shape a distribution asks for, where the axes of its parameters do not say it.
+    """
+
+    name: str
+    doc: str
+    params: tuple[Param, ...]
+    logp: Callable[..., Node]
+    draw: Callable[..., Any] | None
+    support_point: Callable[..., Node]
+    support: Support | Callable[..., Support] = REAL
+    one_of: tuple[tuple[str, ...], ...] = ()
+    valid: Callable[..., Node] | None = None
+    location_scale: tuple[str, str] | None = None
+    discrete: bool = False
+    event_ndim: int = 0
+    logcdf: Callable[..., Node] | None = None
+    logsf: Callable[..., Node] | None = None
+    shape_of: Callable[[Dist], Shape] | None = None
+    __signature__: inspect.Signature = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        shown = [inspect.Parameter("name", positional)] + [
+            inspect.Parameter(p.name, positional, default=p.default) for p in self.params
+        ]
+        options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)
+        object.__setattr__(self, "__signature__", inspect.Signature([*shown, options]))
+        object.__setattr__(self, "__doc__", self.doc)
+
+    def __repr__(self) -> str:
+        return f"ed.{self.name}"
+
+    def __call__(self, name: str, *args: Any, **options: Any) -> Node:
+        """Declare a variable of this family in the open model; see ``Model.rv`` for the options."""
+        params = {key: options.pop(key) for key in list(options) if key not in VARIABLE_OPTIONS}
+        return current().rv(name, self.bind(f"'{name}'", args, params), **options)
+
+    def dist(self, *args: Any, **params: Any) -> Dist:
+        """Return the distribution without declaring a variable."""
+        return self.bind(f"ed.{self.name}.dist", args, params)
+
+    def bind(self, label: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> Dist:
+        """Give every argument to the parameter it is meant for.
+
+        Raises
+        ------
+        OptionError
+            An unknown parameter, one given twice or a missing one; names `label` and what the
+            family takes.
+        """
+        takes = f"{self.name} takes {', '.join(p.name for p in self.params)}"
+        if len(args) > len(self.params):
+            raise OptionError(f"{label}: {len(args)} parameters by position, but {takes}")
+        known = {name: p.name for p in self.params for name in (p.name, *p.aliases)}
+        found = {p.name: value for p, value in zip(self.params, args, strict=False)}
+        for key, value in given.items():
+            if key not in known:
+                close = get_close_matches(key, known, 1)
+                hint = f" (did you mean '{close[0]}'?)" if close else ""
+                raise OptionError(f"{label}: unknown parameter or option '{key}'{hint}; {takes}")
+            if known[key] in found:
+                raise OptionError(f"{label}: parameter '{known[key]}' is given twice")
+            found[known[key]] = value
+        found = {key: value for key, value in found.items() if value is not None}
+        for names in self.one_of:
+            if sum(name in found for name in names) != 1:
+                raise OptionError(f"{label}: give exactly one of {', '.join(names)}")
+        alternatives = {name for names in self.one_of for name in names}
+        params = []
+        for p in self.params:
+            if p.name in found:
+                params.append((p.name, _argument(f"{label}: {p.name}", p, found[p.name])))
+            elif p.default is not None:
+                params.append((p.name, as_node(p.default)))
+            elif not p.optional and p.name not in alternatives:
+                raise OptionError(f"{label}: parameter '{p.name}' is missing; {takes}")
+        return Dist(self.name, tuple(params))
+
+
+VARIABLE_OPTIONS = frozenset(
+    {"observed", "dims", "shape", "transform", "weight", "mask", "reduce", "likelihood"}
+)
+
+
+def _argument(label: str, param: Param, value: Any) -> Argument:
+    match param.domain, value:
+        case "dist", Dist():
+            return value
+        case "dists", Dist():
+            return value
+        case "dists", [*parts] if parts and all(isinstance(part, Dist) for part in parts):
+            return tuple(parts)
+        case "dist" | "dists", _:
+            raise OptionError(f"{label} takes distributions such as ed.Normal.dist(0, 1)")
+        case "text", str():
+            return value
+        case _, str():
+            return Name(value)
+        case _, Node():
+            return value
+        case _ if callable(value):
+            return Function(value)
+    try:
+        node = as_node(value)
+    except DataError as error:
+        raise DataError(f"{label}: {error}") from None
+    if node.op is Op.DATA and np.isnan(node.arg.array).any():
+        raise DataError(f"{label} holds NaN")
+    return as_float(node) if node.op is Op.CONST else node
+
+
+class Declares(Protocol):
+    """What a family needs of the model that is open."""
+
+    def rv(self, name: str, dist: Dist, **options: Any) -> Node:
+        """Declare a variable."""
+
+
+open_model: ContextVar[Declares | None] = ContextVar("open_model", default=None)
+
+
+def current() -> Declares:
+    """Return the model of the innermost ``with ed.Model()``."""
+    model = open_model.get()
+    if model is None:
+        raise ModelError(
+            "no model is open: declare variables inside `with ed.Model() as model:`, "
+            "or use .dist() for a distribution without a variable"
+        )
+    return model
+
+
+FAMILIES: dict[str, Family] = {}
+
+
+def row(family: Family) -> Family:
+    """Put a family into the table."""
+    FAMILIES[family.name] = family
+    return family
+
+
+VALUE = "<value>"  # no identifier, so never the name of a variable
+
+
+def placeholder(shape: Shape) -> Node:
+    """Leaf that stands for the value in the traced formula of a `Custom` distribution."""
+    return make(Op.VAR, (), VALUE, shape, FLOAT)

@@ -1,0 +1,92 @@
+"""Expressions and distributions as the user would write them."""
+
+from collections.abc import Mapping
+
+from exmc_dask.dist.base import VALUE, Dist
+from exmc_dask.ir import Node
+from exmc_dask.ops import Op
+
+# operator and how tightly it binds
+INFIX: Mapping[Op, tuple[str, int]] = {
+    Op.OR: (" | ", 1),
+    Op.AND: (" & ", 2),
+    Op.LT: (" < ", 3),
+    Op.LE: (" <= ", 3),
+    Op.EQ: (" == ", 3),
+    Op.ADD: (" + ", 4),
+    Op.SUB: (" - ", 4),
+    Op.MUL: (" * ", 5),
+    Op.DIV: (" / ", 5),
+    Op.MATMUL: (" @ ", 5),
+    Op.POW: ("**", 7),
+}
+UNSEEN = frozenset({Op.BROADCAST, Op.FLOAT})
+PREFIX: Mapping[Op, str] = {Op.NEG: "-", Op.NOT: "~"}
+LONGEST = 100  # characters after which an expression is cut
+
+
+def text(node: Node, longest: int = LONGEST) -> str:
+    """Expression in Python's notation, cut after `longest` characters."""
+    written = _write(node, longest)[0]
+    return written if len(written) <= longest else written[: longest - 3] + "..."
+
+
+def text_of_dist(dist: Dist) -> str:
+    """Distribution with its parameters: ``Normal(mu, 5)``."""
+    parts = []
+    for name, argument in dist.params:
+        match argument:
+            case Node():
+                parts.append(text(argument) if name != "formula" else f"logp={text(argument)}")
+            case Dist():
+                parts.append(text_of_dist(argument))
+            case tuple():
+                parts.append("[" + ", ".join(map(text_of_dist, argument)) + "]")
+            case _:
+                parts.append(repr(argument))
+    return f"{dist.family}({', '.join(parts)})"
+
+
+def _write(node: Node, room: int) -> tuple[str, int]:
+    """Text and how tightly its last operator binds; stops going deeper where no room is left."""
+    if node.op is Op.CONST:
+        number = f"{node.arg:.6g}"
+        return number, 6 if number.startswith("-") else 9
+    if node.op in (Op.DATA, Op.VAR, Op.PARAM):
+        return "value" if node.arg == VALUE else str(node.arg), 9
+    if room <= 0:
+        return "...", 9
+    if node.op in UNSEEN:
+        return _write(node.src[0], room)
+    if node.op in PREFIX:
+        inner, tight = _write(node.src[0], room - 1)
+        return PREFIX[node.op] + (inner if tight >= 6 else f"({inner})"), 6
+    if node.op in INFIX:
+        sign, binds = INFIX[node.op]
+        left, left_tight = _write(node.src[0], room - len(sign))
+        right, right_tight = _write(node.src[1], room - len(sign) - len(left))
+        left = left if left_tight >= binds else f"({left})"
+        right = right if right_tight > binds else f"({right})"
+        return left + sign + right, binds
+    if node.op is Op.RESHAPE and len(node.src[0].shape) >= len(node.shape):
+        return _write(node.src[0], room)
+    if node.op is Op.SLICE:
+        inner, tight = _write(node.src[0], room)
+        cuts = ", ".join(_cut(*cut) for cut in node.arg)
+        return f"{inner if tight == 9 else f'({inner})'}[{cuts}]", 9
+    if node.op is Op.GATHER:
+        inner, tight = _write(node.src[0], room)
+        places, _ = _write(node.src[1], room - len(inner))
+        return f"{inner if tight == 9 else f'({inner})'}[{places}]", 9
+    parts = []
+    for operand in node.src:
+        parts.append(_write(operand, room - len(node.op.value))[0])
+        room -= len(parts[-1])
+    return f"{node.op.value}({', '.join(parts)})", 9
+
+
+def _cut(start: int | None, stop: int | None, step: int) -> str:
+    if step == 1 and start is not None and stop == (None if start == -1 else start + 1):
+        return str(start)
+    left, right = ("" if end is None else str(end) for end in (start, stop))
+    return f"{left}:{right}" + ("" if step == 1 else f":{step}")
