@@ -1,0 +1,12 @@
+"""A run on many workers: the plan that recovers it, the driver, and the pools that do the work.
+
+::
+
+    driver.Run ── events ──> plan.Plan ── commands ──> a pool
+      ^                                                 │  ThreadPool   this process
+      └────────────── moves: what happened <────────────┤  ChildPool    processes on pipes
+                                                        └  DaskPool     a Dask cluster
+
+``plan`` decides and does nothing else; ``driver`` carries; pools do. ``worker`` is what runs where
+the block runs, whichever pool sent it, and ``wire`` is how both sides write to each other.
+"""

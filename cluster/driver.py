@@ -1,0 +1,280 @@
+"""The hands of a run: a thread that takes events to the plan and its commands to the pool."""
+
+import queue
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask.sampler.state import ChainState
+
+from .moves import (
+    HOME,
+    Ask,
+    BlockDone,
+    BlockFailed,
+    BlockProgress,
+    BlockResult,
+    CancelBlock,
+    Command,
+    Event,
+    Finish,
+    Note,
+    Progress,
+    Request,
+    RunBlock,
+    Show,
+    StopBlock,
+    StoreBlock,
+    Tick,
+    Warn,
+)
+from .plan import Options, Plan
+from .pool import Order, Pool, n_processors
+from .wire import Spec, Stop, Task
+
+_MAX_EVENTS = 10_000
+
+
+class Run:
+    """All chains of one model, from their start or from given states to their last draw.
+
+    Parameters
+    ----------
+    pool : Pool
+        Serves this run alone from `start` until the run is over; not closed.
+    spec : Spec
+    units : collection of int
+        Numbers of the chains.
+    total : int
+        Draws of each, warmup included.
+    initials : mapping of int to (dim,) float64
+        Unconstrained starting points of some chains.
+    states : mapping of int to ChainState
+        Where chains go on that were begun earlier.
+    on_block : callable
+        Takes each published BlockResult, in order per chain; what it raises ends the run.
+    on_event : callable
+        Takes each Progress and Note; what it raises ends the run.
+    max_block : int
+        Draws of a block at most; only its time counts by default.
+    on_failure : {"raise", "drop"}
+        Whether a chain that cannot go on ends the run.
+    grace_s : float
+        Time without workers before the coordinator runs blocks itself; the pool's by default.
+
+    Both callables are called from the run's own thread.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        spec: Spec,
+        *,
+        units: Collection[int],
+        total: int,
+        initials: Mapping[int, NDArray[np.float64]] | None = None,
+        states: Mapping[int, ChainState] | None = None,
+        on_block: Callable[[BlockResult], None] | None = None,
+        on_event: Callable[[Progress | Note], None] | None = None,
+        max_block: int | None = None,
+        on_failure: Literal["raise", "drop"] = "raise",
+        grace_s: float | None = None,
+    ) -> None:
+        self.name = uuid.uuid4().hex[:12]
+        self.error: BaseException | None = None
+        self._pool = pool
+        self._home: Pool | None = None
+        self._spec = spec
+        self._initials = dict(initials or {})
+        self._on_block, self._on_event = on_block, on_event
+        options = Options(
+            total=total,
+            tune=int(spec.settings.get("tune", 0)),
+            max_block=max_block,
+            on_failure=on_failure,
+            grace_s=pool.grace_s if grace_s is None else grace_s,
+            home_slots=n_processors(),
+        )
+        self._plan = Plan(units, options, states, time.monotonic())
+        self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
+        self._results: dict[int, list[BlockResult]] = {unit: [] for unit in units}
+        self._events: deque[Progress | Note] = deque(maxlen=_MAX_EVENTS)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._drive, name=f"exmc-{self.name}", daemon=True)
+
+    # The owner's side ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin.
+
+        Raises
+        ------
+        ClusterError
+            The pool cannot serve.
+        """
+        self._pool.attach(self.name, self._spec, self._inbox.put)
+        self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the run is over, and say whether it is.
+
+        A Ctrl-C meanwhile lets the blocks in flight come in and then ends the run; a second one
+        stops them where they are. A third is raised.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; for ever by default.
+
+        Raises
+        ------
+        ExmcError
+            What ended the run before its time; `results` has what there is.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        wishes: list[Literal["after", "now"]] = ["after", "now"]
+        while True:
+            try:
+                self._over.wait(None if until is None else max(until - time.monotonic(), 0.0))
+                break
+            except KeyboardInterrupt:
+                if not wishes:
+                    raise
+                self.stop(wishes.pop(0))
+        if self._over.is_set() and self.error is not None:
+            raise self.error
+        return self._over.is_set()
+
+    def stop(self, how: Literal["after", "now"]) -> None:
+        """End the run early: after the blocks in flight, or where they are, within 5 seconds."""
+        self._ask(Request.AFTER if how == "after" else Request.NOW)
+
+    def pause(self) -> None:
+        """Start no block until `resume`; those in flight come in."""
+        self._ask(Request.PAUSE)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._ask(Request.RESUME)
+
+    def results(self) -> dict[int, list[BlockResult]]:
+        """Return the blocks so far by chain, in order and without gaps."""
+        return {unit: list(blocks) for unit, blocks in self._results.items()}
+
+    def events(self) -> list[Progress | Note]:
+        """Return what was shown so far, the last ten thousand at most."""
+        return list(self._events)
+
+    def close(self) -> None:
+        """End the run at once, if it is not over, and wait for its thread."""
+        if self._thread.ident is not None:
+            self.stop("now")
+            self._thread.join()
+
+    def _ask(self, request: Request) -> None:
+        self._inbox.put([Ask(request)])
+
+    # The run's thread ----------------------------------------------------------------------------
+
+    def _drive(self) -> None:
+        try:
+            while not self._plan.finished:
+                self._carry(self._consider(self._await()))
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._pool.detach()
+            if self._home is not None:
+                self._home.detach()
+            self._over.set()
+
+    def _await(self) -> list[Event]:
+        """Return what has happened since the last time; wait for it, or for the plan's deadline."""
+        deadline = self._plan.deadline
+        timeout = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        events: list[Event] = []
+        try:
+            events += self._inbox.get(timeout=timeout)
+            while True:
+                events += self._inbox.get_nowait()
+        except queue.Empty:
+            return events
+
+    def _consider(self, events: Sequence[Event]) -> list[Command]:
+        commands = self._plan.step(Tick(time.monotonic()))
+        for event in events:
+            commands += self._plan.step(event)
+        return commands
+
+    def _carry(self, commands: Sequence[Command]) -> None:
+        """Do what the plan says: first end blocks, then start some, then tell."""
+        stops: dict[Pool, list[tuple[str, Stop]]] = {}
+        orders: dict[Pool, list[Order]] = {}
+        for command in commands:
+            if isinstance(command, StopBlock | CancelBlock):
+                drop = isinstance(command, CancelBlock)
+                name = f"{self.name}-u{command.unit}-d{command.first}-a{command.attempt}"
+                pool = self._pool_of(command.worker)
+                stops.setdefault(pool, []).append((command.worker, Stop(name, drop)))
+            elif isinstance(command, RunBlock):
+                pool = self._pool_of(command.worker)
+                orders.setdefault(pool, []).append(Order(command.worker, self._task(command)))
+        for pool, ends in stops.items():
+            pool.stop(ends)
+        for pool, starts in orders.items():
+            pool.start(starts)
+        for command in commands:
+            self._tell(command)
+
+    def _tell(self, command: Command) -> None:
+        match command:
+            case StoreBlock(_, result):
+                self._results[result.unit].append(result)
+                if self._on_block is not None:
+                    self._on_block(result)
+            case Show(event) | Warn(event):
+                self._events.append(event)
+                if self._on_event is not None:
+                    self._on_event(event)
+            case Finish(error):
+                self.error = error
+
+    def _task(self, command: RunBlock) -> Task:
+        begins = command.state is None
+        return Task(
+            run=self.name,
+            spec=self._spec.key,
+            unit=command.unit,
+            first=command.first,
+            n=command.n,
+            attempt=command.attempt,
+            budget_s=command.budget_s,
+            every_s=command.every_s,
+            isolated=command.isolated,
+            state=command.state,
+            initial=self._initials.get(command.unit) if begins else None,
+        )
+
+    def _pool_of(self, worker: str) -> Pool:
+        if worker != HOME:
+            return self._pool
+        if self._home is None:
+            from .child_pool import ChildPool
+
+            self._home = ChildPool(n_processors())
+            self._home.attach(self.name, self._spec, self._from_home)
+        return self._home
+
+    def _from_home(self, events: Sequence[Event]) -> None:
+        """Pass on what the coordinator's own children say; they are no workers to the plan."""
+        about_blocks = (e for e in events if isinstance(e, BlockDone | BlockFailed | BlockProgress))
+        self._inbox.put(
+            [e if isinstance(e, BlockProgress) else replace(e, worker=HOME) for e in about_blocks]
+        )

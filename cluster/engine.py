@@ -1,0 +1,59 @@
+"""NUTS on the CPU or a GPU as an engine: the place where model, kernel and sampler meet."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask import kernels
+from exmc_dask.density import lower
+from exmc_dask.kernels import build
+from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
+from exmc_dask.model import Model
+from exmc_dask.sampler import block
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.start import start
+from exmc_dask.sampler.state import ChainState, Draws
+
+from .wire import Spec
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A compiled model with its data and settings; see `exmc_dask.cluster.worker.Engine`."""
+
+    kernel: kernels.Kernel
+    bound: kernels.Bound
+    settings: Settings
+    support_point: NDArray[np.float64]
+    fingerprint: str
+
+    @property
+    def row_bytes(self) -> int:
+        """Size of one draw with its statistics."""
+        stored = self.kernel.dim if self.settings.store_unconstrained else 0
+        return 8 * (self.kernel.n_out + stored + len(FLOAT_STATS) + len(INT_STATS))
+
+    def start(self, unit: int, initial: NDArray[np.float64] | None) -> ChainState:
+        """Return the state before a chain's first draw."""
+        return start(self.kernel, self.bound, self.settings, unit, self.support_point, initial)
+
+    def run(
+        self, state: ChainState, n: int, control: NDArray[np.int64]
+    ) -> tuple[ChainState, Draws]:
+        """Draw ``n`` times, or fewer if ``control`` says so."""
+        return block.run(self.kernel, self.bound, self.settings, state, n, control)
+
+
+def prepare(spec: Spec) -> Prepared:
+    """Compile the model of a spec and bind its data."""
+    density = lower(Model.from_bytes(spec.model), **spec.options)
+    kernel = kernels.compile(density, spec.target)
+    return Prepared(
+        kernel=kernel,
+        bound=kernel.bind(spec.data),
+        settings=Settings.from_dict(spec.settings),
+        support_point=np.asarray(spec.support_point, np.float64),
+        fingerprint=json.dumps(build.fingerprint(spec.target), sort_keys=True),
+    )

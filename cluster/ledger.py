@@ -1,0 +1,136 @@
+"""What is known of one chain of a run: how far it is, where its block is, what went wrong."""
+
+from dataclasses import dataclass, field
+from math import nan
+
+from exmc_dask.errors import PoisonModelError
+from exmc_dask.sampler.state import ChainState
+
+from .moves import BlockProgress, BlockResult, Phase, Progress
+
+_MAX_LOSSES = 4  # of one block, with its worker or on its way, before it stays at home
+_MAX_CHILD_DEATHS = 3  # of children under one block, wherever they were
+
+
+@dataclass(slots=True)
+class Flight:
+    """A block on its way: where, whether in a child process, and since when."""
+
+    place: str
+    isolated: bool
+    sent_at: float
+
+
+@dataclass(slots=True)
+class Chain:
+    """A chain's line in the books; the plan writes it.
+
+    Attributes
+    ----------
+    unit, total, tune : int
+    state : ChainState or None
+        Where the next block begins; None before the first.
+    next : int
+        Its draw number, and so with ``unit`` its name.
+    over : bool
+        No further block will be sent.
+    flight : Flight or None
+    attempt, deaths, losses : int
+        Of the next block: tries that came to nothing, workers that died under it, results that
+        got lost.
+    child_deaths : list of str
+        Places where the next block's child process died.
+    """
+
+    unit: int
+    total: int
+    tune: int
+    state: ChainState | None = None
+    next: int = 0
+    over: bool = False
+    flight: Flight | None = None
+    attempt: int = 0
+    deaths: int = 0
+    losses: int = 0
+    child_deaths: list[str] = field(default_factory=list)
+    _retries: int = 0
+    _divergences: int = 0
+    _gradients: int = 0
+    _seconds: float = 0.0
+    _step_size: float = nan
+    _fingerprint: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """All draws are there."""
+        return self.next >= self.total
+
+    @property
+    def suspect(self) -> bool:
+        """Something died under the next block, so it gets a process of its own."""
+        return bool(self.deaths or self.child_deaths)
+
+    @property
+    def stays_home(self) -> bool:
+        """The next block was lost so often that only the coordinator may try it."""
+        return self.deaths + self.losses >= _MAX_LOSSES
+
+    @property
+    def poisonous(self) -> bool:
+        """Children died under the next block in two places, or too often in one."""
+        return len(set(self.child_deaths)) > 1 or len(self.child_deaths) >= _MAX_CHILD_DEATHS
+
+    def fail(self) -> None:
+        """Count a try that came to nothing."""
+        self.attempt += 1
+        self._retries += 1
+
+    def publish(self, result: BlockResult) -> str:
+        """Move on to the block after a result; return the fingerprint left behind, if another."""
+        before, self._fingerprint = self._fingerprint, result.fingerprint
+        self.state, self.next = result.state, self.next + result.n
+        self.attempt = self.deaths = self.losses = 0
+        self.child_deaths.clear()
+        self._divergences += result.divergences
+        self._gradients += result.gradients
+        self._seconds += result.seconds
+        self._step_size = result.step_size
+        return before if before != result.fingerprint else ""
+
+    def progress(self, worker: str, block: BlockProgress | None = None) -> Progress:
+        """Say where the chain is, with what a running block says about itself."""
+        draw = self.next + (block.draw if block else 0)
+        if draw >= self.total:
+            phase = Phase.DONE
+        elif block is not None and block.compiling:
+            phase = Phase.COMPILING
+        else:
+            phase = Phase.WARMUP if draw < self.tune else Phase.SAMPLING
+        return Progress(
+            unit=self.unit,
+            draw=draw,
+            total=self.total,
+            phase=phase,
+            step_size=block.step_size if block else self._step_size,
+            divergences=self._divergences + (block.divergences if block else 0),
+            gradients=self._gradients + (block.gradients if block else 0),
+            seconds=self._seconds + (block.seconds if block else 0.0),
+            worker=worker,
+            attempt=self.attempt,
+            retries=self._retries,
+        )
+
+    def poison(self, message: str) -> PoisonModelError:
+        """Name what condemned the model."""
+        return PoisonModelError(
+            f"chain {self.unit}, draws from {self.next}: every process that ran this block died "
+            f"({', '.join(self.child_deaths)}; the last one: {message}). The model or its data "
+            "kill the process; run it with a part of the data to find out what does"
+        )
+
+    def invariants(self) -> None:
+        """Raise AssertionError unless the counters are possible."""
+        assert 0 <= self.next <= self.total
+        assert not (self.over and self.flight)
+        assert self.attempt >= self.deaths + self.losses + len(self.child_deaths) - self.over
+        assert len(self.child_deaths) <= _MAX_CHILD_DEATHS

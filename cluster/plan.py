@@ -1,0 +1,407 @@
+"""The brain of a run: what happened in, what to do out; no thread, no clock, no Dask.
+
+A unit (a chain) is a list of blocks, and a block is named by its unit and its first draw. Because
+a block gives the same bits wherever and however often it runs, everything below is bookkeeping:
+one block of a unit is in flight at a time, the first result of a block is published, and whatever
+arrives for a block that has been published is dropped. States travel with the commands, so a lost
+block is simply asked for again.
+
+What a death means depends on who died. A worker's death says nothing about the model: the block
+is tried elsewhere, in a child process of its own so that a second worker does not fall with it.
+Only children that die in two places condemn a model. A worker that announces its leaving costs
+nothing.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from exmc_dask.errors import ClusterMismatch, ExmcError
+from exmc_dask.sampler.state import ChainState
+
+from .fleet import Fleet
+from .ledger import Chain, Flight
+from .moves import (
+    HOME,
+    Ask,
+    BlockDone,
+    BlockFailed,
+    BlockProgress,
+    BlockResult,
+    CancelBlock,
+    Command,
+    Event,
+    Fault,
+    Finish,
+    Note,
+    Request,
+    RunBlock,
+    Show,
+    StopBlock,
+    StoreBlock,
+    Tick,
+    Trouble,
+    Warn,
+    WorkerJoined,
+    WorkerLost,
+    WorkerRefused,
+)
+from .pace import Pace
+
+_STOP_S = 5.0  # from the wish to stop now until what has not come in is given up
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a plan is told once.
+
+    Attributes
+    ----------
+    total, tune : int
+        Draws of each unit, warmup included, and how many of them are warmup.
+    max_block : int or None
+        Draws of a block at most; None leaves it to the time budget.
+    on_failure : {"raise", "drop"}
+        Whether a unit that cannot go on ends the run.
+    grace_s : float
+        Time without any worker before the coordinator runs blocks itself.
+    home_slots : int
+        Blocks that the coordinator runs at a time when it has to.
+    """
+
+    total: int
+    tune: int = 0
+    max_block: int | None = None
+    on_failure: Literal["raise", "drop"] = "raise"
+    grace_s: float = 5.0
+    home_slots: int = 1
+
+
+class Plan:
+    """The state of a run and the rules that move it.
+
+    Parameters
+    ----------
+    units : collection of int
+    options : Options
+    states : mapping of int to ChainState
+        Where units go on that were begun earlier; the others begin.
+    now : float
+        The time, in seconds since any fixed moment.
+
+    Attributes
+    ----------
+    finished : bool
+        Finish has been said; no event changes anything from then on.
+    """
+
+    def __init__(
+        self,
+        units: Collection[int],
+        options: Options,
+        states: Mapping[int, ChainState] | None = None,
+        now: float = 0.0,
+    ) -> None:
+        self.finished = False
+        self._options = options
+        self._now = now
+        self._chains = {unit: Chain(unit, options.total, options.tune) for unit in units}
+        for unit, state in (states or {}).items():
+            chain = self._chains[unit]
+            chain.state, chain.next = state, state.draw
+            chain.over = chain.complete
+        self._ready = OrderedDict((u, None) for u, c in self._chains.items() if not c.over)
+        self._flying: dict[int, None] = {}
+        self._fleet = Fleet(options.home_slots)
+        self._refused: dict[str, str] = {}
+        self._had_worker = False
+        self._alone_since = now  # counts while there is no worker
+        self._pace = Pace()
+        self._held = False  # no block is started
+        self._ending = False  # ends when the last block in flight is in
+        self._give_up_at: float | None = None
+        self._error: ExmcError | None = None
+        self._out: list[Command] = []
+
+    # What the driver uses ------------------------------------------------------------------------
+
+    def step(self, event: Event) -> list[Command]:
+        """Take one event and say what to do about it."""
+        if self.finished:
+            return []
+        self._out = []
+        _HANDLERS[type(event)](self, event)
+        self._dispatch()
+        if not self._flying and (self._ending or not self._ready):
+            self._finish()
+        return self._out
+
+    @property
+    def deadline(self) -> float | None:
+        """The time at which a Tick is needed even if nothing happens."""
+        if self._give_up_at is not None:
+            return self._give_up_at
+        if self._fleet or self._fleet.at_home or self._held:
+            return None
+        return self._alone_since + self._options.grace_s
+
+    # Rules, one per event ------------------------------------------------------------------------
+
+    def _tick(self, event: Tick) -> None:
+        self._now = event.now
+        if self.deadline is None or self._now < self.deadline:
+            return
+        if self._give_up_at is not None:
+            for unit in list(self._flying):
+                self._cancel(self._chains[unit])
+        else:
+            self._fleet.at_home = True
+            self._note(
+                Trouble.FALLBACK,
+                f"no worker for {self._options.grace_s:g} s: the coordinator runs the blocks "
+                "itself, in child processes, until a worker joins",
+            )
+
+    def _joined(self, event: WorkerJoined) -> None:
+        if event.worker not in self._fleet:
+            self._refused.pop(event.worker, None)
+            self._fleet.add(event.worker, event.slots)
+            self._had_worker = True
+
+    def _was_refused(self, event: WorkerRefused) -> None:
+        self._refused[event.worker] = event.why
+        self._note(Trouble.WORKER_REFUSED, event.why, worker=event.worker)
+        self._remove(event.worker, blame=False)
+        if not self._fleet and not self._had_worker:
+            reasons = "; ".join(self._refused.values())
+            self._fail(
+                ClusterMismatch(
+                    f"no worker can run this model: {reasons}. Install the same versions there"
+                )
+            )
+
+    def _lost(self, event: WorkerLost) -> None:
+        self._refused.pop(event.worker, None)
+        if event.worker in self._fleet:
+            how = "left" if event.expected else "died"
+            self._note(Trouble.WORKER_LOST, f"worker {event.worker} {how}", worker=event.worker)
+            self._remove(event.worker, blame=not event.expected)
+
+    def _progress(self, event: BlockProgress) -> None:
+        chain = self._in_flight(event)
+        if chain is not None and chain.flight is not None:
+            self._out.append(Show(chain.progress(chain.flight.place, event)))
+
+    def _done(self, event: BlockDone) -> None:
+        result = event.result
+        chain = self._chains.get(result.unit)
+        if chain is None or chain.over or result.first != chain.next:
+            return  # published before, by another attempt
+        if self._in_flight(result) is not None:
+            if chain.flight is not None and not chain.flight.isolated:
+                busy_s = result.prepare_s + result.seconds
+                self._pace.measure(self._now - chain.flight.sent_at - busy_s)
+            self._land(chain)
+        elif chain.flight is not None:
+            self._cancel(chain)
+        else:
+            del self._ready[chain.unit]
+        if result.n:
+            self._publish(chain, event.worker, result)
+        else:
+            chain.fail()  # stopped before its first draw: the block's name is used up
+        chain.over = chain.complete
+        if not chain.over:
+            self._ready[chain.unit] = None
+        self._out.append(Show(chain.progress(event.worker)))
+
+    def _failed(self, event: BlockFailed) -> None:
+        chain = self._in_flight(event)
+        if chain is None or chain.flight is None:
+            return
+        place = chain.flight.place
+        self._land(chain)
+        if event.fault is Fault.RAISED:
+            assert event.error is not None
+            self._drop(chain, event.error)
+        elif event.fault is Fault.GONE:
+            self._note(Trouble.RESULT_LOST, event.message, chain, place)
+            chain.losses += 1
+            self._again(chain)
+        else:
+            self._note(Trouble.CHILD_DIED, event.message, chain, place)
+            chain.child_deaths.append(place)
+            if chain.poisonous:
+                self._drop(chain, chain.poison(event.message))
+            else:
+                self._again(chain)
+
+    def _asked(self, event: Ask) -> None:
+        if event.request is Request.RESUME:
+            self._held = self._ending
+        elif event.request is Request.NOW:
+            self._stop_now()
+        else:
+            self._held = True
+            self._ending = self._ending or event.request is Request.AFTER
+
+    # Steps that several rules share --------------------------------------------------------------
+
+    def _in_flight(self, event: BlockResult | BlockProgress | BlockFailed) -> Chain | None:
+        """Return the chain whose present flight an event is about; None for all older ones."""
+        chain = self._chains.get(event.unit)
+        if chain is None or chain.flight is None:
+            return None
+        return chain if (event.first, event.attempt) == (chain.next, chain.attempt) else None
+
+    def _dispatch(self) -> None:
+        """Give ready units to empty slots, in order."""
+        if self._held:
+            return
+        waiting = []
+        while self._ready:
+            chain = self._chains[next(iter(self._ready))]
+            if not (self._fleet.has_room or chain.child_deaths or chain.stays_home):
+                break
+            del self._ready[chain.unit]
+            place = self._fleet.choose(chain.child_deaths, chain.stays_home)
+            if place is None:
+                waiting.append(chain.unit)
+            else:
+                self._send(chain, place)
+        for unit in reversed(waiting):
+            self._ready[unit] = None
+            self._ready.move_to_end(unit, last=False)
+
+    def _send(self, chain: Chain, place: str) -> None:
+        isolated = place == HOME or chain.suspect
+        self._fleet.take(place, chain.unit)
+        self._flying[chain.unit] = None
+        chain.flight = Flight(place, isolated, self._now)
+        n = self._options.total - chain.next
+        self._out.append(
+            RunBlock(
+                worker=place,
+                unit=chain.unit,
+                first=chain.next,
+                n=min(n, self._options.max_block or n),
+                attempt=chain.attempt,
+                budget_s=self._pace.budget_s(len(self._fleet)),
+                every_s=self._pace.every_s(len(self._fleet)),
+                state=chain.state,
+                isolated=isolated,
+            )
+        )
+
+    def _land(self, chain: Chain) -> None:
+        """Empty the slot that a chain's block had."""
+        assert chain.flight is not None
+        self._fleet.release(chain.flight.place, chain.unit)
+        del self._flying[chain.unit]
+        chain.flight = None
+
+    def _cancel(self, chain: Chain) -> None:
+        assert chain.flight is not None
+        place = chain.flight.place
+        self._out.append(CancelBlock(place, chain.unit, chain.next, chain.attempt))
+        self._land(chain)
+
+    def _again(self, chain: Chain) -> None:
+        """Put a chain whose block came to nothing before all others."""
+        chain.fail()
+        self._ready[chain.unit] = None
+        self._ready.move_to_end(chain.unit, last=False)
+
+    def _remove(self, worker: str, blame: bool) -> None:
+        """Take a worker out and its blocks back; ``blame`` counts the loss against them."""
+        if worker not in self._fleet:
+            return
+        for unit in reversed(self._fleet.remove(worker)):
+            chain = self._chains[unit]
+            self._cancel(chain)
+            chain.deaths += blame
+            self._again(chain)
+        if not self._fleet:
+            self._alone_since = self._now
+
+    def _publish(self, chain: Chain, worker: str, result: BlockResult) -> None:
+        before = chain.publish(result)
+        if before:
+            self._note(
+                Trouble.FINGERPRINT,
+                f"chain {chain.unit} goes on from draw {result.first} under another fingerprint "
+                f"({result.fingerprint} after {before}); its draws are as good, but not bit for "
+                "bit those of a run under one",
+                chain,
+                worker,
+            )
+        self._out.append(StoreBlock(worker, result))
+
+    def _drop(self, chain: Chain, error: ExmcError) -> None:
+        """Let a chain end before its time, and the run with it if that was the wish."""
+        chain.over = True
+        if self._options.on_failure == "drop" and any(
+            other.complete or not other.over for other in self._chains.values()
+        ):
+            self._note(Trouble.DROPPED, f"chain {chain.unit} is dropped: {error}", chain)
+        else:
+            self._fail(error)
+
+    def _fail(self, error: ExmcError) -> None:
+        if self._error is None:
+            self._error = error
+            self._note(Trouble.FAILED, str(error))
+            self._stop_now()
+
+    def _stop_now(self) -> None:
+        self._held = self._ending = True
+        if self._give_up_at is None:
+            self._give_up_at = self._now + _STOP_S
+            for unit in self._flying:
+                chain = self._chains[unit]
+                assert chain.flight is not None
+                place = chain.flight.place
+                self._out.append(StopBlock(place, unit, chain.next, chain.attempt))
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._out.append(Finish(self._error))
+
+    def _note(
+        self,
+        kind: Trouble,
+        message: str,
+        chain: Chain | None = None,
+        worker: str | None = None,
+    ) -> None:
+        unit, draw = (None, None) if chain is None else (chain.unit, chain.next)
+        self._out.append(Warn(Note(kind, message, unit, worker, draw)))
+
+    # What must hold between any two events -------------------------------------------------------
+
+    def invariants(self) -> None:
+        """Raise AssertionError unless the books are in order; for tests, as it looks at all."""
+        at: dict[str, set[int]] = {}
+        for chain in self._chains.values():
+            assert (chain.unit in self._flying) == (chain.flight is not None)
+            assert (chain.unit in self._flying) + (chain.unit in self._ready) == (not chain.over)
+            chain.invariants()
+            if chain.flight is not None:
+                at.setdefault(chain.flight.place, set()).add(chain.unit)
+        self._fleet.invariants(at)
+        assert not (self.finished and self._flying)
+        if self._fleet.has_room and not self._held:
+            assert all(self._chains[u].attempt for u in self._ready), "an idle slot, a fresh block"
+
+
+_HANDLERS: dict[type, Callable[[Plan, Any], None]] = {
+    Tick: Plan._tick,
+    WorkerJoined: Plan._joined,
+    WorkerRefused: Plan._was_refused,
+    WorkerLost: Plan._lost,
+    BlockProgress: Plan._progress,
+    BlockDone: Plan._done,
+    BlockFailed: Plan._failed,
+    Ask: Plan._asked,
+}

@@ -1,0 +1,173 @@
+"""Pools: what can run blocks, behind one small interface; and the pool of our own threads."""
+
+import atexit
+import os
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from . import watch, worker
+from .moves import BlockDone, Event, WorkerJoined
+from .watch import Watch
+from .wire import Failure, Spec, Stop, Task
+
+Post = Callable[[Sequence[Event]], None]
+"""Takes events that happened together; may be called from any thread."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task and the worker that is to run it, and no other."""
+
+    worker: str
+    task: Task
+
+
+class Pool(ABC):
+    """Something that runs blocks, for one run at a time.
+
+    A pool says by events which workers it has and what became of the blocks it was given. Apart
+    from ``post``, everything is called from one thread.
+
+    Attributes
+    ----------
+    grace_s : float
+        Time without workers after which it is no use to wait for one.
+    """
+
+    grace_s: float = 5.0
+
+    @abstractmethod
+    def attach(self, run: str, spec: Spec, post: Post) -> None:
+        """Begin to serve a run: announce workers from now on."""
+
+    @abstractmethod
+    def start(self, orders: Sequence[Order]) -> None:
+        """Start blocks."""
+
+    @abstractmethod
+    def stop(self, stops: Sequence[tuple[str, Stop]]) -> None:
+        """Let blocks end, given the worker of each; of dropped ones no answer is wanted."""
+
+    @abstractmethod
+    def detach(self) -> None:
+        """End the service; the pool may be attached again."""
+
+    def close(self) -> None:  # noqa: B027  most have opened nothing
+        """Give back what the pool itself has opened."""
+
+
+def n_processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class ThreadPool(Pool):
+    """Threads of this process: no isolation, nothing to install, no port, no delay.
+
+    All thread pools of a process share its threads.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        Blocks at a time; as many as the process has processors by default.
+    """
+
+    _NAME = "threads"
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self._n_threads = n_threads or n_processors()
+
+    def attach(self, run: str, spec: Spec, post: Post) -> None:
+        """Begin to serve a run."""
+        self._engine = _Once(partial(worker.prepare, spec))
+        self._post = post
+        self._given: dict[str, Watch] = {}
+        _crew.grow(self._n_threads)
+        post([WorkerJoined(self._NAME, self._n_threads)])
+
+    def start(self, orders: Sequence[Order]) -> None:
+        """Start blocks."""
+        post = self._post
+        for order in orders:
+            seen = Watch(order.task, lambda progress: post([progress]))
+            self._given[order.task.name] = seen
+            _crew.put(partial(self._run, self._engine, order.task, seen, post))
+
+    def stop(self, stops: Sequence[tuple[str, Stop]]) -> None:
+        """Let blocks end."""
+        for _, stop in stops:
+            if (seen := self._given.get(stop.name)) is not None:
+                seen.stop(stop.drop)
+
+    def detach(self) -> None:
+        """End the service."""
+        for seen in list(self._given.values()):
+            seen.stop(drop=True)
+
+    def _run(self, engine: "_Once", task: Task, seen: Watch, post: Post) -> None:
+        if not seen.dropped:
+            with seen:
+                answer = worker.run_block(engine, task, seen)
+            if isinstance(answer, Failure):
+                post([answer.event(self._NAME)])
+            else:
+                post([BlockDone(self._NAME, answer)])
+        self._given.pop(task.name, None)
+
+
+class _Once:
+    """Something slow that several threads need and one of them makes."""
+
+    def __init__(self, make: Callable[[], worker.Engine]) -> None:
+        self._make = make
+        self._making = threading.Lock()
+        self._made: worker.Engine | None = None
+
+    def __call__(self) -> worker.Engine:
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
+class _Crew:
+    """The threads that all thread pools share; daemons, so that they hold up no exit."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all; a forked process begins so, as it has this object but not its threads."""
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def grow(self, n_threads: int) -> None:
+        """Have at least so many threads."""
+        while len(self._threads) < n_threads:
+            name = f"exmc-{len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+            self._threads[-1].start()
+
+    def put(self, job: Callable[[], None]) -> None:
+        """Have a job done."""
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
+
+
+_crew = _Crew()
+os.register_at_fork(after_in_child=_crew.reset)
+
+
+@atexit.register
+def _stop_blocks() -> None:
+    """Have no kernel running while the interpreter is taken down."""
+    watch.stop_all()

@@ -1,0 +1,194 @@
+"""What runs where the blocks run: parcels and engines kept between blocks, and the block itself.
+
+The same code serves threads of the coordinator, Dask workers and child processes. A process keeps
+the data and compiled models that it has seen, the least recently used ones going first.
+"""
+
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask.kernels import chain
+from exmc_dask.sampler.state import ChainState, Draws
+
+from . import watch
+from .moves import BlockResult, Fault
+from .watch import Report, Watch
+from .wire import Failure, Missing, Order, Parcel, Spec, Stop, Task, pack, unpack
+
+_MAX_BLOCK_BYTES = 4_000_000
+_MAX_SHELF_BYTES = 500_000_000
+_MAX_ENGINES = 8
+
+
+class Engine(Protocol):
+    """Something that runs blocks; several threads use it at once.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Target, CPU class and versions: equal fingerprints, equal bits.
+    row_bytes : int
+        Size of one draw with its statistics.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def row_bytes(self) -> int: ...  # noqa: D102
+
+    def start(self, unit: int, initial: NDArray[np.float64] | None) -> ChainState:
+        """Return the state before a unit's first draw."""
+        ...
+
+    def run(
+        self, state: ChainState, n: int, control: NDArray[np.int64]
+    ) -> tuple[ChainState, Draws]:
+        """Draw ``n`` times, or fewer if ``control`` says so."""
+        ...
+
+
+def prepare(spec: Spec) -> Engine:
+    """Build the engine that a spec names; slow, as it may compile."""
+    module, _, function = spec.engine.partition(":")
+    engine: Engine = getattr(import_module(module), function)(spec)
+    return engine
+
+
+def run_block(engine: Callable[[], Engine], task: Task, seen: Watch) -> BlockResult | Failure:
+    """Run one block; whatever it raises becomes a Failure.
+
+    Parameters
+    ----------
+    engine : callable
+        Returns the engine; may take long.
+    task : Task
+    seen : Watch
+        Entered by the caller.
+    """
+    asked_at = time.monotonic()
+    first = task.first
+    try:
+        seen.preparing()
+        ready = engine()
+        state = task.state if task.state is not None else ready.start(task.unit, task.initial)
+        n = min(task.n, max(1, _MAX_BLOCK_BYTES // ready.row_bytes))
+        begun_at = time.monotonic()
+        seen.begin()
+        state, draws = ready.run(state, n, seen.control)
+    except Exception as error:
+        return Failure(
+            unit=task.unit,
+            first=first,
+            attempt=task.attempt,
+            fault=Fault.RAISED.name,
+            draw=first + int(seen.control[chain.DRAWS]),
+            kind=type(error).__name__,
+            message=str(error),
+            trace=traceback.format_exc(),
+        )
+    control = seen.control
+    return BlockResult(
+        unit=task.unit,
+        first=first,
+        attempt=task.attempt,
+        state=state,
+        draws=draws,
+        gradients=int(control[chain.GRADIENTS]),
+        divergences=int(control[chain.DIVERGENCES]),
+        step_size=float(control.view(np.float64)[chain.STEP_SIZE_BITS]),
+        seconds=time.monotonic() - begun_at,
+        prepare_s=begun_at - asked_at,
+        fingerprint=ready.fingerprint,
+    )
+
+
+class Stock:
+    """The parcels and engines of this process; for use by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parcels: OrderedDict[str, bytes] = OrderedDict()
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._building: dict[str, threading.Lock] = {}
+
+    def put(self, parcels: Mapping[str, bytes]) -> None:
+        """Keep parcels, and let the oldest go when there are too many."""
+        with self._lock:
+            self._parcels.update(parcels)
+            for name in parcels:
+                self._parcels.move_to_end(name)
+            size = sum(map(len, self._parcels.values()))
+            while size > _MAX_SHELF_BYTES and len(self._parcels) > len(parcels):
+                size -= len(self._parcels.popitem(last=False)[1])
+
+    def lacks(self, spec: str) -> list[str]:
+        """Return the names of the parcels without which a spec's engine cannot be built."""
+        with self._lock:
+            if spec in self._engines:
+                return []
+            if spec not in self._parcels:
+                return [spec]
+            order: Order = unpack(self._parcels[spec])
+            return [name for name in order.data.values() if name not in self._parcels]
+
+    def engine(self, spec: str) -> Engine:
+        """Return the engine of a spec, built once however many ask for it."""
+        with self._lock:
+            building = self._building.setdefault(spec, threading.Lock())
+        with building:
+            with self._lock:
+                if spec in self._engines:
+                    self._engines.move_to_end(spec)
+                    return self._engines[spec]
+                order: Order = unpack(self._parcels[spec])
+                data = {slot: self._parcels[name] for slot, name in order.data.items()}
+            arrays: dict[str, Parcel] = {slot: unpack(parcel) for slot, parcel in data.items()}
+            engine = prepare(
+                Spec(
+                    model=order.model,
+                    options=order.options,
+                    settings=order.settings,
+                    target=order.target,
+                    data={slot: parcel.values for slot, parcel in arrays.items()},
+                    support_point=order.support_point,
+                    engine=order.engine,
+                )
+            )
+            with self._lock:
+                self._engines[spec] = engine
+                while len(self._engines) > _MAX_ENGINES:
+                    self._engines.popitem(last=False)
+            return engine
+
+
+_stock = Stock()
+
+
+def install(parcels: Mapping[str, bytes]) -> None:
+    """Keep parcels for the blocks to come."""
+    _stock.put(parcels)
+
+
+def stop(messages: list[bytes]) -> None:
+    """Stop the blocks that Stop messages name, if they run in this process."""
+    for message in messages:
+        order: Stop = unpack(message)
+        watch.stop(order)
+
+
+def serve(task: Task, report: Report, wanted: Callable[[], bool] | None = None) -> bytes:
+    """Run a task in this process and return the answer: Missing, Failure or BlockResult."""
+    _stock.put(task.parcels)
+    lacking = _stock.lacks(task.spec)
+    if lacking:
+        return pack(Missing(task.unit, task.first, task.attempt, lacking))
+    with Watch(task, report, wanted) as seen:
+        return pack(run_block(lambda: _stock.engine(task.spec), task, seen))
