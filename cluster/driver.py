@@ -235,7 +235,8 @@ class Run:
 
     def _tell(self, command: Command) -> None:
         match command:
-            case StoreBlock(_, result):
+            case StoreBlock(worker, result):
+                result = replace(result, worker=worker)
                 self._results[result.unit].append(result)
                 if self._on_block is not None:
                     self._on_block(result)

@@ -78,6 +78,8 @@ class BlockResult:
         Time spent drawing, and before it on compiling and data.
     fingerprint : str
         Target, CPU class and versions: blocks of one fingerprint agree to the last bit.
+    worker : str
+        Where it ran; written by the driver when it publishes the block.
     """
 
     unit: int
@@ -91,6 +93,7 @@ class BlockResult:
     seconds: float
     prepare_s: float
     fingerprint: str
+    worker: str = ""
 
     @property
     def n(self) -> int:
