@@ -60,6 +60,9 @@ class Target:
     target: str = "cpu"
     source: str = ""
 
+    def __str__(self) -> str:
+        return self.key
+
     @property
     def n_out(self) -> int:
         return len(self.marginals)
@@ -305,7 +308,7 @@ FUNNEL = Target(
     (stats.norm(0, 3), ScaleMixture(3.0), ScaleMixture(3.0)),
     np.array([3.0]),
 )
-BANANA = Target("banana", 2, banana_logp, same, (stats.norm(), Banana(0.5)), np.array([0.5]))
+BANANA = Target("banana", 2, banana_logp, same, (stats.norm(), Banana(1.0)), np.array([1.0]))
 REGRESSION = regression()
 NAN_WALL = wall("nan_wall", math.nan)
 INF_WALL = wall("inf_wall", -math.inf)

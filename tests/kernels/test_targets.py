@@ -6,7 +6,7 @@ import pytest
 from tests.kernels.targets import SMOOTH, Target
 
 
-@pytest.mark.parametrize("target", SMOOTH, ids=lambda t: t.key)
+@pytest.mark.parametrize("target", SMOOTH, ids=str)
 def test_gradient_is_the_slope_of_the_log_density(target: Target) -> None:
     logp_grad = target.python()
     q, step = np.random.default_rng(5).normal(size=target.dim), 1e-5
@@ -16,7 +16,7 @@ def test_gradient_is_the_slope_of_the_log_density(target: Target) -> None:
     np.testing.assert_allclose(logp_grad(q)[1], slope, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("target", SMOOTH, ids=lambda t: t.key)
+@pytest.mark.parametrize("target", SMOOTH, ids=str)
 def test_compiled_and_interpreted_agree(target: Target) -> None:
     q, grad, bound = (
         np.random.default_rng(5).normal(size=target.dim),

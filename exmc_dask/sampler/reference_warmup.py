@@ -1,0 +1,257 @@
+"""Warmup of the twin: windows, metrics and step sizes as plain formulas, read from the state.
+
+A chain is here a dict of the named fields of its `ChainState`, changed in place.
+
+References
+----------
+.. [1] M. D. Hoffman, A. Gelman (2014). The No-U-Turn Sampler. JMLR 15: dual averaging (3.2.1),
+   heuristic for a first step size (algorithm 4).
+.. [2] A. Seyboldt, E. Carlson, B. Carpenter (2026), arXiv:2603.18845, and nuts-rs: inverse mass
+   from draws and scores, overlapping windows, the symmetric acceptance statistic.
+.. [3] Stan Reference Manual, "MCMC sampling", and its windowed_adaptation: windows, shrinkage.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exmc_dask.sampler.settings import Settings
+
+F8 = npt.NDArray[np.float64]
+Chain = dict[str, Any]
+
+
+def change_metric(chain: Chain, settings: Settings) -> None:
+    """Do between two draws what the schedule asks for after the draw that was last."""
+    last = chain["draw"] - 1
+    if not 0 <= last < settings.tune - 1:
+        return
+    changed = (_fisher if settings.adapt == "fisher" else _stan)(chain, settings, last)
+    if changed:
+        chain["updates"] += 1
+        often = settings.adapt == "stan" or settings.metric == "dense"
+        chain["search"] = int(often or chain["updates"] == 1) or chain["search"]
+
+
+def learn(
+    chain: Chain, settings: Settings, errors: Sequence[float], diverging: bool, index: int
+) -> None:
+    """Take in what a transition taught: its end point, and its leaves' energy errors H - H0.
+
+    Parameters
+    ----------
+    chain : dict
+        At the end point; ``draw`` is still the number of this transition.
+    settings : Settings
+        Options of the run.
+    errors : sequence of float
+        Of all leaves; the last one is the divergent one if `diverging`.
+    diverging : bool
+        Whether a leaf diverged.
+    index : int
+        Place in time of the end point.
+    """
+    draw, tune = chain["draw"], settings.tune
+    good = abs(index) > 4 if diverging else index != 0
+    symmetric = False
+    if settings.adapt == "fisher":
+        if draw < frozen_from(tune) and good:
+            for window in ("", "back_"):
+                count = "n_back" if window else "n_front"
+                chain[count] += 1
+                for x, series in ((chain["q"], "q"), (chain["grad"], "grad")):
+                    names = f"{window}mean_{series}", f"{window}m2_{series}"
+                    chain[names[0]], chain[names[1]] = welford(
+                        x, chain[names[0]], chain[names[1]], chain[count]
+                    )
+        if draw >= early_until(tune) and chain["window"] == 0:
+            chain["window"] = max(80, chain["n_back"])
+        symmetric = draw + _next_window(chain, draw, tune) > frozen_from(tune)
+    elif any(a <= draw < b for a, b in stan_windows(tune)) and (good or not diverging):
+        chain["n_front"] += 1
+        chain["mean_q"], chain["m2_q"] = welford(
+            chain["q"], chain["mean_q"], chain["m2_q"], chain["n_front"]
+        )
+    average(chain, settings, acceptance(errors, diverging, symmetric))
+
+
+def acceptance(errors: Sequence[float], diverging: bool, symmetric: bool = False) -> float:
+    """Return the mean over leaves of min(1, w), or of 2 min(1, w) / (1 + w), w = exp(H0 - H).
+
+    A divergent leaf, which is the last one, counts 0.
+    """
+    total = 0.0
+    for error in errors[:-1] if diverging else errors:
+        ratio = math.exp(-abs(error))
+        lower = ratio if error > 0.0 else 1.0
+        total += 2.0 * ratio / (1.0 + ratio) if symmetric else lower
+    return total / len(errors)
+
+
+def average(chain: Chain, settings: Settings, acceptance: float) -> None:
+    """Move the step size: equation 6 of [1]_ with gamma = 0.05, t0 = 10, kappa = 0.75."""
+    t = chain["n_step"]
+    weight = 1.0 / (t + 10.0)
+    error = (1.0 - weight) * chain["step_error"] + weight * (settings.target_accept - acceptance)
+    log_step = float(chain["step_anchor"] - math.sqrt(t) / 0.05 * error)
+    if settings.adapt == "fisher":
+        log_step = min(log_step, math.log(math.pi))  # where the metric is right, pi is unstable
+    weight = t**-0.75
+    chain["step_error"], chain["log_step"] = error, log_step
+    chain["log_step_bar"] = weight * log_step + (1.0 - weight) * chain["log_step_bar"]
+    chain["n_step"] = t + 1
+
+
+def search(accept: Callable[[float], float], target: float) -> float:
+    """Return a step size near which one step's acceptance crosses the target.
+
+    Algorithm 4 of [1]_ with nuts-rs's choices: from 0.1, all trials from one momentum, doubled
+    forward and halved backward in time, at most 100 trials.
+
+    Parameters
+    ----------
+    accept : callable
+        Signed step size -> min(1, exp(H0 - H)), 0 where the step diverges.
+    target : float
+        Target acceptance.
+    """
+    step = 0.1
+    up = accept(step) > target
+    for _ in range(99):
+        step *= 2.0 if up else 0.5
+        crossed = (accept(step if up else -step) > target) != up
+        if crossed or not 1e-10 < step < 1e5:
+            break
+    return step
+
+
+def restart(chain: Chain, step: float) -> None:
+    """Begin dual averaging anew at a step size."""
+    chain["log_step"] = chain["log_step_bar"] = math.log(step)
+    chain["step_anchor"] = math.log(10.0 * step)
+    chain["step_error"], chain["n_step"], chain["search"] = 0.0, 1, 0
+
+
+def welford(x: F8, mean: F8, m2: F8, n: int) -> tuple[F8, F8]:
+    """Return mean and summed squared (outer) deviations with `x` as the `n`-th observation.
+
+    Sums of outer products keep their lower triangle only.
+    """
+    new = mean + (x - mean) / n
+    if m2.ndim == 1:
+        return new, m2 + (x - mean) * (x - new)
+    return new, m2 + np.tril(np.outer(x - mean, x - new))
+
+
+def frozen_from(tune: int) -> int:
+    """Return the first draw that no longer changes the metric of the scheme "fisher"."""
+    return tune - math.floor(0.15 * tune)
+
+
+def early_until(tune: int) -> int:
+    """Return the first draw of the main phase of the scheme "fisher"."""
+    return math.floor(0.3 * tune)
+
+
+def stan_windows(tune: int) -> list[tuple[int, int]]:
+    """Return Stan's windows as half-open ranges of draw numbers.
+
+    >>> stan_windows(1000)
+    [(75, 100), (100, 150), (150, 250), (250, 450), (450, 950)]
+    """
+    if tune < 20:
+        return []
+    if tune < 75 + 25 + 50:
+        return [(math.floor(0.15 * tune), tune - math.floor(0.1 * tune))]
+    stop, windows, size = tune - 50, [(75, 100)], 25
+    while windows[-1][1] < stop:
+        size *= 2
+        begin = windows[-1][1]
+        room_for_another = begin + size + 2 * size <= stop
+        windows.append((begin, begin + size if room_for_another else stop))
+    return windows
+
+
+def _next_window(chain: Chain, draw: int, tune: int) -> int:
+    if draw < early_until(tune):
+        return 10
+    window = int(chain["window"])
+    return max(window + 1, math.floor(1.5 * window + 0.5))
+
+
+def _fisher(chain: Chain, settings: Settings, last: int) -> bool:
+    """Switch to the background window when it is full; set the metric from draws and scores."""
+    tune = settings.tune
+    if last >= frozen_from(tune):
+        return False
+    early = last < early_until(tune)
+    following = _next_window(chain, last, tune)
+    full = chain["n_back"] >= (10 if early else chain["window"])
+    switch = full and last + following <= frozen_from(tune)
+    if switch:
+        for name in ("mean_q", "mean_grad", "m2_q", "m2_grad"):
+            chain[name] = chain[f"back_{name}"]
+            chain[f"back_{name}"] = np.zeros_like(chain[name])
+        chain["n_front"], chain["n_back"] = chain["n_back"], 0
+        if not early:
+            chain["window"] = following
+    n, m2_q, m2_grad = chain["n_front"], chain["m2_q"], chain["m2_grad"]
+    if settings.metric == "diag":
+        if n < 3:
+            return False
+        ratio = np.divide(m2_q, m2_grad, out=np.zeros_like(m2_q), where=m2_grad > 0.0)
+        scale = np.clip(ratio, 1e-40, 1e40) ** 0.25
+        chain["factor"] = np.where(ratio > 0.0, scale, chain["factor"])
+        return True
+    if n < 10 or not (switch or last == frozen_from(tune) - 1):
+        return False
+    chain["factor"] = np.linalg.cholesky(_fisher_dense(m2_q / n, m2_grad / n, n))
+    return True
+
+
+def _fisher_dense(cov_q: F8, cov_grad: F8, n: int) -> F8:
+    """Return the geometric mean of the covariance and the inverse score covariance ([2]_).
+
+    Both are shrunk towards their diagonals, in coordinates where the two diagonals are equal.
+    """
+    scale = (np.diag(cov_q) / np.diag(cov_grad)) ** 0.25
+    a = _shrunk(_whole(cov_q) / np.outer(scale, scale), n)
+    b = _shrunk(_whole(cov_grad) * np.outer(scale, scale), n)
+    root = _power(a, 0.5)
+    inverse = _power(a, -0.5)
+    mean = root @ _power(inverse @ np.linalg.inv(b) @ inverse, 0.5) @ root
+    return np.asarray(mean * np.outer(scale, scale))
+
+
+def _stan(chain: Chain, settings: Settings, last: int) -> bool:
+    """At the end of a window, set the metric from its draws and forget them."""
+    n = chain["n_front"]
+    if last + 1 not in [end for _, end in stan_windows(settings.tune)] or n < 3:
+        return False
+    cov = chain["m2_q"] / (n - 1)
+    if settings.metric == "diag":
+        chain["factor"] = np.sqrt(n / (n + 5) * cov + 1e-3 * 5 / (n + 5))
+    else:
+        cov = n / (n + 5) * _whole(cov) + 1e-3 * 5 / (n + 5) * np.eye(len(cov))
+        chain["factor"] = np.linalg.cholesky(cov)
+    chain["n_front"] = 0
+    for name in ("mean_q", "m2_q"):
+        chain[name] = np.zeros_like(chain[name])
+    return True
+
+
+def _whole(lower: F8) -> F8:
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+def _shrunk(matrix: F8, n: int) -> F8:
+    diagonal = np.diag(np.diag(matrix))
+    return np.asarray(diagonal + n / (n + 5) * (matrix - diagonal))
+
+
+def _power(matrix: F8, exponent: float) -> F8:
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray(vectors * values**exponent @ vectors.T)
