@@ -48,7 +48,11 @@ import platformdirs
 
 from exmc_dask.errors import CompileError
 
-RUNTIME = ("vecmath.py", "special.py", "rng.py", "adapt.py", "nuts.py", "run_cpu.py")
+RUNTIME = (
+    *("vecmath.py", "special.py"),
+    *("chain.py", "walk.py", "group.py", "rng.py", "metric.py", "dense.py", "stepsize.py"),
+    *("adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
+)
 """Files of this folder that generated kernels and samplers are compiled with."""
 
 _CPU_LEVELS = {
@@ -190,7 +194,7 @@ def _versions() -> dict[str, str]:
 def sources() -> dict[str, str]:
     """Return the runtime, file name -> text, as it stands in this package."""
     here = Path(__file__).parent
-    return {name: (here / name).read_text("utf-8") for name in RUNTIME if (here / name).exists()}
+    return {name: (here / name).read_text("utf-8") for name in RUNTIME}
 
 
 def runtime(texts: Mapping[str, str] | None = None) -> ModuleType:

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 # (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2
@@ -72,6 +73,7 @@ HALF_PI_1 = 1.5707963267341256  # pi / 2 cut to 33 bits, the next 33 bits, the r
 HALF_PI_2 = 6.077100506303966e-11
 HALF_PI_3 = 2.0222662487959506e-21
 
+_BITS, _DOUBLE = types.uint64, types.float64
 _INTEGER = 6755399441055744.0  # 1.5 * 2^52: adding it puts an integer in the low bits
 _ONE = np.uint64(0x3FF0000000000000)  # bits of 1.0
 _SQRT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # bits of sqrt(1/2)
@@ -83,7 +85,8 @@ _TWICE_BIAS = np.uint64(2046)
 _MANTISSA_BITS = np.uint64(52)
 _U0, _U1, _U2, _U62 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(62)
 
-_compile_pure: Any = njit(cache=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+FAST = {"contract"}
+_compile_pure: Any = njit(cache=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 
 def pure[F](function: F) -> F:
@@ -93,29 +96,36 @@ def pure[F](function: F) -> F:
 
 
 def _instruction[R](returns: type[R]) -> Callable[[Any], Callable[..., R]]:
-    """Make an instruction of a function that emits it; `returns` is for the type checker."""
+    """Let a function name the types and the emitter of one instruction that gives `returns`."""
     make: Callable[[Any], Callable[..., R]] = intrinsic
     return make
+
+
+def _bitcast(kind: Any) -> Any:
+    return lambda context, builder, signature, args: builder.bitcast(args[0], kind)
+
+
+def _call(name: str) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(args[0].type, [arg.type for arg in args])
+        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            builder.module, kind, name
+        )
+        return builder.call(function, args)
+
+    return emit
 
 
 @_instruction(int)
 def bits(typing_context: Any, x: Any) -> Any:
     """Return the bits of a double as an unsigned integer."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.uint64(types.float64), emit
+    return _BITS(_DOUBLE), _bitcast(ir.IntType(64))
 
 
 @_instruction(float)
 def from_bits(typing_context: Any, i: Any) -> Any:
     """Return the double with the given bits."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.uint64), emit
+    return _DOUBLE(_BITS), _bitcast(ir.DoubleType())
 
 
 @_instruction(float)
@@ -125,47 +135,28 @@ def select(typing_context: Any, condition: Any, x: Any, y: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(*args)
 
-    return types.float64(types.boolean, types.float64, types.float64), emit
+    return _DOUBLE(types.boolean, _DOUBLE, _DOUBLE), emit
 
 
 @_instruction(float)
 def floor(typing_context: Any, x: Any) -> Any:
     """Return the largest integer not above `x`, as a double; ``math.floor`` makes an integer."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.call(builder.module.declare_intrinsic("llvm.floor", [args[0].type]), args)
-
-    return types.float64(types.float64), emit
+    return _DOUBLE(_DOUBLE), _call("llvm.floor.f64")
 
 
 @_instruction(float)
 def maximum(typing_context: Any, x: Any, y: Any) -> Any:
     """Return the larger number, NaN if either is; a loop of it vectorises as a reduction."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.call(_of_two(builder, "llvm.maximum.f64"), args)
-
-    return types.float64(types.float64, types.float64), emit
+    return _DOUBLE(_DOUBLE, _DOUBLE), _call("llvm.maximum.f64")
 
 
 @_instruction(float)
 def minimum(typing_context: Any, x: Any, y: Any) -> Any:
     """Return the smaller number, NaN if either is."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.call(_of_two(builder, "llvm.minimum.f64"), args)
-
-    return types.float64(types.float64, types.float64), emit
+    return _DOUBLE(_DOUBLE, _DOUBLE), _call("llvm.minimum.f64")
 
 
-def _of_two(builder: Any, name: str) -> Any:
-    double = ir.DoubleType()
-    return builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(double, [double, double]), name
-    )
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"}, forceinline=True)
+@njit(cache=True, error_model="numpy", fastmath=FAST | {"reassoc"}, forceinline=True)
 def accumulate(total: float, x: float) -> float:
     """Return ``total + x``, in any order: the one sum that may be reordered."""
     return total + x
