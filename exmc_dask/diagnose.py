@@ -1,18 +1,19 @@
 """What is wrong with a finished run, if anything, and what to do about it.
 
-The numbers come from arviz-stats; the thresholds are those of Vehtari et al. (2021), "Rank-
-normalization, folding, and localization: an improved R-hat", https://doi.org/10.1214/20-BA1221
-(R-hat and ESS), and of Stan's guide to runtime warnings (BFMI).
+The numbers are those of `exmc_dask.convergence`. The thresholds of R-hat and ESS are those of
+Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, that of BFMI is Stan's.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import arviz_stats
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from exmc_dask.convergence import MIN_DRAWS, Array, bfmi, ess_bulk, ess_tail, rhat
 from exmc_dask.errors import OptionError, UnknownName
 
 if TYPE_CHECKING:
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 
 MAX_RHAT = 1.01
 MIN_ESS_PER_CHAIN = 100
-TAILS = (0.05, 0.95)  # the quantiles whose precision counts as "tail"
 MIN_BFMI = 0.3
 MAX_SATURATED = 0.01  # share of draws whose tree was cut at max_treedepth
-MIN_DRAWS = 4  # below, the split halves of a chain have no variance
 N_NAMED = 3  # variables a finding names, the worst first
 
 
@@ -77,6 +76,8 @@ def diagnose(trace: xr.DataTree, *, var_names: Sequence[str] | None = None) -> l
 
 def summary(trace: xr.DataTree, **options: Any) -> "pd.DataFrame":
     """Tabulate mean, interval, ESS, R-hat and MCSE of every variable; options are ArviZ's."""
+    import arviz_stats
+
     table: pd.DataFrame = arviz_stats.summary(trace, **options)
     return table
 
@@ -121,9 +122,7 @@ def _divergences(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
 
 
 def _rhat(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
-    if posterior.sizes["chain"] < 2:
-        return None
-    bad = {name: value for name, value in _each(posterior, "rhat").items() if value > MAX_RHAT}
+    bad = _where(posterior, rhat, lambda values: values > MAX_RHAT)
     if not bad:
         return None
     worst = sorted(bad, key=lambda name: -bad[name])
@@ -137,12 +136,11 @@ def _rhat(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
 
 def _ess(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
     least = MIN_ESS_PER_CHAIN * posterior.sizes["chain"]
-    bulk, tail = (
-        _each(posterior, "ess", method="bulk"),
-        _each(posterior, "ess", method="tail", prob=TAILS),
+    bad = _where(
+        posterior,
+        lambda draws: np.minimum(ess_bulk(draws), ess_tail(draws)),
+        lambda values: values < least,
     )
-    values = {name: min(bulk[name], tail[name]) for name in bulk}
-    bad = {name: value for name, value in values.items() if value < least}
     if not bad:
         return None
     worst = sorted(bad, key=lambda name: bad[name])
@@ -155,10 +153,9 @@ def _ess(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
 
 
 def _bfmi(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
-    if "energy" not in stats or stats.sizes["draw"] < 2:
+    if "energy" not in stats:
         return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = np.atleast_1d(arviz_stats.bfmi(stats.energy.to_numpy()))
+    values = bfmi(stats.energy.to_numpy())
     low = np.flatnonzero(values < MIN_BFMI)
     if not len(low):
         return None
@@ -197,21 +194,22 @@ CHECKS: tuple[Callable[[xr.Dataset, xr.Dataset], Finding | None], ...] = (
 )
 
 
-def _each(posterior: xr.Dataset, statistic: str, **options: Any) -> dict[str, float]:
-    """Compute a statistic for every scalar, under the name it has in a summary.
-
-    NaN is the value of what never changes, such as the diagonal of a correlation matrix.
-    """
-    found: dict[str, float] = {}
-    if posterior.sizes["draw"] < MIN_DRAWS:
-        return found
-    with np.errstate(invalid="ignore", divide="ignore"):
-        table = getattr(arviz_stats, statistic)(posterior, **options)
-    for name, values in table.data_vars.items():
-        labels = [posterior[dim].to_numpy() for dim in values.dims]
-        for index, value in np.ndenumerate(values.to_numpy()):
-            at = ", ".join(str(label[i]) for label, i in zip(labels, index, strict=True))
-            found[f"{name}[{at}]" if at else str(name)] = float(value)
+def _where(
+    posterior: xr.Dataset,
+    statistic: Callable[[Array], Array],
+    is_bad: Callable[[Array], NDArray[np.bool_]],
+) -> dict[str, float]:
+    """Find the scalars with a bad statistic, under the names they have in a summary."""
+    found = {}
+    for name, variable in posterior.data_vars.items():
+        shape = variable.shape[2:]
+        draws = variable.to_numpy().astype(np.float64, copy=False)
+        values = statistic(draws.reshape(*variable.shape[:2], math.prod(shape)))
+        labels = [posterior[dim].to_numpy() for dim in variable.dims[2:]]
+        for i in np.flatnonzero(is_bad(values)):
+            index = np.unravel_index(i, shape)
+            at = ", ".join(str(label[j]) for label, j in zip(labels, index, strict=True))
+            found[f"{name}[{at}]" if at else str(name)] = float(values[i])
     return found
 
 
