@@ -1,5 +1,6 @@
 """ChainState and Draws: all that the next draw depends on, and what was drawn."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ class ChainState:
                 f"a chain's state of layout version {self.i[:1].tolist()} cannot be read by "
                 f"version {slots.VERSION}; continue it with the release that wrote it"
             )
-        size = sum(int(np.prod(shape)) for shape in self.shapes().values())
+        size = sum(math.prod(shape) for shape in self.shapes().values())
         if self.f.shape != (size,):
             raise FormatError(
                 f"a chain's state with dim={self.dim} holds {size} numbers, not {self.f.shape}; "
@@ -84,7 +85,7 @@ class ChainState:
         ints[slots.ADAPT] = slots.ADAPTS.index(adapt)
         ints[slots.METRIC] = slots.METRICS.index(metric)
         ints[slots.CHAIN] = chain
-        size = sum(int(np.prod(shape)) for shape in shapes(dim, adapt, metric).values())
+        size = sum(math.prod(shape) for shape in shapes(dim, adapt, metric).values())
         return cls(np.zeros(size), ints).replace(**fields)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -195,7 +196,7 @@ class Draws:
 def _views(f: Floats, layout: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
     views, start = {}, 0
     for name, shape in layout.items():
-        stop = start + int(np.prod(shape))
+        stop = start + math.prod(shape)
         views[name] = f[start:stop].reshape(shape)
         start = stop
     return views
