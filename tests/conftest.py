@@ -1,6 +1,13 @@
 """Options and fixtures that every test may use."""
 
+from collections.abc import Callable
+from types import ModuleType
+
 import pytest
+
+from exmc_dask.kernels import build
+
+Mutant = Callable[[str, str, str], ModuleType]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +21,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if slow:
         items[:] = [item for item in items if item not in set(slow)]
         config.hook.pytest_deselected(items=slow)
+
+
+@pytest.fixture
+def mutant(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Mutant:
+    """Return ``mutate(file, old, new)``: the runtime package with exactly one text replaced.
+
+    A known defect is put back to prove that a test would notice it.
+    """
+
+    def mutate(file: str, old: str, new: str) -> ModuleType:
+        texts = build.sources()
+        assert texts[file].count(old) == 1
+        monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path_factory.mktemp("cache") / "exmc"))
+        return build.runtime(texts | {file: texts[file].replace(old, new)})
+
+    return mutate
