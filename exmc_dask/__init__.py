@@ -4,23 +4,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exmc_dask import math as math
+    from exmc_dask.builder import Builder as Builder
+    from exmc_dask.builder import Data as Data
+    from exmc_dask.builder import Deterministic as Deterministic
+    from exmc_dask.builder import Model as Model
+    from exmc_dask.builder import Potential as Potential
+    from exmc_dask.builder import set_data as set_data
+    from exmc_dask.diagnosis import diagnose as diagnose
+    from exmc_dask.diagnosis import summary as summary
+    from exmc_dask.dist import HalfNormal as HalfNormal
+    from exmc_dask.dist import Normal as Normal
     from exmc_dask.errors import ExmcError as ExmcError
 
-# Public name -> the module that defines it, loaded when the name is first used, so that
-# ``import exmc_dask`` costs no numba, no dask and no xarray.
+# Module -> the public names that it defines, loaded when a name is first used, so that
+# ``import exmc_dask`` costs no numba, no dask and no xarray. No name is that of its own module:
+# importing the module would put it in the name's place.
 _EXPORTS = {
-    "ExmcError": "exmc_dask.errors",
+    "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
+    "diagnosis": ("diagnose", "summary"),
+    "dist": ("HalfNormal", "Normal"),
+    "errors": ("ExmcError",),
 }
+_MODULES = ("math",)
+_HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __version__ = "0.1.0"
-__all__ = ["ExmcError", "__version__"]
+__all__ = [*sorted((*_HOME, *_MODULES)), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use (PEP 562)."""
-    if name not in _EXPORTS:
+    if name in _MODULES:
+        return import_module(f"exmc_dask.{name}")
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_EXPORTS[name]), name)
+    value = getattr(import_module(f"exmc_dask.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

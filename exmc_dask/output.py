@@ -48,8 +48,8 @@ class Block(Protocol):
         """How many attempts were lost before this one."""
 
 
-class Named(Protocol):
-    """An array of the result: what ``expand`` writes, or a slice of the position ``q``."""
+class Shaped(Protocol):
+    """A slice of the position ``q``."""
 
     @property
     def name(self) -> str:
@@ -58,6 +58,10 @@ class Named(Protocol):
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents of one draw."""
+
+
+class Named(Shaped, Protocol):
+    """A slice of what ``expand`` writes."""
 
     @property
     def dims(self) -> tuple[str | None, ...]:
@@ -85,7 +89,7 @@ def to_datatree(
     coords: Coords | None = None,
     observed_data: Data | None = None,
     constant_data: Data | None = None,
-    free: Sequence[Named] = (),
+    free: Sequence[Shaped] = (),
     warmup: bool = False,
     attrs: Mapping[str, Any] | None = None,
 ) -> xr.DataTree:
@@ -192,7 +196,7 @@ def _segments(blocks: Sequence[Block], settings: Settings, first: int, stop: int
 def _columns(
     parts: Sequence[Sequence[Segment]],
     shape: tuple[int, int],
-    outputs: Sequence[Named],
+    outputs: Sequence[Shaped],
     field: str,
 ) -> dict[str, tuple[np.ndarray, Sequence[str | None]]]:
     """Copy each output's columns out of the blocks, one contiguous array an output."""
@@ -204,7 +208,8 @@ def _columns(
         for row, segment in _walk(parts):
             source: np.ndarray = getattr(segment.block.draws, field)
             array[row, segment.place] = source[segment.rows, column : column + size]
-        arrays[output.name] = (array.reshape(*shape, *output.shape), output.dims)
+        dims = getattr(output, "dims", (None,) * len(output.shape))
+        arrays[output.name] = (array.reshape(*shape, *output.shape), dims)
         column += size
     return arrays
 

@@ -34,25 +34,28 @@ BELOW = {
     "text": "dist",  # expressions as the user would write them
     "model": "text grad",
     "slots": "model",  # arrays, their names and lengths
-    "builder": "slots",
-    "rewrite": "model",
+    "verify": "slots",  # what a declaration must be
+    "context": "verify",
+    "builder": "context",
+    "evaluate": "graph",
+    "codec": "model",
+    "rewrite": "model evaluate",
     "density": "rewrite",
-    "evaluate": "density",
     "kernels.chain": "",  # which slot of a chain's two arrays holds what
     "kernels.build": "errors",  # where sources are compiled and cached
     "kernels": "density kernels.chain kernels.build",
     "sampler": "errors kernels.chain kernels.build",
-    "inference": "sampler evaluate",
+    "inference": "sampler density",
     "store": "sampler",
     "output": "sampler",
     "convergence": "",
-    "diagnose": "convergence errors",
-    "predictive": "evaluate output builder",
+    "diagnosis": "convergence errors",
+    "predictive": "density output builder",
     "compare": "output",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
-    "cluster": "cluster.plan kernels store diagnose",
-    "api": "cluster builder inference predictive compare",
+    "cluster": "cluster.plan kernels store convergence",
+    "api": "cluster builder inference predictive compare diagnosis",
     "cli": "api preflight",
     "": "cli",  # the public names of exmc_dask/__init__.py
 }
@@ -60,7 +63,6 @@ BELOW = {
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
     "indexing": "ir",
-    "codec": "model",
     "cluster.fleet": "cluster.plan",
     "cluster.ledger": "cluster.plan",
     "cluster.moves": "cluster.plan",
@@ -79,12 +81,12 @@ THIRD_PARTY = {
     "dask_kubernetes": "cluster",
     "tornado": "cluster",
     "bokeh": "cluster.dashboard",
-    "xarray": "output diagnose compare api cli",
-    "arviz": "output diagnose compare cli",
-    "arviz_stats": "diagnose compare",
+    "xarray": "output diagnosis compare api cli",
+    "arviz": "output diagnosis compare cli",
+    "arviz_stats": "diagnosis compare",
     "arviz_plots": "cli",
     "matplotlib": "cli",
-    "pandas": "diagnose",
+    "pandas": "diagnosis",
     "scipy": "convergence evaluate dist",
     "msgpack": "graph codec cluster store",
     "platformdirs": "kernels.build",

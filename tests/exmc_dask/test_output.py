@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from exmc_dask.layout import Layout
 from exmc_dask.output import to_datatree
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
@@ -32,7 +33,7 @@ class Piece:
 
 
 OUTPUTS = (Array("mu"), Array("theta", (3,), ("school",)), Array("R", (2, 2), (None, "axis")))
-FREE = (Array("mu"), Array("log_tau"))
+FREE = Layout.of([("mu", ()), ("log_tau", (1,))]).entries
 COORDS = {"school": ["A", "B", "C"]}
 N_OUT = 8
 
@@ -104,7 +105,7 @@ def test_columns_land_in_their_variable_row_major(trace: xr.DataTree) -> None:
     np.testing.assert_array_equal(trace.posterior.R[2, :, 1, 0], values[100:, 6])
     np.testing.assert_array_equal(trace.warmup_posterior.mu[2], values[:100, 0])
     np.testing.assert_array_equal(
-        trace.unconstrained_posterior.log_tau[2], draws(2, 0, 300).q[100:, 1]
+        trace.unconstrained_posterior.log_tau[2], draws(2, 0, 300).q[100:, 1:]
     )
 
 

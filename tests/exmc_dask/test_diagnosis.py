@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from exmc_dask.diagnose import CHECKS, diagnose, summary
+from exmc_dask.diagnosis import CHECKS, diagnose, summary
 from exmc_dask.errors import OptionError, UnknownName
 
 SHAPE = (4, 400)
