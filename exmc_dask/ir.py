@@ -275,8 +275,10 @@ def as_array(value: Any) -> np.ndarray:
     Raises
     ------
     DataError
-        The value is not numeric.
+        The value is not numeric, or has masked entries.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise DataError("an array with masked entries; remove them, or give mask= beside observed=")
     try:
         array = np.array(value)
     except ValueError as error:

@@ -76,7 +76,7 @@ class Variable:
     name: str
     dist: Dist
     shape: Shape
-    dims: tuple[str | None, ...] = ()
+    dims: tuple[str | None, ...]
     transform: Transform | Literal["default"] | None = "default"
     observed: Node | None = None
     weight: Node | None = None
@@ -183,8 +183,8 @@ class ModelSpec:
     def __repr__(self) -> str:
         lines = []
         for v in self.variables:
-            given = "" if v.observed is None else "  observed"
-            lines.append((v.name, "~", text_of_dist(v.dist) + _size(v.shape) + given))
+            given = _size(v) if v.observed is None else "  observed"
+            lines.append((v.name, "~", text_of_dist(v.dist) + given))
         lines += [(o.name, "=", text(o.node) + "  observed") for o in self.observations]
         lines += [(d.name, "=", text(d.node)) for d in self.deterministics]
         lines += [(p.name, "+", text(p.node)) for p in self.potentials]
@@ -192,8 +192,10 @@ class ModelSpec:
         return "\n".join(f"{name:{width}} {sign} {what}" for name, sign, what in lines)
 
 
-def _size(shape: Shape) -> str:
-    return f"[{', '.join(map(str, shape))}]" if shape else ""
+def _size(variable: Variable) -> str:
+    axes = zip(variable.dims, variable.shape, strict=True)
+    names = ", ".join(str(length) if dim is None else dim for dim, length in axes)
+    return f"  [{names}]" if names else ""
 
 
 def roots_of(spec: ModelSpec) -> Iterator[Node]:

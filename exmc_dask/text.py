@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exmc_dask.dist.base import VALUE, Dist
+from exmc_dask.dist.base import FAMILIES, VALUE, Dist
 from exmc_dask.ir import Node
 from exmc_dask.ops import Op
 
@@ -32,18 +32,20 @@ def text(node: Node, longest: int = LONGEST) -> str:
 
 
 def text_of_dist(dist: Dist) -> str:
-    """Distribution with its parameters: ``Normal(mu, 5)``."""
+    """Distribution with its parameters: ``Normal(mu, 5)``; by name after one that is left out."""
     parts = []
-    for name, argument in dist.params:
+    places = [param.name for param in FAMILIES[dist.family].params]
+    for i, (name, argument) in enumerate(dist.params):
         match argument:
             case Node():
-                parts.append(text(argument) if name != "formula" else f"logp={text(argument)}")
+                written = text(argument)
             case Dist():
-                parts.append(text_of_dist(argument))
+                written = text_of_dist(argument)
             case tuple():
-                parts.append("[" + ", ".join(map(text_of_dist, argument)) + "]")
+                written = "[" + ", ".join(map(text_of_dist, argument)) + "]"
             case _:
-                parts.append(repr(argument))
+                written = repr(argument)
+        parts.append(written if places[i : i + 1] == [name] else f"{name}={written}")
     return f"{dist.family}({', '.join(parts)})"
 
 

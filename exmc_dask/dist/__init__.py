@@ -1,221 +1,86 @@
-"""The table of distributions and what every part of the program asks of it.
+"""Distributions: rows of one table, and what every part of the program asks of them.
 
-A distribution here is a `Dist`: a family's name with parameters. Its formulas stand in the table
-``FAMILIES``; the functions below guard them, so that a parameter outside its domain or a value
-outside the support gives log-density -inf with a gradient that stays finite.
+To add one, write a row in the module of its kind; its tests are a row of references in
+``tests/exmc_dask/references.py``.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
-
-from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
-from exmc_dask.dist import continuous
 from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
-from exmc_dask.dist.domain import DOMAINS, Support
-from exmc_dask.errors import ModelError
-from exmc_dask.ir import Node, as_float, broadcast_to
-from exmc_dask.ops import Op
-from exmc_dask.transform import Transform
+from exmc_dask.dist.continuous import (
+    Beta,
+    Cauchy,
+    Exponential,
+    Flat,
+    Gamma,
+    HalfCauchy,
+    HalfFlat,
+    HalfNormal,
+    Laplace,
+    LogNormal,
+    Normal,
+    StudentT,
+    TruncatedNormal,
+    Uniform,
+    Weibull,
+)
+from exmc_dask.dist.discrete import Bernoulli, Binomial, Poisson
+from exmc_dask.dist.law import (
+    default_transform,
+    draw,
+    family_of,
+    guarded,
+    in_support,
+    is_checked,
+    is_discrete,
+    is_given,
+    logp,
+    shape_of,
+    support,
+    support_point,
+)
+from exmc_dask.dist.multivariate import Dirichlet, MvNormal
+from exmc_dask.dist.timeseries import GaussianRandomWalk
+from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
 
 __all__ = [
     "FAMILIES",
+    "Bernoulli",
+    "Beta",
+    "Binomial",
+    "Cauchy",
+    "Censored",
+    "Custom",
+    "Dirichlet",
     "Dist",
+    "Exponential",
     "Family",
+    "Flat",
+    "Gamma",
+    "GaussianRandomWalk",
+    "HalfCauchy",
+    "HalfFlat",
+    "HalfNormal",
+    "Laplace",
+    "LogNormal",
+    "Mixture",
+    "MvNormal",
+    "Normal",
+    "NormalMixture",
     "Param",
-    "continuous",
+    "Poisson",
+    "StudentT",
+    "TruncatedNormal",
+    "Uniform",
+    "Weibull",
     "default_transform",
     "draw",
     "family_of",
+    "guarded",
     "in_support",
     "is_checked",
+    "is_discrete",
+    "is_given",
     "logp",
     "shape_of",
     "support",
     "support_point",
 ]
-
-
-def family_of(dist: Dist) -> Family:
-    """Row of the table for `dist`."""
-    return FAMILIES[dist.family]
-
-
-def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
-    """Log-density of every element of the batch.
-
-    Parameters
-    ----------
-    dist : Dist
-    value : Node
-        Batch axes, then the family's ``event_ndim`` axes.
-    inside : bool
-        The caller knows that `value` lies in the support: it was made by the default transform, or
-        is observed and ``is_checked(dist)``. Saves the comparison.
-
-    Returns
-    -------
-    Node
-        Shape of the batch, broadcast with the parameters.
-    """
-    family = family_of(dist)
-    x = as_float(value)
-    params, penalty = _guarded(family, dist)
-    condition = None if inside else support(dist).inside(x)
-    if condition is None:
-        result = family.logp(x, **params)
-    else:
-        anchor = support(Dist(dist.family, tuple(params.items()))).anchor()
-        formula = family.logp(math.guard(condition, x, anchor), **params)
-        result = math.where(_every(condition, family.event_ndim), formula, -np.inf)
-    return result if penalty is None else result + penalty
-
-
-def _every(condition: Node, n_axes: int) -> Node:
-    """Whether a condition holds along all of the last axes."""
-    if not n_axes:
-        return condition
-    broken = math.where(condition, 0.0, 1.0)
-    return math.sum(broken, axis=tuple(range(-n_axes, 0))).eq(0.0)
-
-
-def _guarded(family: Family, dist: Dist) -> tuple[dict[str, Any], Node | None]:
-    """Parameters with invalid values replaced, and the -inf that those values cost.
-
-    Constants and data slots were checked when they were given and are taken as they are.
-    """
-    params: dict[str, Any] = {p.name: dist.get(p.name) for p in family.params}
-    penalty: Node | None = None
-    for p in family.params:
-        argument = params[p.name]
-        if not isinstance(argument, Node):
-            continue
-        params[p.name] = argument = as_float(argument)
-        holds = DOMAINS[p.domain].holds
-        if holds is None or is_given(argument):
-            continue
-        condition = holds(argument)
-        params[p.name] = math.guard(condition, argument, DOMAINS[p.domain].safe)
-        penalty = _cost(penalty, _every(condition, min(p.core, argument.ndim)))
-    if family.valid is not None:
-        condition = family.valid(**params)
-        penalty = _cost(penalty, condition)
-    return params, penalty
-
-
-def _cost(penalty: Node | None, condition: Node) -> Node:
-    cost = math.where(condition, 0.0, -np.inf)
-    return cost if penalty is None else penalty + cost
-
-
-def is_given(node: Node) -> bool:
-    """Whether an expression is a constant or a data slot as the user gave it."""
-    return node.op in (Op.CONST, Op.DATA) or (node.op is Op.FLOAT and is_given(node.src[0]))
-
-
-def support(dist: Dist) -> Support:
-    """Support of `dist`; its bounds may be expressions."""
-    declared = family_of(dist).support
-    if isinstance(declared, Support):
-        return declared
-    return declared(**{p.name: dist.get(p.name) for p in family_of(dist).params})
-
-
-def is_checked(dist: Dist) -> bool:
-    """Whether observed values are known to be inside: the bounds depend on no parameter."""
-    bounds = (support(dist).lower, support(dist).upper)
-    return all(not isinstance(bound, Node) or is_given(bound) for bound in bounds)
-
-
-def in_support(dist: Dist, array: np.ndarray, data: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which elements of observed numbers lie inside the support, as far as it is known.
-
-    Parameters
-    ----------
-    dist : Dist
-    array : ndarray
-    data : mapping
-        Arrays of the data slots.
-
-    Returns
-    -------
-    ndarray of bool
-        Shape of `array`.
-    """
-
-    def known(bound: Any) -> Any:
-        if not isinstance(bound, Node):
-            return bound
-        leaf = bound.src[0] if bound.op is Op.FLOAT else bound
-        return leaf.arg if leaf.op is Op.CONST else data.get(leaf.arg) if not leaf.src else None
-
-    return support(dist).holds_for(np.asarray(array, dtype=float), known)
-
-
-def default_transform(dist: Dist) -> Transform | None:
-    """Transform by which a free variable of this distribution is moved."""
-    return support(dist).default_transform()
-
-
-def support_point(dist: Dist, shape: Shape) -> Node:
-    """Return a value inside the support as an expression of the parents, in `shape`."""
-    params = {p.name: dist.get(p.name) for p in family_of(dist).params}
-    floats = {k: as_float(v) if isinstance(v, Node) else v for k, v in params.items()}
-    return broadcast_to(family_of(dist).support_point(**floats), shape)
-
-
-def shape_of(dist: Dist) -> Shape:
-    """Shape of a variable as far as the parameters say it.
-
-    An event axis that no parameter has is missing; a variable must then be given a shape.
-    """
-    family = family_of(dist)
-    if family.shape_of is not None:
-        return family.shape_of(dist)
-    batch: Shape = ()
-    event: Shape = ()
-    for p in family.params:
-        argument = dist.get(p.name)
-        if isinstance(argument, Node):
-            split = max(argument.ndim - p.core, 0)
-            batch = broadcast(batch, argument.shape[:split])
-            event = broadcast(event, argument.shape[split:][: family.event_ndim])
-    return batch + event
-
-
-def draw(
-    dist: Dist,
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    numbers: Callable[[Node], np.ndarray],
-) -> np.ndarray:
-    """Draw an array of `shape`.
-
-    Parameters
-    ----------
-    dist : Dist
-    rng : numpy.random.Generator
-    shape : tuple of int
-        Batch and event axes.
-    numbers : function (Node) -> ndarray
-        Values of the parameters' expressions; their batch axes broadcast against those of `shape`.
-    """
-    family = family_of(dist)
-    if family.draw is None:
-        raise ModelError(f"{family.name} has no way to draw")
-
-    def given(argument: Any) -> Any:
-        match argument:
-            case Node():
-                return numbers(argument)
-            case Dist():
-                return lambda size: draw(argument, rng, size, numbers)
-            case tuple():
-                return [given(part) for part in argument]
-            case _:
-                return argument
-
-    params = {p.name: given(dist.get(p.name)) for p in family.params}
-    return np.asarray(family.draw(rng, shape, **params))

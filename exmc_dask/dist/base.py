@@ -128,8 +128,9 @@ class Family:
         parameters that were not given are None.
     draw : function (rng, shape, **params) -> ndarray, optional
         Arrays in, an array of `shape` out; batch axes broadcast.
-    support_point : function (**params) -> Node
-        A value inside the support, broadcast to the variable's shape by the caller.
+    support_point : function (**params) -> Node, optional
+        A value inside the support, broadcast to the variable's shape by the caller; the middle of
+        the default transform where it is None.
     support : Support, or function (**params) -> Support
     one_of : tuple of tuple of str
         Sets of parameters of which exactly one is given.
@@ -137,7 +138,6 @@ class Family:
         Condition between parameters, beyond their domains.
     location_scale : (str, str), optional
         The parameters for which ``loc + scale * standard`` has this law.
-    discrete : bool
     event_ndim : int
         Trailing axes of the value that make one event.
     logcdf, logsf : function (value, **params) -> Node, optional
@@ -151,12 +151,11 @@ class Family:
     params: tuple[Param, ...]
     logp: Callable[..., Node]
     draw: Callable[..., Any] | None
-    support_point: Callable[..., Node]
+    support_point: Callable[..., Node] | None
     support: Support | Callable[..., Support] = REAL
     one_of: tuple[tuple[str, ...], ...] = ()
     valid: Callable[..., Node] | None = None
     location_scale: tuple[str, str] | None = None
-    discrete: bool = False
     event_ndim: int = 0
     logcdf: Callable[..., Node] | None = None
     logsf: Callable[..., Node] | None = None
@@ -214,7 +213,7 @@ class Family:
         params = []
         for p in self.params:
             if p.name in found:
-                params.append((p.name, _argument(f"{label}: {p.name}", p, found[p.name])))
+                params.append((p.name, as_argument(f"{label}: {p.name}", p, found[p.name])))
             elif p.default is not None:
                 params.append((p.name, as_node(p.default)))
             elif not p.optional and p.name not in alternatives:
@@ -227,7 +226,8 @@ VARIABLE_OPTIONS = frozenset(
 )
 
 
-def _argument(label: str, param: Param, value: Any) -> Argument:
+def as_argument(label: str, param: Param, value: Any) -> Argument:
+    """Turn what the user gave for a parameter into what a `Dist` holds."""
     match param.domain, value:
         case "dist", Dist():
             return value
@@ -257,8 +257,10 @@ def _argument(label: str, param: Param, value: Any) -> Argument:
 class Declares(Protocol):
     """What a family needs of the model that is open."""
 
-    def rv(self, name: str, dist: Dist, **options: Any) -> Node:
-        """Declare a variable."""
+    @property
+    def rv(self) -> Callable[..., Node]:
+        """Function (name, dist, **options) that declares a variable."""
+        ...
 
 
 open_model: ContextVar[Declares | None] = ContextVar("open_model", default=None)

@@ -38,10 +38,41 @@ def _unit(p: Node) -> Node:
     return (p >= 0.0) & (p <= 1.0)
 
 
+def _weights(w: np.ndarray) -> np.ndarray:
+    return np.asarray((w >= 0.0) & (np.abs(w.sum(axis=-1, keepdims=True) - 1.0) < SUM_TOLERANCE))
+
+
+def _covariance(matrix: np.ndarray) -> np.ndarray:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        return np.full(matrix.shape, False)
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return np.full(matrix.shape, False)
+    return np.asarray(np.isclose(matrix, matrix.T, rtol=1e-8, atol=0.0))
+
+
+def _cholesky(matrix: np.ndarray) -> np.ndarray:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        return np.full(matrix.shape, False)
+    return np.where(np.eye(len(matrix), dtype=bool), matrix > 0.0, np.tril(matrix) == matrix)
+
+
+SUM_TOLERANCE = 1e-9  # how far the sum of shares may be from 1
+
 DOMAINS: Mapping[str, Domain] = {
     "real": Domain("a number", None, lambda x: ~np.isnan(x), 0.0),
     "positive": Domain("positive", lambda x: x > 0.0, lambda x: x > 0.0, 1.0),
     "nonnegative": Domain("not negative", lambda x: x >= 0.0, lambda x: x >= 0.0, 1.0),
+    "count": Domain(
+        "a whole number, not negative",
+        lambda x: (x >= 0.0) & math.floor(x).eq(x),
+        lambda x: (x >= 0.0) & (np.floor(x) == x),
+        1.0,
+    ),
+    "weights": Domain("not negative and sum to 1", lambda x: x >= 0.0, _weights, 1.0),
+    "covariance": Domain("symmetric and positive definite", None, _covariance, 0.0),
+    "cholesky": Domain("lower triangular with a positive diagonal", None, _cholesky, 0.0),
     "unit": Domain("between 0 and 1", _unit, lambda x: (x >= 0.0) & (x <= 1.0), 0.5),
 }
 
@@ -93,7 +124,7 @@ class Support:
             conditions.append(elementwise(Op.EQ, math.floor(value), value))
         if self.shape == "simplex":
             off = math.sum(value, axis=-1, keepdims=True) - 1.0
-            conditions += [value > 0.0, abs(off) < SIMPLEX_TOLERANCE]
+            conditions += [value > 0.0, abs(off) < SUM_TOLERANCE]
         if self.shape == "ordered":
             rising = math.diff(value) > 0.0
             start = math.where(value[..., :1].eq(value[..., :1]), True, False)
@@ -135,7 +166,7 @@ class Support:
             inside = inside & (np.floor(value) == value)
         if self.shape == "simplex":
             off = value.sum(axis=-1, keepdims=True) - 1.0
-            inside = inside & (value > 0.0) & (np.abs(off) < SIMPLEX_TOLERANCE)
+            inside = inside & (value > 0.0) & (np.abs(off) < SUM_TOLERANCE)
         if self.shape == "ordered":
             inside = inside & (np.diff(value, axis=-1, prepend=-np.inf) > 0.0)
         return inside
@@ -153,8 +184,6 @@ class Support:
         numbers = "whole numbers in " if self.whole else ""
         return f"{numbers}{left}{ends[0]}, {ends[1]}{right}"
 
-
-SIMPLEX_TOLERANCE = 1e-9  # how far the sum of an observed simplex may be from 1
 
 REAL = Support()
 POSITIVE = Support(0.0)

@@ -1,0 +1,392 @@
+"""The open door of a model: it takes declarations inside ``with ed.Model():`` and keeps the data.
+
+What is declared goes into a frozen record, `ModelSpec`; the door keeps what the record must not
+hold: the data, which `Model.set_data` exchanges, and the coordinates.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Token
+from typing import Any, Self
+
+import numpy as np
+
+from exmc_dask import verify
+from exmc_dask.dist.base import Declares, Dist, Function, open_model
+from exmc_dask.dist.law import logp, shape_of
+from exmc_dask.errors import DataError, DuplicateName, FrozenError, ModelError, OptionError
+from exmc_dask.graph import check, leaves
+from exmc_dask.ir import Node, as_float, as_node
+from exmc_dask.model import (
+    REDUCTIONS,
+    Deterministic,
+    ModelSpec,
+    Observation,
+    Potential,
+    Variable,
+    is_name,
+    roots_of,
+)
+from exmc_dask.ops import BOOL, Op
+from exmc_dask.slots import Slots, checked_array, unknown
+from exmc_dask.transform import Transform, transform
+
+type Dims = str | Sequence[str | None] | None
+type Names = tuple[str | None, ...]
+
+RESERVED = frozenset({"chain", "draw", "sample"})  # axes of results
+
+
+class Model:
+    """A model with its data: open inside ``with``, closed after it.
+
+    Parameters
+    ----------
+    coords : mapping, optional
+        Dimension name -> labels along it.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        The frozen record.
+    data : dict of str to ndarray
+        Arrays in the slots of the record; exchanged by `set_data`.
+    coords : dict of str to ndarray
+    draws : dict of str to function
+        Functions that users gave to `Custom` variables for predictive draws. They stay in this
+        process and do not travel with the model.
+
+    Examples
+    --------
+    >>> import exmc_dask as ed
+    >>> with ed.Model(coords={"school": ["A", "B", "C"]}) as model:
+    ...     mu = ed.Normal("mu", 0, 5)
+    ...     theta = ed.Normal("theta", mu, 1, dims="school")
+    ...     y = ed.Normal("y", theta, [15.0, 10.0, 16.0], observed=[28.0, 8.0, -3.0])
+    >>> model
+    mu    ~ Normal(0, 5)
+    theta ~ Normal(mu, 1)  [school]
+    y     ~ Normal(theta, y.sigma)  observed
+    """
+
+    def __init__(self, coords: Mapping[str, Any] | None = None) -> None:
+        self._slots = Slots()
+        self._variables: list[Variable] = []
+        self._deterministics: list[Deterministic] = []
+        self._potentials: list[Potential] = []
+        self._observations: list[Observation] = []
+        self._names: set[str] = set()
+        self._closed = False
+        self._token: Token[Declares | None] | None = None
+        self.draws: dict[str, Callable[..., Any]] = {}
+        self.add_coords(coords or {})
+
+    def __enter__(self) -> Self:
+        self._check_open("open it again")
+        self._token = open_model.set(self)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._token is not None:
+            open_model.reset(self._token)
+        self._closed = True
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The record of all declarations so far."""
+        return ModelSpec(
+            tuple(self._variables),
+            tuple(slot for _, slot in sorted(self._slots.slots.items())),
+            tuple(self._deterministics),
+            tuple(self._potentials),
+            tuple(self._observations),
+        )
+
+    @property
+    def data(self) -> dict[str, np.ndarray]:
+        """Arrays in the slots."""
+        return dict(self._slots.arrays)
+
+    @property
+    def coords(self) -> dict[str, np.ndarray]:
+        """Labels of the dimensions."""
+        return dict(self._slots.coords)
+
+    def __repr__(self) -> str:
+        return repr(self.spec)
+
+    def add_coords(self, coords: Mapping[str, Any]) -> None:
+        """Give dimensions their labels.
+
+        Raises
+        ------
+        ModelError
+            A dimension cannot be called so, or its labels are not a list.
+        """
+        for dim, labels in coords.items():
+            self._check_name(dim)
+            array = np.asarray(labels)
+            if array.ndim != 1:
+                raise ModelError(f"the coordinates of '{dim}' are not a list of labels")
+            self._slots.coords[dim] = array
+            self._names.add(dim)
+
+    def slot(self, name: str, value: Any, dims: Dims = None) -> Node:
+        """Declare a data slot that `set_data` can fill anew; see `Data`."""
+        self._check_name(name)
+        node = self._slots.add(name, value, self._dims(name, dims))
+        self._names.add(name)
+        return node
+
+    def rv(
+        self,
+        name: str,
+        dist: Dist,
+        *,
+        observed: Any = None,
+        dims: Dims = None,
+        shape: int | Sequence[int] | None = None,
+        transform: Transform | str | None = "default",
+        weight: Any = None,
+        mask: Any = None,
+        reduce: str = "sum",
+        likelihood: bool = True,
+    ) -> Node:
+        """Declare a random variable.
+
+        Parameters
+        ----------
+        name : str
+            An identifier.
+        dist : Dist
+        observed : array or Data, optional
+            Makes it an observed variable.
+        dims : str or sequence of str, optional
+            Dimension of each axis; a free variable takes its lengths from their coordinates.
+        shape : int or sequence of int, optional
+            Of a free variable; by default what its parameters broadcast to.
+        transform : Transform or str or None
+            How NUTS moves a free variable: "default" goes by its support.
+        weight, mask, reduce, likelihood
+            Of an observed variable: see `model.Variable`.
+
+        Returns
+        -------
+        Node
+            The variable, for use in expressions; the data of an observed one.
+
+        Raises
+        ------
+        ModelError
+            One of its kinds, naming the variable.
+        """
+        self._check_name(name)
+        names = self._dims(name, dims)
+        slots = self._slots
+        if not isinstance(dist, Dist):
+            raise OptionError(f"'{name}': {dist!r} is no distribution; use one such as ed.Normal")
+        given = dist
+        dist = verify.settled(slots, name, dist)
+        verify.check_params(name, dist, slots.arrays)
+        if observed is None:
+            if (weight, mask, reduce, likelihood) != (None, None, "sum", True):
+                raise OptionError(f"'{name}': weight, mask, reduce and likelihood need observed=")
+            variable = self._free(name, dist, shape, names, transform)
+        else:
+            if transform != "default" or shape is not None:
+                raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
+            leaf = self._observed(name, observed, names)
+            terms = self._terms(name, weight, mask, reduce)
+            law = verify.with_formulas(slots, name, dist, leaf.shape)
+            names = names or (None,) * leaf.ndim
+            variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
+        self._check_variable(variable)
+        self._variables.append(variable)
+        self._names.add(name)
+        draws = given.get("draw")
+        if isinstance(draws, Function):
+            self.draws[name] = draws.call
+        return variable.node
+
+    def observe(
+        self,
+        name: str,
+        expression: Any,
+        value: Any,
+        *,
+        dims: Dims = None,
+        weight: Any = None,
+        mask: Any = None,
+        reduce: str = "sum",
+        likelihood: bool = True,
+    ) -> Node:
+        """Observe an expression of a free variable, such as ``a * x + b`` or ``A @ x``.
+
+        Returns
+        -------
+        Node
+            The data.
+        """
+        self._check_name(name)
+        node = self._slots.claim(name, "expr", as_node(expression))
+        free = {v.name for v in self._variables if v.observed is None}
+        if node.op is Op.VAR:
+            raise ModelError(f"'{name}': give observed= to the distribution of '{node.arg}' itself")
+        if free.isdisjoint(leaves(node)):
+            raise ModelError(f"'{name}': the expression has no free variable in it")
+        names = self._dims(name, dims)
+        leaf = self._observed(name, value, names)
+        self._fits(name, node - as_float(leaf))
+        names = names or (None,) * leaf.ndim
+        terms = self._terms(name, weight, mask, reduce)
+        self._observations.append(Observation(name, node, leaf, names, *terms, likelihood))
+        self._names.add(name)
+        return leaf
+
+    def deterministic(self, name: str, expression: Any, dims: Dims = None) -> Node:
+        """Name an expression, whose values are then kept beside the draws."""
+        self._check_name(name)
+        node = self._slots.claim(name, "expr", as_node(expression))
+        names = self._dims(name, dims)
+        self._fits(name, node)
+        if names:
+            self._slots.check_dims(name, self._slots.extents(node.shape), names)
+        names = names or (None,) * node.ndim
+        self._deterministics.append(Deterministic(name, node, names))
+        self._names.add(name)
+        return node
+
+    def potential(self, name: str, expression: Any) -> Node:
+        """Add an expression, summed over its elements, to the log-density."""
+        self._check_name(name)
+        node = self._slots.claim(name, "expr", as_float(expression))
+        self._fits(name, node)
+        self._potentials.append(Potential(name, node))
+        self._names.add(name)
+        return node
+
+    def set_data(self, values: Mapping[str, Any], coords: Mapping[str, Any] | None = None) -> None:
+        """Put other arrays into data slots; their lengths may differ, the record stays.
+
+        Parameters
+        ----------
+        values : mapping
+            Slot name -> array. An array written into a declaration is called
+            ``variable.parameter``, observed values ``variable.observed``.
+        coords : mapping, optional
+            New labels for dimensions whose length changes.
+
+        Raises
+        ------
+        ModelError
+            One of its kinds; the model then keeps the data it had.
+        """
+        slots, before = self._slots, (self._slots.arrays, self._slots.coords)
+        for dim in coords or {}:
+            if dim not in slots.coords:
+                raise unknown("dimension", dim, slots.coords)
+        try:
+            slots.arrays = slots.exchanged(values)
+            slots.coords = slots.coords | {d: np.asarray(c) for d, c in (coords or {}).items()}
+            self._check_data()
+        except ModelError:
+            slots.arrays, slots.coords = before
+            raise
+
+    def _check_data(self) -> None:
+        """Verify the data as they are now against every declaration."""
+        slots = self._slots
+        for slot in slots.slots.values():
+            slots.check_dims(slot.name, slots.arrays[slot.name].shape, slot.dims)
+        named = [(v.name, v.node, v.dims) for v in self._variables]
+        named += [(o.name, o.observed, o.dims) for o in self._observations]
+        named += [(d.name, d.node, d.dims) for d in self._deterministics]
+        for name, node, dims in named:
+            slots.check_dims(name, slots.extents(node.shape), dims)
+        check(roots_of(self.spec), slots.lengths())
+        for variable in self._variables:
+            verify.check_params(variable.name, variable.dist, slots.arrays)
+            self._check_variable(variable)
+
+    def _check_variable(self, v: Variable) -> None:
+        """Verify shapes and observed values with the data as they are."""
+        slots = self._slots
+        verify.fit(v.name, v.dist, slots.extents(shape_of(v.dist)), slots.extents(v.shape))
+        self._fits(v.name, logp(v.dist, v.node))
+        if v.observed is not None:
+            verify.check_observed(v.name, v.dist, slots.arrays[v.observed.arg], slots.arrays)
+
+    def _free(
+        self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None
+    ) -> Variable:
+        verify.check_free(name, dist)
+        sizes = verify.free_shape(self._slots, name, dist, shape, dims)
+        law = verify.with_formulas(self._slots, name, dist, sizes)
+        dims = dims or (None,) * len(sizes)
+        return Variable(name, law, sizes, dims, self._transform(name, moved))
+
+    def _check_open(self, what: str) -> None:
+        if self._closed:
+            raise FrozenError(f"the model is closed; to {what}, declare a new one")
+
+    def _check_name(self, name: Any) -> None:
+        self._check_open(f"add '{name}'")
+        if not is_name(name) or name in RESERVED:
+            raise ModelError(
+                f"{name!r} cannot be a name: it must be an identifier such as 'mu_1', not begin "
+                f"with two underscores, and not be one of {', '.join(sorted(RESERVED))}"
+            )
+        if name in self._names:
+            raise DuplicateName(f"'{name}' is the name of something else in this model already")
+
+    def _dims(self, name: str, dims: Dims) -> Names:
+        names = () if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
+        for dim in names:
+            if dim is not None and dim not in self._slots.coords:
+                raise unknown(f"dimension for '{name}' called", str(dim), self._slots.coords)
+        return names
+
+    def _transform(self, name: str, chosen: Transform | str | None) -> Any:
+        if chosen is None or chosen == "default":
+            return chosen
+        chosen = transform(chosen) if isinstance(chosen, str) else chosen
+        bounds = [self._slots.claim(name, "bound", arg) for arg in chosen.args]
+        return Transform(chosen.kind, tuple(bounds))
+
+    def _observed(self, name: str, value: Any, dims: Names) -> Node:
+        """Leaf of the data of `name`, with a slot of its own where `value` is an array."""
+        if isinstance(value, Node):
+            if value.op is not Op.DATA or value.arg not in self._slots.slots:
+                raise DataError(f"'{name}': observed takes an array or ed.Data, no expression")
+            leaf = value
+        else:
+            array = checked_array(name, value)
+            part = "observed"
+            leaf = as_node(value) if array.ndim else self._slots.add(f"{name}.{part}", array)
+            leaf = self._slots.claim(name, part, leaf)
+        self._slots.check_dims(name, self._slots.extents(leaf.shape), dims or [None] * leaf.ndim)
+        return leaf
+
+    def _terms(
+        self, name: str, weight: Any, mask: Any, reduce: str
+    ) -> tuple[Node | None, Node | None, str]:
+        """Verify what stands between elementwise log-densities and their sum."""
+        if reduce not in REDUCTIONS:
+            raise OptionError(f"'{name}': reduce={reduce!r} is none of {', '.join(REDUCTIONS)}")
+        if weight is not None and not isinstance(weight, Node) and np.all(np.equal(weight, 1)):
+            weight = None
+        if mask is not None and not isinstance(mask, Node):
+            mask = checked_array(f"{name}.mask", mask).astype(bool)
+        factor = (
+            None if weight is None else as_float(self._slots.claim(name, "weight", as_node(weight)))
+        )
+        kept = None if mask is None else self._slots.claim(name, "mask", as_node(mask))
+        if kept is not None and kept.dtype != BOOL:
+            raise DataError(f"'{name}': mask must be of bools")
+        return factor, kept, reduce
+
+    def _fits(self, name: str, node: Node) -> None:
+        """Verify an expression against the lengths of the data."""
+        try:
+            check([node], self._slots.lengths())
+        except ModelError as error:
+            raise type(error)(f"'{name}': {error}") from None

@@ -1,0 +1,232 @@
+"""What a distribution says of values: log-density, support, shape, draws.
+
+The formulas stand in the table ``FAMILIES``; here they are guarded, all in the same way, so that a
+parameter outside its domain or a value outside the support gives log-density -inf with a gradient
+that stays finite.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from exmc_dask import math
+from exmc_dask.axes import Shape, broadcast
+from exmc_dask.dist.base import FAMILIES, Dist, Family
+from exmc_dask.dist.domain import DOMAINS, Support
+from exmc_dask.errors import ModelError
+from exmc_dask.ir import Node, as_float, broadcast_to, const
+from exmc_dask.ops import Op
+from exmc_dask.transform import Transform
+
+
+def family_of(dist: Dist) -> Family:
+    """Row of the table for `dist`."""
+    return FAMILIES[dist.family]
+
+
+def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
+    """Log-density of every element of the batch.
+
+    Parameters
+    ----------
+    dist : Dist
+    value : Node
+        Batch axes, then the family's ``event_ndim`` axes.
+    inside : bool
+        The caller knows that `value` lies in the support: it was made by the default transform, or
+        is observed and ``is_checked(dist)``. Saves the comparison.
+
+    Returns
+    -------
+    Node
+        Shape of the batch, broadcast with the parameters.
+    """
+    family = family_of(dist)
+    x = as_float(value)
+    params, penalty = guarded(dist)
+    condition = None if inside else support(dist).inside(x)
+    if condition is None:
+        result = family.logp(x, **params)
+    else:
+        anchor = support(Dist(dist.family, tuple(params.items()))).anchor()
+        formula = family.logp(math.guard(condition, x, anchor), **params)
+        result = math.where(_every(condition, family.event_ndim), formula, -np.inf)
+    result = result if penalty is None else result + penalty
+    batch = x.shape[: x.ndim - family.event_ndim]
+    return broadcast_to(result, broadcast(result.shape, batch))
+
+
+def _every(condition: Node, n_axes: int) -> Node:
+    """Whether a condition holds along all of the last axes."""
+    if not n_axes:
+        return condition
+    broken = math.where(condition, 0.0, 1.0)
+    return math.sum(broken, axis=tuple(range(-n_axes, 0))).eq(0.0)
+
+
+def guarded(dist: Dist) -> tuple[dict[str, Any], Node | None]:
+    """Parameters with invalid values replaced, and the -inf that those values cost.
+
+    Constants and data slots were checked when they were given and are taken as they are.
+    """
+    family = family_of(dist)
+    params: dict[str, Any] = {p.name: dist.get(p.name) for p in family.params}
+    penalty: Node | None = None
+    for p in family.params:
+        argument = params[p.name]
+        if not isinstance(argument, Node):
+            continue
+        params[p.name] = argument = as_float(argument)
+        holds = DOMAINS[p.domain].holds
+        if holds is None or is_given(argument):
+            continue
+        condition = holds(argument)
+        params[p.name] = math.guard(condition, argument, DOMAINS[p.domain].safe)
+        penalty = _cost(penalty, _every(condition, min(p.core, argument.ndim)))
+    if family.valid is not None:
+        condition = family.valid(**params)
+        penalty = _cost(penalty, condition)
+    return params, penalty
+
+
+def _cost(penalty: Node | None, condition: Node) -> Node:
+    cost = math.where(condition, 0.0, -np.inf)
+    return cost if penalty is None else penalty + cost
+
+
+def is_given(node: Node) -> bool:
+    """Whether an expression is a constant or a data slot as the user gave it."""
+    return node.op in (Op.CONST, Op.DATA) or (node.op is Op.FLOAT and is_given(node.src[0]))
+
+
+def support(dist: Dist) -> Support:
+    """Support of `dist`; its bounds may be expressions."""
+    declared = family_of(dist).support
+    if isinstance(declared, Support):
+        return declared
+    return declared(**{p.name: dist.get(p.name) for p in family_of(dist).params})
+
+
+def is_checked(dist: Dist) -> bool:
+    """Whether observed values are known to be inside: the bounds depend on no parameter."""
+    bounds = (support(dist).lower, support(dist).upper)
+    return all(not isinstance(bound, Node) or is_given(bound) for bound in bounds)
+
+
+def is_discrete(dist: Dist) -> bool:
+    """Whether values are whole numbers, which NUTS cannot move."""
+    return support(dist).whole
+
+
+def in_support(dist: Dist, array: np.ndarray, data: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which elements of observed numbers lie inside the support, as far as it is known.
+
+    Parameters
+    ----------
+    dist : Dist
+    array : ndarray
+    data : mapping
+        Arrays of the data slots.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape of `array`.
+    """
+
+    def known(bound: Any) -> Any:
+        if not isinstance(bound, Node):
+            return bound
+        leaf = bound.src[0] if bound.op is Op.FLOAT else bound
+        return leaf.arg if leaf.op is Op.CONST else data.get(leaf.arg) if not leaf.src else None
+
+    return support(dist).holds_for(np.asarray(array, dtype=float), known)
+
+
+def default_transform(dist: Dist) -> Transform | None:
+    """Transform by which a free variable of this distribution is moved."""
+    return support(dist).default_transform()
+
+
+def support_point(dist: Dist, shape: Shape) -> Node:
+    """Return a value inside the support as an expression of the parents, in `shape`."""
+    point = family_of(dist).support_point
+    if point is None:
+        moved = default_transform(dist)
+        if moved is None:
+            return broadcast_to(const(0.0), shape)
+        return moved.backward(broadcast_to(const(0.0), moved.unconstrained_shape(shape)))
+    params = {p.name: dist.get(p.name) for p in family_of(dist).params}
+    floats = {k: as_float(v) if isinstance(v, Node) else v for k, v in params.items()}
+    return broadcast_to(point(**floats), shape)
+
+
+def shape_of(dist: Dist) -> Shape:
+    """Shape of a variable as far as the parameters say it.
+
+    An event axis that no parameter has is 1; a variable must then be given a shape.
+    """
+    family = family_of(dist)
+    if family.shape_of is not None:
+        return family.shape_of(dist)
+    batch: Shape = ()
+    event: Shape = (1,) * family.event_ndim
+    for p in family.params:
+        argument = dist.get(p.name)
+        if isinstance(argument, Node):
+            split = max(argument.ndim - p.core, 0)
+            batch = broadcast(batch, argument.shape[:split])
+            event = broadcast(event, argument.shape[split:][: family.event_ndim])
+    return batch + event
+
+
+def draw(
+    dist: Dist,
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    numbers: Callable[[Node], np.ndarray],
+) -> np.ndarray:
+    """Draw an array of `shape`.
+
+    Parameters
+    ----------
+    dist : Dist
+    rng : numpy.random.Generator
+    shape : tuple of int
+        Batch and event axes.
+    numbers : function (Node) -> ndarray
+        Values of the parameters' expressions. Axes in front of those of the node are the first
+        axes of `shape`.
+    """
+    family = family_of(dist)
+    if family.draw is None:
+        raise ModelError(f"{family.name} has no way to draw")
+
+    rank = len(shape) - family.event_ndim
+
+    def given(argument: Any, core: int) -> Any:
+        match argument:
+            case Node():
+                return _aligned(np.asarray(numbers(argument)), argument.ndim, rank, core)
+            case Dist():
+                return lambda size: draw(argument, rng, size, numbers)
+            case tuple():
+                return [given(part, 0) for part in argument]
+            case _:
+                return argument
+
+    params = {p.name: given(dist.get(p.name), p.core) for p in family.params}
+    return np.asarray(family.draw(rng, shape, **params))
+
+
+def _aligned(array: np.ndarray, ndim: int, rank: int, core: int) -> np.ndarray:
+    """Put the axes that stand in front of a parameter's own, as those of many draws do, in front.
+
+    They then meet the first axes of a result with `rank` batch axes, and the parameter's own batch
+    axes the last ones.
+    """
+    front = array.ndim - ndim
+    own = ndim - min(core, ndim)
+    gap = max(rank - front - own, 0) if front else 0
+    return array.reshape(*array.shape[:front], *(1,) * gap, *array.shape[front:])

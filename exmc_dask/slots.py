@@ -1,0 +1,181 @@
+"""The data of a model: arrays in named slots, the lengths of their axes, coordinates."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from exmc_dask.axes import Dim, Shape, extents
+from exmc_dask.errors import DataError, ShapeError, UnknownName
+from exmc_dask.graph import rebuild, topological
+from exmc_dask.ir import Inline, Node, as_array, data_shape
+from exmc_dask.model import Slot
+from exmc_dask.ops import FLOAT, INT, Op
+
+
+class Slots:
+    """Arrays under their names; what the user may exchange later.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        float64, int64 or bool, read-only.
+    slots : dict of str to Slot
+    coords : dict of str to ndarray
+        Labels of the dimensions.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self.slots: dict[str, Slot] = {}
+        self.coords: dict[str, np.ndarray] = {}
+        self._inline: dict[Inline, Slot] = {}
+
+    def add(self, name: str, value: Any, dims: tuple[str | None, ...] = ()) -> Node:
+        """Put an array into a new slot and return its leaf.
+
+        Raises
+        ------
+        DataError
+            The value is not numeric, has masked entries or holds NaN.
+        ShapeError
+            It does not have the axes that `dims` name.
+        """
+        array = checked_array(name, value)
+        self.slots[name] = slot = _slot(name, array, dims)
+        self.arrays[name] = array
+        self.check_dims(name, array.shape, slot.dims)
+        return slot.node
+
+    def claim(self, owner: str, part: str, node: Node) -> Node:
+        """Return `node` with a slot in the place of every array the user wrote into it.
+
+        A new slot is called ``owner.part``, with a number from 2 on where that is taken. An array
+        object that was used before keeps its slot.
+        """
+        leaves: dict[Node, Node] = {}
+        names: dict[Dim, Dim] = {}
+        for leaf in topological([node]):
+            if leaf.op is Op.DATA and isinstance(leaf.arg, Inline):
+                slot = self._slot_of(leaf.arg, f"{owner}.{part}")
+                leaves[leaf] = slot.node
+                names.update(zip(leaf.shape, slot.shape, strict=True))
+        if not leaves:
+            return node
+
+        def replace(old: Node, src: tuple[Node, ...]) -> Node | None:
+            if old.op is Op.BROADCAST and src[0].shape == tuple(names.get(d, d) for d in old.arg):
+                return src[0]
+            return leaves.get(old)
+
+        return rebuild([node], replace, names)[0]
+
+    def _slot_of(self, inline: Inline, wanted: str) -> Slot:
+        for known, slot in self._inline.items():
+            same = known is inline or known.source is inline.source
+            if same and np.array_equal(known.array, inline.array):
+                return slot
+        name, count = wanted, 1
+        while name in self.slots:
+            count += 1
+            name = f"{wanted}.{count}"
+        self.add(name, inline.array)
+        self._inline[inline] = self.slots[name]
+        return self.slots[name]
+
+    def lengths(self, arrays: Mapping[str, np.ndarray] | None = None) -> dict[str, int]:
+        """Lengths of all data axes, for these arrays or for other ones."""
+        return {
+            dim: length
+            for name, array in (self.arrays if arrays is None else arrays).items()
+            for dim, length in zip(self.slots[name].shape, array.shape, strict=True)
+            if isinstance(dim, str)
+        }
+
+    def extents(self, shape: Shape) -> tuple[int, ...]:
+        """Numbers for a shape, with the data as they are now."""
+        return extents(shape, self.lengths())
+
+    def exchanged(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Arrays with some exchanged; changes nothing.
+
+        Raises
+        ------
+        UnknownName, DataError, ShapeError
+            No such slot; not of its dtype or NaN; another rank, or a fixed axis changed.
+        """
+        arrays = dict(self.arrays)
+        for name, value in values.items():
+            if name not in self.slots:
+                raise unknown("data slot", name, self.slots)
+            slot = self.slots[name]
+            array = checked_array(name, value)
+            if array.dtype == INT and slot.dtype == FLOAT:
+                array = array.astype(FLOAT)
+            if array.dtype != slot.dtype:
+                raise DataError(f"'{name}' holds {slot.dtype}, not {array.dtype}")
+            if array.ndim != len(slot.shape):
+                raise ShapeError(f"'{name}' has {len(slot.shape)} axes, not {array.ndim}")
+            for axis, (dim, length) in enumerate(zip(slot.shape, array.shape, strict=True)):
+                if isinstance(dim, int) and dim != length:
+                    raise ShapeError(
+                        f"axis {axis} of '{name}' was declared with length {dim}, which is part "
+                        f"of the model; {length} needs another model"
+                    )
+            arrays[name] = array
+        return arrays
+
+    def length_of(self, dim: str | None, asked: tuple[int, ...], axis: int) -> int:
+        """Length of a dimension; without a name, what the parameters ask for along `axis`."""
+        if dim is not None:
+            return len(self.coords[dim])
+        return asked[axis] if -axis <= len(asked) else 1
+
+    def check_dims(self, name: str, shape: tuple[int, ...], dims: Iterable[str | None]) -> None:
+        """Verify that the axes of `name` are as long as the coordinates of its dimensions."""
+        for dim, length in zip(dims, shape, strict=True):
+            if dim is not None and len(self.coords[dim]) != length:
+                raise ShapeError(
+                    f"'{name}' has length {length} along '{dim}', which has "
+                    f"{len(self.coords[dim])} coordinates"
+                )
+
+
+def _slot(name: str, array: np.ndarray, dims: tuple[str | None, ...]) -> Slot:
+    dims = dims or (None,) * array.ndim
+    if len(dims) != array.ndim:
+        raise ShapeError(f"'{name}' has {array.ndim} axes, but dims {dims}")
+    return Slot(name, data_shape(name, array), str(array.dtype), dims)
+
+
+def checked_array(name: str, value: Any) -> np.ndarray:
+    """Return `value` as an array without NaN.
+
+    Raises
+    ------
+    DataError
+        Names `name` and the first bad place.
+    """
+    try:
+        array = as_array(value)
+    except DataError as error:
+        raise DataError(f"'{name}': {error}") from None
+    bad = np.isnan(array)
+    if bad.any():
+        raise DataError(f"'{name}' is NaN at {place(bad)}; remove missing entries")
+    return array
+
+
+def place(where: np.ndarray) -> str:
+    """First True of a bool array, as ``[i, j]``; "its value" of a scalar."""
+    first = np.argwhere(where)[0]
+    return f"[{', '.join(map(str, first))}]" if first.size else "its value"
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> UnknownName:
+    """Return the error for a name that nothing has, with the names that come close."""
+    names = list(known)
+    close = get_close_matches(name, names, 3)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {names}"
+    return UnknownName(f"there is no {what} '{name}'; {hint}")

@@ -1,0 +1,188 @@
+"""Taking one declaration into a model: everything is looked up, traced and verified here, once.
+
+The functions raise with the name of the variable. After them a distribution consists of
+expressions only, so that it can travel.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from exmc_dask.axes import Shape, broadcast, show
+from exmc_dask.dist.base import Dist, Function, Name, placeholder
+from exmc_dask.dist.domain import DOMAINS
+from exmc_dask.dist.law import family_of, in_support, is_discrete, shape_of, support
+from exmc_dask.errors import (
+    DataError,
+    DiscreteError,
+    ModelError,
+    ShapeError,
+    SupportError,
+    TraceError,
+)
+from exmc_dask.ir import Node, as_float
+from exmc_dask.ops import Op
+from exmc_dask.slots import Slots, place
+
+
+def traced(label: str, call: Callable[..., Any], operands: list[Node]) -> Node:
+    """Call a user's function with expressions and return the expression it gives.
+
+    Raises
+    ------
+    TraceError
+        The function failed, or returned something else; names what it stumbled over.
+    """
+    try:
+        return as_float(call(*operands))
+    except (ModelError, TypeError, ValueError, AttributeError) as error:
+        raise TraceError(
+            f"{label} could not be turned into an expression: {error}. Use Python operators, "
+            f"indexing and ed.math in it; {getattr(call, '__name__', call)!r} runs once, with "
+            "expressions instead of numbers"
+        ) from error
+
+
+def settled(slots: Slots, owner: str, dist: Dist) -> Dist:
+    """`dist` with data slots in the place of arrays written into it."""
+
+    def settle(param: str, argument: Any) -> Any:
+        match argument:
+            case Name(name):
+                raise DataError(
+                    f"'{owner}': {param} is the text {name!r}; give the variable itself "
+                    "(names stand for variables in ed.Builder only)"
+                )
+            case Function() if param != "logp":
+                raise DataError(f"'{owner}': {param} is a function; give an expression")
+            case Node():
+                node = slots.claim(owner, param, argument)
+                return as_float(node) if node.op is Op.CONST else node
+            case _:
+                return argument
+
+    return dist.map(settle)
+
+
+def with_formulas(slots: Slots, owner: str, dist: Dist, shape: Shape) -> Dist:
+    """Trace the functions in `dist` for values of `shape`; in wrapped distributions, of scalars."""
+    params: list[tuple[str, Any]] = []
+    for name, argument in dist.params:
+        match argument:
+            case Function(call) if name == "logp":
+                operands = [a for _, a in dist.params if isinstance(a, Node)]
+                formula = traced(
+                    f"'{owner}': the logp of Custom", call, [placeholder(shape), *operands]
+                )
+                params.append(("formula", slots.claim(owner, "logp", formula)))
+            case Function():
+                pass  # draws stay with the process that declares, see Model.draws
+            case Dist():
+                params.append((name, with_formulas(slots, owner, argument, ())))
+            case tuple():
+                parts = tuple(with_formulas(slots, owner, part, ()) for part in argument)
+                params.append((name, parts))
+            case _:
+                params.append((name, argument))
+    return Dist(dist.family, tuple(params))
+
+
+def free_shape(
+    slots: Slots, name: str, dist: Dist, shape: Any, dims: tuple[str | None, ...]
+) -> tuple[int, ...]:
+    """Numbers for the shape of a free variable.
+
+    Raises
+    ------
+    ShapeError
+        `shape`, `dims` and the parameters disagree, or an axis is said by none of them.
+    """
+    asked = slots.extents(shape_of(dist))
+    given = as_shape(name, shape)
+    if dims:
+        sizes = tuple(
+            slots.length_of(dim, asked, axis - len(dims)) for axis, dim in enumerate(dims)
+        )
+        if given is not None and given != sizes:
+            raise ShapeError(f"'{name}': shape {given} and dims {dims} of lengths {sizes} differ")
+        given = sizes
+    if given is None:
+        n_event = family_of(dist).event_ndim
+        if n_event and asked[-n_event:] == (1,) * n_event:
+            raise ShapeError(f"'{name}': {dist.family} needs shape= or dims= for its length")
+        return asked
+    fit(name, dist, asked, given)
+    return given
+
+
+def fit(name: str, dist: Dist, asked: Shape, given: Shape) -> None:
+    """Verify that parameters of shape `asked` broadcast into `given`."""
+    try:
+        fits = broadcast(asked, given) == given
+    except ShapeError:
+        fits = False
+    if not fits or len(given) < family_of(dist).event_ndim:
+        raise ShapeError(
+            f"'{name}': the parameters of {dist.family} ask for shape {show(asked)}, which does "
+            f"not fit {show(given)}"
+        )
+
+
+def as_shape(name: str, shape: Any) -> tuple[int, ...] | None:
+    """Tuple of lengths for ``shape=``: a whole number or several."""
+    if shape is None:
+        return None
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ShapeError(f"'{name}': shape {shape!r} must be of whole numbers above 0")
+    return tuple(int(size) for size in sizes)
+
+
+def check_free(name: str, dist: Dist) -> None:
+    """Refuse a free variable that NUTS cannot move."""
+    if is_discrete(dist):
+        raise DiscreteError(
+            f"'{name}' ~ {dist.family} is discrete and free, which NUTS cannot move: give it "
+            "observed=, or sum it out, for example with ed.Mixture"
+        )
+
+
+def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse constants and data outside the domain of the parameter they are given to."""
+    for param in family_of(dist).params:
+        match dist.get(param.name):
+            case Dist() as inner:
+                check_params(name, inner, arrays)
+            case tuple() as parts:
+                for part in parts:
+                    check_params(name, part, arrays)
+            case Node() as node if (numbers := known(node, arrays)) is not None:
+                good = np.asarray(DOMAINS[param.domain].holds_for(numbers))
+                if not good.all():
+                    raise SupportError(
+                        f"'{name}': {param.name} of {dist.family} must be "
+                        f"{DOMAINS[param.domain].words}, but {place(~good)} is "
+                        f"{numbers[~good].flat[0]:g}"
+                    )
+
+
+def known(node: Node, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Numbers of a constant or a data slot; None for other expressions."""
+    leaf = node.src[0] if node.op is Op.FLOAT else node
+    if leaf.op is Op.CONST:
+        return np.asarray(leaf.arg, dtype=float)
+    return arrays.get(leaf.arg) if leaf.op is Op.DATA else None
+
+
+def check_observed(
+    name: str, dist: Dist, observed: np.ndarray, arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Refuse observed values outside the support."""
+    inside = np.broadcast_to(in_support(dist, observed, arrays), observed.shape)
+    if not inside.all():
+        raise SupportError(
+            f"'{name}': {place(~inside)} is {observed[~inside].flat[0]:g}, outside the support "
+            f"{support(dist)} of {dist.family}"
+        )
