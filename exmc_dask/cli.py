@@ -1,0 +1,277 @@
+"""The command line: ``exmc-dask demo | sample | check | info``.
+
+Exit codes::
+
+    0    done
+    1    an error, said in one line; ``exmc-dask --debug COMMAND`` shows where
+    2    a command line that cannot be meant
+    3    ``check`` found something that will keep the model from being sampled
+    130  interrupted
+"""
+
+import json
+import os
+import platform
+import runpy
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from exmc_dask.errors import DataError, ExmcError, OptionError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    import exmc_dask as ed
+
+ERROR, UNFIT, INTERRUPTED = 1, 3, 130
+
+PACKAGES = (
+    "exmc-dask",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "dask",
+    "distributed",
+    "arviz",
+    "xarray",
+    "cupy-cuda13x",
+    "numba-cuda",
+    "dask-cuda",
+)
+
+# Effects of coaching on test scores in eight schools, and their standard errors.
+# Rubin (1981), "Estimation in parallel randomized experiments", table 1.
+SCHOOLS = (
+    "Choate",
+    "Deerfield",
+    "Phillips Andover",
+    "Phillips Exeter",
+    "Hotchkiss",
+    "Lawrenceville",
+    "St. Paul's",
+    "Mt. Hermon",
+)
+EFFECTS = (28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0)
+ERRORS = (15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0)
+
+
+class _Commands(click.Group):
+    """Commands whose errors are one clear line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("exmc-dask: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            ours = isinstance(error, ExmcError)
+            hint = "" if ours else "; 'exmc-dask --debug ...' shows where"
+            said = " ".join(str(error).split())
+            click.echo(f"exmc-dask: {type(error).__name__}: {said}{hint}", err=True)
+            ctx.exit(ERROR)
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="exmc-dask")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Bayesian models on a Dask cluster."""
+
+
+@main.command()
+@click.option("--draws", default=1000, show_default=True)
+@click.option("--tune", default=500, show_default=True)
+@click.option("--chains", default=4, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--scheduler", default="local", show_default=True, help="As for 'sample'.")
+@click.option("--plot", default="eight_schools.png", show_default=True, type=click.Path())
+def demo(draws: int, tune: int, chains: int, seed: int, scheduler: str, plot: str) -> None:
+    """Sample the eight schools on a local Dask cluster."""
+    import exmc_dask as ed
+
+    with ed.Model(coords={"school": SCHOOLS}) as model:
+        mu = ed.Normal("mu", 0, 5)
+        tau = ed.HalfNormal("tau", 5)
+        theta = ed.Normal("theta", mu, tau, dims="school")
+        ed.Normal("effect", theta, np.array(ERRORS), observed=np.array(EFFECTS), dims="school")
+    trace = ed.sample(
+        model,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        random_seed=seed,
+        cluster=scheduler,
+        compute_convergence_checks=False,
+    )
+    _report(trace)
+    _plot(trace, Path(plot))
+    click.echo(f"plot: {plot}")
+
+
+@main.command()
+@click.argument("model")
+@click.option("--data", type=click.Path(exists=True), help="Arrays by name: .npz or .json.")
+@click.option(
+    "--scheduler",
+    help="tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of processes, 'threads'.",
+)
+@click.option("--draws", default=1000, show_default=True)
+@click.option("--tune", default=500, show_default=True)
+@click.option("--chains", default=4, show_default=True)
+@click.option("--target-accept", default=0.8, show_default=True)
+@click.option("--seed", type=int, help="By default one that the result names.")
+@click.option("--out", type=click.Path(), help="Where to keep the result: a .zarr folder.")
+def sample(
+    model: str,
+    data: str | None,
+    scheduler: str | None,
+    draws: int,
+    tune: int,
+    chains: int,
+    target_accept: float,
+    seed: int | None,
+    out: str | None,
+) -> None:
+    """Sample MODEL, given as FILE.py:NAME."""
+    import exmc_dask as ed
+
+    if out and not out.endswith(".zarr"):
+        raise OptionError(f"--out {out}: the name has to end in .zarr")
+    loaded = load(model, data)
+    trace = ed.sample(
+        loaded,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        target_accept=target_accept,
+        random_seed=seed,
+        cluster=scheduler,
+        compute_convergence_checks=False,
+    )
+    _report(trace)
+    if out:
+        trace.to_zarr(out, mode="w", consolidated=False)
+        click.echo(f"result: {out}")
+
+
+@main.command()
+@click.argument("model")
+@click.option("--data", type=click.Path(exists=True), help="Arrays by name: .npz or .json.")
+@click.pass_context
+def check(ctx: click.Context, model: str, data: str | None) -> None:
+    """Look at MODEL before sampling: start, gradient, cost. Exits with 3 when it is unfit."""
+    loaded = load(model, data)
+    from exmc_dask.preflight import preflight
+
+    found = preflight(loaded.spec, loaded.data)
+    click.echo(str(found))
+    if found.troubles:
+        ctx.exit(UNFIT)
+
+
+@main.command()
+def info() -> None:
+    """Print versions, devices and the kernel cache."""
+    from exmc_dask.kernels import build
+
+    click.echo(f"{'python':14}{platform.python_version()} on {platform.platform()}")
+    for package in PACKAGES:
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = "not installed"
+        click.echo(f"{package:14}{found}")
+    click.echo(f"{'cpu':14}{os.cpu_count()} cores, class {build.cpu_class()}")
+    for name in _gpus() or ["none found"]:
+        click.echo(f"{'gpu':14}{name}")
+    cache = build.cache_info()
+    held = f"{cache.kernels} kernels, {cache.size_bytes / 1e6:.1f} MB"
+    click.echo(f"{'kernel cache':14}{cache.path}: {held}")
+
+
+def load(model: str, data: str | None = None) -> "ed.Model":
+    """Load a model from ``FILE.py:NAME``.
+
+    Parameters
+    ----------
+    model : str
+        The name defaults to ``model``; a function without arguments is called.
+    data : str, optional
+        A file of arrays by name that take the place of the model's own.
+
+    Raises
+    ------
+    OptionError
+        The file or the name does not exist, or the name is not a model.
+    DataError
+        The data file is neither .npz nor .json, or not one value a name.
+    """
+    import exmc_dask as ed
+
+    path, _, name = model.partition(":")
+    name = name or "model"
+    if not Path(path).is_file() or not path.endswith(".py"):
+        raise OptionError(f"MODEL {model}: there is no Python file {path}; give FILE.py:NAME")
+    found = runpy.run_path(path, run_name="exmc_dask_model").get(name)
+    if callable(found):
+        found = found()
+    if not isinstance(found, ed.Model):
+        raise OptionError(f"MODEL {model}: {path} defines no model called {name}")
+    if data is not None:
+        found.set_data(read_data(Path(data)))
+    return found
+
+
+def read_data(path: Path) -> dict[str, np.ndarray]:
+    """Read arrays by name from an .npz or a .json file."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    if path.suffix == ".json":
+        values = json.loads(path.read_text())
+        if not isinstance(values, dict):
+            raise DataError(f"--data {path}: it has to hold one object, name -> numbers")
+        return {name: np.asarray(value) for name, value in values.items()}
+    raise DataError(f"--data {path}: the name has to end in .npz or .json")
+
+
+def _report(trace: "xr.DataTree") -> None:
+    """Print the summary table and what is wrong."""
+    from exmc_dask.diagnosis import diagnose, summary
+
+    click.echo(summary(trace).to_string())
+    findings = diagnose(trace)
+    for finding in findings:
+        click.echo(f"warning: {finding}")
+    if not findings:
+        click.echo("diagnosis: nothing found")
+
+
+def _plot(trace: "xr.DataTree", path: Path) -> None:
+    """Save a forest plot."""
+    import arviz as az
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    az.plot_forest(trace, combined=True, backend="matplotlib").savefig(path)
+
+
+def _gpus() -> list[str]:
+    """Name the GPUs that the driver shows."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False, timeout=30)
+    return answer.stdout.splitlines() if answer.returncode == 0 else []
