@@ -13,8 +13,31 @@ if TYPE_CHECKING:
     from exmc_dask.builder import set_data as set_data
     from exmc_dask.diagnosis import diagnose as diagnose
     from exmc_dask.diagnosis import summary as summary
+    from exmc_dask.dist import Bernoulli as Bernoulli
+    from exmc_dask.dist import Beta as Beta
+    from exmc_dask.dist import Binomial as Binomial
+    from exmc_dask.dist import Cauchy as Cauchy
+    from exmc_dask.dist import Censored as Censored
+    from exmc_dask.dist import Custom as Custom
+    from exmc_dask.dist import Dirichlet as Dirichlet
+    from exmc_dask.dist import Exponential as Exponential
+    from exmc_dask.dist import Flat as Flat
+    from exmc_dask.dist import Gamma as Gamma
+    from exmc_dask.dist import GaussianRandomWalk as GaussianRandomWalk
+    from exmc_dask.dist import HalfCauchy as HalfCauchy
+    from exmc_dask.dist import HalfFlat as HalfFlat
     from exmc_dask.dist import HalfNormal as HalfNormal
+    from exmc_dask.dist import Laplace as Laplace
+    from exmc_dask.dist import LogNormal as LogNormal
+    from exmc_dask.dist import Mixture as Mixture
+    from exmc_dask.dist import MvNormal as MvNormal
     from exmc_dask.dist import Normal as Normal
+    from exmc_dask.dist import NormalMixture as NormalMixture
+    from exmc_dask.dist import Poisson as Poisson
+    from exmc_dask.dist import StudentT as StudentT
+    from exmc_dask.dist import TruncatedNormal as TruncatedNormal
+    from exmc_dask.dist import Uniform as Uniform
+    from exmc_dask.dist import Weibull as Weibull
     from exmc_dask.errors import ExmcError as ExmcError
 
 # Module -> the public names that it defines, loaded when a name is first used, so that
@@ -23,7 +46,33 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "diagnosis": ("diagnose", "summary"),
-    "dist": ("HalfNormal", "Normal"),
+    "dist": (
+        "Bernoulli",
+        "Beta",
+        "Binomial",
+        "Cauchy",
+        "Censored",
+        "Custom",
+        "Dirichlet",
+        "Exponential",
+        "Flat",
+        "Gamma",
+        "GaussianRandomWalk",
+        "HalfCauchy",
+        "HalfFlat",
+        "HalfNormal",
+        "Laplace",
+        "LogNormal",
+        "Mixture",
+        "MvNormal",
+        "Normal",
+        "NormalMixture",
+        "Poisson",
+        "StudentT",
+        "TruncatedNormal",
+        "Uniform",
+        "Weibull",
+    ),
     "errors": ("ExmcError",),
 }
 _MODULES = ("math",)

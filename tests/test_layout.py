@@ -38,7 +38,6 @@ BELOW = {
     "context": "verify",
     "builder": "context",
     "evaluate": "graph",
-    "codec": "model",
     "rewrite": "model evaluate",
     "density": "rewrite",
     "kernels.chain": "",  # which slot of a chain's two arrays holds what
@@ -63,6 +62,7 @@ BELOW = {
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
     "indexing": "ir",
+    "codec": "model",
     "cluster.fleet": "cluster.plan",
     "cluster.ledger": "cluster.plan",
     "cluster.moves": "cluster.plan",
