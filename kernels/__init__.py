@@ -1,1 +1,101 @@
-"""From a log-density to machine code: readable source, named by its hash, compiled once."""
+"""From a log-density to machine code: readable source, named by its hash, compiled once.
+
+``compile`` puts the graph into normal form (`normal`), finds the loops (`schedule`), writes them
+(`emit`, with the table of a target's language in ``dialect_*``) and builds the text (`build`).
+``Kernel.bind`` lays the data of a run out as the text reads them (`bind`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from exmc_dask.axes import Shape
+from exmc_dask.density import LogDensity
+from exmc_dask.errors import CompileError
+from .bind import Bound, Storage
+from .program import write
+
+__all__ = ["Bound", "Kernel", "compile"]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A log-density as machine code.
+
+    Attributes
+    ----------
+    key : str
+        sha256 of `source`.
+    target : str
+        ``"cpu"``.
+    source : str
+        The emitted text.
+    dim : int
+        Length of the unconstrained vector.
+    n_out : int
+        Length of what `expand` writes, where no data decide it.
+    logp_grad : numba dispatcher
+        ``(q, grad, data, data32, index, work) -> logp``; writes `grad`.
+    expand : numba dispatcher
+        ``(q, out, data, data32, index, work)``; writes the outputs of one draw.
+    """
+
+    key: str
+    target: str
+    source: str
+    dim: int
+    n_out: int
+    logp_grad: Any
+    expand: Any
+    storage: Storage = field(repr=False)
+    outputs: tuple[Shape, ...] = field(repr=False)
+
+    def bind(self, data: Mapping[str, npt.NDArray[Any]]) -> Bound:
+        """Lay the arrays of a run, as ``LogDensity.fold`` returned them, out for the kernel.
+
+        Raises
+        ------
+        DataError, ShapeError
+            See `Storage.bind`.
+        """
+        return self.storage.bind(data, self.outputs)
+
+
+_compiled: dict[tuple[int, str], tuple[LogDensity, Kernel]] = {}
+
+
+def compile(density: LogDensity, target: str = "cpu") -> Kernel:
+    """Compile a log-density; at once where that was done before, in this process or another.
+
+    Raises
+    ------
+    CompileError
+        The target does not exist, or an operation cannot be translated for it.
+    """
+    if target != "cpu":
+        raise CompileError(f"target '{target}' does not exist; use 'cpu'")
+    known = _compiled.get((id(density), target))
+    if known is not None:
+        return known[1]
+    from .build import load
+
+    program = write(density)
+    module = load(program.source)
+    kernel = Kernel(
+        key=hashlib.sha256(program.source.encode()).hexdigest(),
+        target=target,
+        source=program.source,
+        dim=density.layout.dim,
+        n_out=program.n_out,
+        logp_grad=module.logp_grad,
+        expand=module.expand,
+        storage=program.storage,
+        outputs=tuple(output.shape for output in density.outputs),
+    )
+    _compiled[id(density), target] = density, kernel
+    return kernel

@@ -49,7 +49,7 @@ import platformdirs
 from exmc_dask.errors import CompileError
 
 RUNTIME = (
-    *("vecmath.py", "special.py"),
+    *("vecmath.py", "special.py", "loops.py", "linalg.py"),
     *("chain.py", "walk.py", "group.py", "rng.py", "metric.py", "dense.py", "stepsize.py"),
     *("adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
 )

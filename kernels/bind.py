@@ -1,0 +1,264 @@
+"""Data as a kernel reads them: three flat arrays, with a header that says how long everything is.
+
+``index`` begins with the header: the lengths and offsets that the emitted function asked for
+(`Storage.field`), so that data of another length need no other kernel. Behind it lie the arrays
+that are used as indices; every other array lies in ``data`` as float64, or in ``data32`` where the
+user keeps it in float32.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from exmc_dask.axes import Shape, extent, extents
+from exmc_dask.density import Input
+from exmc_dask.errors import DataError, ShapeError
+from exmc_dask.evaluate import evaluate
+from exmc_dask.graph import check, topological
+from exmc_dask.ir import Node
+from .access import Axes, Index, atom, identifier, number
+from exmc_dask.ops import INT, Op
+
+type Arrays = Mapping[str, npt.NDArray[np.generic]]
+type Lengths = Mapping[str, int]
+
+_EXACT = 2**53  # whole numbers beyond are not exact in float64
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The data of one run as the kernel reads it.
+
+    Attributes
+    ----------
+    data : (n,) float64
+    data32 : (n,) float32
+    index : (n,) int64
+        Header and index arrays.
+    work_size : int
+        Number of doubles of scratch space that each thread needs.
+    n_out : int
+        Length of what ``expand`` writes.
+    """
+
+    data: npt.NDArray[np.float64]
+    data32: npt.NDArray[np.float32]
+    index: npt.NDArray[np.int64]
+    work_size: int
+    n_out: int
+
+
+class Storage:
+    """Where slots and scratch arrays lie, and which of it only the data know.
+
+    Attributes
+    ----------
+    axes : Axes
+    arrays : dict of str to str
+        Slot name -> ``"data"``, ``"data32"`` or ``"index"``.
+    columns : set of str
+        Matrices that are stored column after column.
+    """
+
+    def __init__(self, slots: Sequence[Input], roots: Sequence[Node], axes: Axes) -> None:
+        self.axes = axes
+        self.slots = {slot.name: slot for slot in slots}
+        self.roots = tuple(roots)
+        order = topological(roots)
+        indexed = {
+            leaf.arg
+            for node in order
+            if node.op in (Op.GATHER, Op.SCATTER_ADD)
+            for leaf in topological([node.src[1]])
+            if leaf.op is Op.DATA
+        }
+        self.arrays = {
+            slot.name: "index"
+            if slot.name in indexed and slot.dtype == INT
+            else "data32"
+            if slot.dtype == "float32"
+            else "data"
+            for slot in slots
+        }
+        self.columns = {
+            leaf.arg
+            for node in order
+            if node.op is Op.MATMUL and node.ndim == 1
+            for leaf in topological([node.src[0]])
+            if leaf.op is Op.DATA and axes.row_axis(leaf) == 0
+        }
+        self.work_shapes: list[list[Shape]] = []
+        self._fields: dict[str, Field] = {}
+        for dim, name in axes.names.items():
+            self._fields[name] = lambda lengths, places, dim=dim: extent(dim, lengths)
+        for (dim, cut), name in axes.starts.items():
+            self._fields[name] = lambda lengths, places, dim=dim, cut=cut: slice(*cut).indices(
+                extent(dim, lengths)
+            )[0]
+        self._offsets = self._place()
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the numbers at the start of ``index``."""
+        return list(self._fields)
+
+    def _is_static(self, shape: Shape) -> bool:
+        return self.axes.size(shape).constant is not None
+
+    def _sequence(self) -> list[str]:
+        """Slots in the order of their places: those of fixed size first."""
+        return sorted(self.slots, key=lambda name: not self._is_static(self.slots[name].shape))
+
+    def _place(self) -> dict[str, Index]:
+        """Give slots of fixed size in ``data`` and ``data32`` literal places, the others fields."""
+        used = {"data": 0, "data32": 0}
+        offsets: dict[str, Index] = {}
+        for name in self._sequence():
+            array, size = self.arrays[name], self.axes.size(self.slots[name].shape).constant
+            if array != "index" and size is not None:
+                offsets[name] = number(used[array])
+                used[array] += size
+            else:
+                offsets[name] = self._field(
+                    f"at_{identifier(name)}", lambda lengths, places, name=name: places[name]
+                )
+        return offsets
+
+    def _field(self, name: str, value: "Field") -> Index:
+        while name in self._fields:
+            name += "_"
+        self._fields[name] = value
+        return atom(name)
+
+    def offset(self, name: str) -> Index:
+        """Place of a slot in its array."""
+        return self._offsets[name]
+
+    def scratch(self, shapes: Mapping[str, Shape]) -> dict[str, Index]:
+        """Give scratch arrays of one function places in ``work``, those of fixed size first."""
+        names = sorted(shapes, key=lambda name: not self._is_static(shapes[name]))
+        offsets: dict[str, Index] = {}
+        before: list[Shape] = []
+        for name in names:
+            if all(map(self._is_static, before)):
+                used = sum(self.axes.size(shape).constant or 0 for shape in before)
+                offsets[name] = number(used)
+            else:
+                offsets[name] = self._field(f"at_{name}", _total(tuple(before)))
+            before.append(shapes[name])
+        self.work_shapes.append(before)
+        return offsets
+
+    def place(self, node: Node, at: tuple[Index, ...]) -> Index:
+        """Return the place of an element of a slot, counted from the slot's offset."""
+        if node.arg in self.columns:
+            return self.axes.flat(at[::-1], node.shape[::-1])
+        return self.axes.flat(at, node.shape)
+
+    def bind(self, arrays: Arrays, outputs: Sequence[Shape]) -> Bound:
+        """Lay the arrays of one run out as the kernel reads them.
+
+        Parameters
+        ----------
+        arrays : mapping of slot name to array
+            What ``LogDensity.fold`` returned.
+        outputs : sequence of Shape
+            Shapes of what ``expand`` writes.
+
+        Raises
+        ------
+        DataError
+            A slot has no array, a whole number is not exact in float64, or an index points
+            outside of the array it is used on.
+        ShapeError
+            Lengths do not fit together.
+        """
+        given = {name: self._array(slot, arrays) for name, slot in self.slots.items()}
+        lengths = self._lengths(given)
+        check(self.roots, lengths)
+        self._check_indices(given, lengths)
+        header = len(self._fields)
+        parts: dict[str, list[npt.NDArray[np.generic]]] = {"data": [], "data32": [], "index": []}
+        used = {"data": 0, "data32": 0, "index": header}
+        places: dict[str, int] = {}
+        for name in self._sequence():
+            array = self.arrays[name]
+            value = given[name].T if name in self.columns else given[name]
+            places[name] = used[array]
+            used[array] += value.size
+            parts[array].append(value.ravel())
+        numbers = [value(lengths, places) for value in self._fields.values()]
+        work = max((_total(tuple(shapes))(lengths, {}) for shapes in self.work_shapes), default=0)
+        return Bound(
+            data=_joined(parts["data"], np.float64),
+            data32=_joined(parts["data32"], np.float32),
+            index=_joined([np.array(numbers, dtype=np.int64), *parts["index"]], np.int64),
+            work_size=work,
+            n_out=_total(tuple(outputs))(lengths, {}),
+        )
+
+    def _array(self, slot: Input, arrays: Arrays) -> npt.NDArray[np.generic]:
+        if slot.name not in arrays:
+            raise DataError(f"data '{slot.name}' has no value; bind an array to it")
+        array = np.asarray(arrays[slot.name])
+        if array.ndim != len(slot.shape):
+            raise ShapeError(
+                f"'{slot.name}' has {array.ndim} axes; {len(slot.shape)} were declared"
+            )
+        if (
+            array.dtype.kind in "iu"
+            and array.size
+            and max(-int(array.min()), int(array.max())) > _EXACT
+        ):
+            raise DataError(
+                f"'{slot.name}' holds whole numbers beyond 2**53, which float64 cannot tell apart; "
+                "subtract a constant or convert it to float64"
+            )
+        return array
+
+    def _lengths(self, given: Arrays) -> dict[str, int]:
+        lengths: dict[str, int] = {}
+        for name, slot in self.slots.items():
+            for axis, (dim, length) in enumerate(zip(slot.shape, given[name].shape, strict=True)):
+                expected = length
+                if isinstance(dim, str):
+                    expected = lengths.setdefault(dim, length)
+                elif isinstance(dim, int):
+                    expected = dim
+                if expected != length:
+                    raise ShapeError(
+                        f"'{name}' has length {length} along axis {axis}, where {expected} is needed"
+                    )
+        return lengths
+
+    def _check_indices(self, given: Arrays, lengths: Lengths) -> None:
+        """Verify that no index of data points outside: kernels do not look."""
+        leaves = {(Op.DATA, name): array for name, array in given.items()}
+        for node in topological(self.roots):
+            if node.op not in (Op.GATHER, Op.SCATTER_ADD):
+                continue
+            places = node.src[1]
+            if any(leaf.op is Op.PARAM for leaf in topological([places])):
+                continue
+            length = extent(node.src[0].shape[0] if node.op is Op.GATHER else node.arg, lengths)
+            (value,) = evaluate([places], leaves, lengths)
+            if value.size and not (value.min() >= 0 and value.max() < length):
+                names = ", ".join(n.arg for n in topological([places]) if n.op is Op.DATA)
+                raise DataError(
+                    f"index '{names}' runs from {value.min()} to {value.max()}, "
+                    f"but what it selects from has length {length}"
+                )
+
+
+type Field = Callable[[Lengths, Mapping[str, int]], int]
+
+
+def _total(shapes: tuple[Shape, ...]) -> Field:
+    return lambda lengths, places: sum(prod(extents(shape, lengths)) for shape in shapes)
+
+
+def _joined(parts: list[npt.NDArray[np.generic]], dtype: type) -> npt.NDArray[np.generic]:
+    return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)

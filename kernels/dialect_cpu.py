@@ -1,0 +1,155 @@
+"""How each elementwise operation is written for Numba on the CPU: one row an Op.
+
+A rule takes the texts of its operands and gives a text. What a row calls by name is imported by the
+emitted file: from ``math`` where LLVM has an instruction, from the runtime otherwise.
+"""
+
+from collections.abc import Callable, Mapping
+
+from .source import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SUM, UNARY, Text
+from exmc_dask.ops import Op
+
+type Rule = Callable[..., Text]
+
+VECMATH = frozenset(
+    {
+        "accumulate", "cos", "exp", "expm1", "floor", "log", "log1p", "maximum", "minimum", "pow",
+        "sigmoid", "sign", "sin", "softplus", "tanh",
+    }
+)  # fmt: skip
+SPECIAL = frozenset({"digamma", "erf", "erfc", "erfcx", "lgamma", "log_ndtr", "trigamma"})
+LOOPS = frozenset({"view"})
+LINALG = frozenset({"cholesky", "matmul", "times", "transposed_times", "trisolve"})
+MATH = frozenset({"inf", "sqrt"})
+
+IMPORTS = {
+    "math": MATH,
+    ".linalg": LINALG,
+    ".loops": LOOPS,
+    ".special": SPECIAL,
+    ".vecmath": VECMATH,
+}
+"""Module -> names that emitted text may call; the text imports those it does."""
+
+
+def as_float(x: Text) -> Text:
+    """`x` as a float."""
+    match x.kind:
+        case "b":
+            return Text(f"1.0 if {x.inside(CHOICE + 1)} else 0.0", CHOICE)
+        case "i":
+            return Text(f"float({x.text})")
+        case _:
+            return x
+
+
+def as_index(x: Text) -> Text:
+    """`x`, a whole number, as an integer."""
+    return x if x.kind == "i" else Text(f"int({x.text})", kind="i")
+
+
+def as_bool(x: Text) -> Text:
+    """`x` as a bool."""
+    return x if x.kind == "b" else Text(f"{x.inside(SUM)} != 0", COMPARISON, "b")
+
+
+def _call(name: str) -> Rule:
+    return lambda *xs: Text(f"{name}({', '.join(as_float(x).text for x in xs)})")
+
+
+def _numeric(x: Text) -> Text:
+    return as_float(x) if x.kind == "b" else x
+
+
+def _infix(sign: str, binds: int) -> Rule:
+    """Left-associative arithmetic; the result is a float unless both sides are integers."""
+
+    def rule(x: Text, y: Text) -> Text:
+        x, y = _numeric(x), _numeric(y)
+        kind = "i" if x.kind == y.kind == "i" and sign != "/" else "f"
+        return Text(f"{x.inside(binds)} {sign} {y.inside(binds + 1)}", binds, kind)
+
+    return rule
+
+
+def _compare(sign: str) -> Rule:
+    def rule(x: Text, y: Text) -> Text:
+        x, y = _numeric(x), _numeric(y)
+        return Text(f"{x.inside(SUM)} {sign} {y.inside(SUM)}", COMPARISON, "b")
+
+    return rule
+
+
+def _logical(sign: str) -> Rule:
+    """Without a branch, unlike ``and`` and ``or``."""
+    return lambda x, y: Text(
+        f"{as_bool(x).inside(ATOM)} {sign} {as_bool(y).inside(ATOM)}", COMPARISON, "b"
+    )
+
+
+def _negative(x: Text) -> Text:
+    x = _numeric(x)
+    return Text(f"-{x.inside(UNARY)}", UNARY, x.kind)
+
+
+def _power(x: Text, y: Text) -> Text:
+    """Whole literal powers are products, which numba writes out; halves are roots."""
+    base = as_float(x)
+    try:
+        exponent = float(y.text)
+    except ValueError:
+        return _call("pow")(x, y)
+    if exponent == 0.5:
+        return Text(f"sqrt({base.text})")
+    if exponent == int(exponent) and abs(exponent) <= 64:
+        return Text(f"{base.inside(ATOM)} ** {int(exponent)}", POWER)
+    return _call("pow")(x, y)
+
+
+def _where(condition: Text, x: Text, y: Text) -> Text:
+    condition = as_bool(condition)
+    if x.kind != y.kind:
+        x, y = as_float(x), as_float(y)
+    parts = [part.inside(CHOICE + 1) for part in (x, condition, y)]
+    return Text(f"{parts[0]} if {parts[1]} else {parts[2]}", CHOICE, x.kind)
+
+
+RULES: Mapping[Op, Rule] = {
+    Op.NEG: _negative,
+    Op.EXP: _call("exp"),
+    Op.LOG: _call("log"),
+    Op.LOG1P: _call("log1p"),
+    Op.EXPM1: _call("expm1"),
+    Op.SQRT: _call("sqrt"),
+    Op.ABS: _call("abs"),
+    Op.SIGN: _call("sign"),
+    Op.FLOOR: _call("floor"),
+    Op.SIN: _call("sin"),
+    Op.COS: _call("cos"),
+    Op.TANH: _call("tanh"),
+    Op.SIGMOID: _call("sigmoid"),
+    Op.SOFTPLUS: _call("softplus"),
+    Op.ERF: _call("erf"),
+    Op.ERFC: _call("erfc"),
+    Op.ERFCX: _call("erfcx"),
+    Op.LOG_NDTR: _call("log_ndtr"),
+    Op.LGAMMA: _call("lgamma"),
+    Op.DIGAMMA: _call("digamma"),
+    Op.TRIGAMMA: _call("trigamma"),
+    Op.NOT: lambda x: Text(f"not {as_bool(x).inside(COMPARISON)}", COMPARISON, "b"),
+    Op.FLOAT: as_float,
+    Op.ADD: _infix("+", SUM),
+    Op.SUB: _infix("-", SUM),
+    Op.MUL: _infix("*", PRODUCT),
+    Op.DIV: _infix("/", PRODUCT),
+    Op.POW: _power,
+    Op.MAXIMUM: _call("maximum"),
+    Op.MINIMUM: _call("minimum"),
+    Op.LT: _compare("<"),
+    Op.LE: _compare("<="),
+    Op.EQ: _compare("=="),
+    Op.AND: _logical("&"),
+    Op.OR: _logical("|"),
+    Op.WHERE: _where,
+}
+"""A row for every elementwise Op."""

@@ -1,0 +1,122 @@
+"""Small dense linear algebra as plain loops: no BLAS, so bits and time do not depend on one.
+
+Matrices are row-major stretches of flat arrays (`loops.view`). A data matrix that is multiplied
+by vectors is kept column after column, so that the innermost loop of `times` and `transposed_times`
+runs over consecutive rows.
+"""
+
+from numba import njit
+
+from .loops import view
+from .vecmath import FAST, accumulate
+
+_OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": FAST, "nogil": True}
+
+
+@njit("void(f8[::1], i8, i8, i8, i8, f8[::1], f8[::1])", **_OPTIONS)
+def times(X, n, k, start, m, b, out):  # type: ignore[no-untyped-def]
+    """Write rows ``start`` to ``start + m`` of ``X @ b`` into `out`.
+
+    Parameters
+    ----------
+    X : (k * n,) float64
+        Matrix of `n` rows and `k` columns, column after column.
+    b : (k,) float64
+    out : (m,) float64
+    """
+    for i in range(m):
+        out[i] = 0.0
+    quads = k // 4 * 4
+    for j in range(0, quads, 4):
+        b0, b1, b2, b3 = b[j], b[j + 1], b[j + 2], b[j + 3]
+        x0, x1 = view(X, j * n + start), view(X, (j + 1) * n + start)
+        x2, x3 = view(X, (j + 2) * n + start), view(X, (j + 3) * n + start)
+        for i in range(m):
+            out[i] = out[i] + (b0 * x0[i] + b1 * x1[i]) + (b2 * x2[i] + b3 * x3[i])
+    for j in range(quads, k):
+        b0 = b[j]
+        x0 = view(X, j * n + start)
+        for i in range(m):
+            out[i] += b0 * x0[i]
+
+
+@njit("void(f8[::1], i8, i8, i8, i8, f8[::1], f8[::1])", **_OPTIONS)
+def transposed_times(X, n, k, start, m, r, out):  # type: ignore[no-untyped-def]
+    """Add ``X[start:start + m].T @ r`` to `out`; parameters as in `times`, `r` has `m` elements."""
+    quads = k // 4 * 4
+    for j in range(0, quads, 4):
+        x0, x1 = view(X, j * n + start), view(X, (j + 1) * n + start)
+        x2, x3 = view(X, (j + 2) * n + start), view(X, (j + 3) * n + start)
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        for i in range(m):
+            s0 = accumulate(s0, x0[i] * r[i])
+            s1 = accumulate(s1, x1[i] * r[i])
+            s2 = accumulate(s2, x2[i] * r[i])
+            s3 = accumulate(s3, x3[i] * r[i])
+        out[j] += s0
+        out[j + 1] += s1
+        out[j + 2] += s2
+        out[j + 3] += s3
+    for j in range(quads, k):
+        x0 = view(X, j * n + start)
+        s0 = 0.0
+        for i in range(m):
+            s0 = accumulate(s0, x0[i] * r[i])
+        out[j] += s0
+
+
+@njit("void(f8[::1], i8, i8, f8[::1], i8, i8, f8[::1], i8, i8, i8)", **_OPTIONS)
+def matmul(a, a_row, a_column, b, b_row, b_column, out, n, k, m):  # type: ignore[no-untyped-def]
+    """Write the product of an (n, k) and a (k, m) matrix into `out`.
+
+    ``a_row`` is the distance of two rows of `a` in its memory, ``a_column`` that of two columns,
+    so that a transposed matrix need not be copied.
+    """
+    for i in range(n):
+        row = view(out, i * m)
+        for j in range(m):
+            row[j] = 0.0
+        for h in range(k):
+            factor = a[i * a_row + h * a_column]
+            if b_column == 1:
+                other = view(b, h * b_row)
+                for j in range(m):
+                    row[j] += factor * other[j]
+            else:
+                for j in range(m):
+                    row[j] += factor * b[h * b_row + j * b_column]
+
+
+@njit("void(f8[::1], f8[::1], i8)", **_OPTIONS)
+def cholesky(a, out, n):  # type: ignore[no-untyped-def]
+    """Write the lower Cholesky factor of an (n, n) matrix into `out`; NaN where there is none."""
+    for i in range(n):
+        row = view(out, i * n)
+        for j in range(i + 1):
+            other = view(out, j * n)
+            s = 0.0
+            for h in range(j):
+                s = accumulate(s, row[h] * other[h])
+            rest = a[i * n + j] - s
+            row[j] = rest**0.5 if i == j else rest / other[j]
+        for j in range(i + 1, n):
+            row[j] = 0.0
+
+
+@njit("void(f8[::1], f8[::1], f8[::1], i8, i8, b1)", **_OPTIONS)
+def trisolve(lower, b, out, n, m, transposed):  # type: ignore[no-untyped-def]
+    """Solve ``lower @ out = b``, or with ``lower.T``, for an (n, m) right side."""
+    for step in range(n):
+        i = n - 1 - step if transposed else step
+        row = view(out, i * m)
+        right = view(b, i * m)
+        for j in range(m):
+            row[j] = right[j]
+        for other in range(i + 1, n) if transposed else range(i):
+            factor = lower[other * n + i] if transposed else lower[i * n + other]
+            known = view(out, other * m)
+            for j in range(m):
+                row[j] -= factor * known[j]
+        diagonal = lower[i * n + i]
+        for j in range(m):
+            row[j] /= diagonal

@@ -1,0 +1,218 @@
+"""The graph as loops like it: every value in its smallest index space, few forms of the rest.
+
+Afterwards
+
+- an elementwise operation has the shape of its operands without axes of length 1, and what is the
+  same along an axis is calculated once and broadcast;
+- a SUM or MAX has no axis along which its operand is constant, and goes over the trailing axes
+  unless the leading ones are much longer;
+- LOGSUMEXP, products of vectors and products with a calculated matrix are sums; what is left of
+  MATMUL is a product with a data matrix, or of two matrices.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from exmc_dask.axes import Dim, Shape, broadcast
+from exmc_dask.graph import rebuild
+from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
+from exmc_dask.ops import ELEMENTWISE, FLOAT, Op
+
+type Rule = Callable[[Node, tuple[Node, ...]], Node]
+
+
+def normalise(roots: Sequence[Node]) -> list[Node]:
+    """Return equal `roots` in normal form; shapes stay, up to the names of equal dimensions."""
+    return rebuild(roots, lambda node, src: RULES[node.op](node, src) if node.op in RULES else None)
+
+
+def squeezed(shape: Shape) -> Shape:
+    """`shape` without axes of length 1."""
+    return tuple(dim for dim in shape if dim != 1)
+
+
+def is_long(dim: Dim) -> bool:
+    """Whether a dimension counts as many: only the data know it, or it is a large number."""
+    return not isinstance(dim, int) or dim > 64
+
+
+def _reshape(x: Node, shape: Shape) -> Node:
+    while x.op is Op.RESHAPE:
+        x = x.src[0]
+    if x.shape == shape:
+        return x
+    if x.op is Op.BROADCAST and not squeezed(x.src[0].shape):
+        return make(Op.BROADCAST, (_reshape(x.src[0], ()),), shape)
+    return make(Op.RESHAPE, (x,), shape)
+
+
+def _core(x: Node) -> Node:
+    """`x` before broadcasting, without leading axes of length 1."""
+    while x.op is Op.BROADCAST:
+        x = x.src[0]
+    lead = next((axis for axis, dim in enumerate(x.shape) if dim != 1), x.ndim)
+    return _reshape(x, x.shape[lead:])
+
+
+def _elementwise(node: Node, src: tuple[Node, ...]) -> Node:
+    if node.op is Op.FLOAT and src[0].dtype == FLOAT:
+        return src[0]
+    moved = _outside_embed(node, src)
+    if moved is not None:
+        return moved
+    cores = [_core(x) for x in src]
+    shape = broadcast(*(core.shape for core in cores))
+    small = [_reshape(core, _without_ones(core.shape, shape)) for core in cores]
+    return broadcast_to(_reshape(elementwise(node.op, *small), shape), node.shape)
+
+
+def _without_ones(shape: Shape, whole: Shape) -> Shape:
+    """`shape` without the axes that have length 1 even in `whole`, to which it is broadcast."""
+    return tuple(
+        dim for dim, full in zip(shape, whole[len(whole) - len(shape) :], strict=True) if full != 1
+    )
+
+
+def _outside_embed(node: Node, src: tuple[Node, ...]) -> Node | None:
+    """What is linear acts on the slice before it is embedded in zeros."""
+    if node.op not in (Op.NEG, Op.MUL, Op.DIV) or src[0].op is not Op.EMBED:
+        return None
+    inner, cuts = src[0].src[0], src[0].arg[1]
+    others = [_core(x) if not _core(x).shape else make(Op.SLICE, (x,), cuts) for x in src[1:]]
+    changed = _elementwise(
+        elementwise(node.op, inner, *others),
+        (inner, *(broadcast_to(other, inner.shape) for other in others)),
+    )
+    return make(Op.EMBED, (broadcast_to(changed, inner.shape),), src[0].arg)
+
+
+def _broadcast(node: Node, src: tuple[Node, ...]) -> Node:
+    return broadcast_to(_core(src[0]), node.shape)
+
+
+def _transpose(node: Node, src: tuple[Node, ...]) -> Node:
+    return _transposed(src[0], node.arg)
+
+
+def _transposed(x: Node, axes: tuple[int, ...]) -> Node:
+    """Transpose `x`, before its elementwise operations where there are any."""
+    shape = tuple(x.shape[axis] for axis in axes)
+    moved = [axis for axis in axes if x.shape[axis] != 1]
+    if moved == sorted(moved):
+        return _reshape(x, shape) if shape != x.shape else x
+    if x.op is Op.TRANSPOSE:
+        return _transposed(x.src[0], tuple(x.arg[axis] for axis in axes))
+    if x.op is Op.BROADCAST:
+        core = x.src[0]
+        padded = _reshape(core, (1,) * (x.ndim - core.ndim) + core.shape)
+        return broadcast_to(_core(_transposed(padded, axes)), shape)
+    if x.op in ELEMENTWISE:
+        return elementwise(x.op, *(_transposed(operand, axes) for operand in x.src))
+    return make(Op.TRANSPOSE, (x,), axes)
+
+
+def length(dim: Dim) -> Node:
+    """Length of an axis as a float."""
+    if isinstance(dim, int):
+        return const(float(dim))
+    return make(Op.SUM, (make(Op.BROADCAST, (const(1.0),), (dim,)),), (0,))
+
+
+def is_length(node: Node) -> bool:
+    """Whether `node` is what `length` makes of an axis that only the data know."""
+    return node.op is Op.SUM and node.src[0].op is Op.BROADCAST and node.src[0].src[0] is const(1.0)
+
+
+def _reduction(node: Node, src: tuple[Node, ...]) -> Node:
+    return broadcast_to(_reshape(_reduced(node.op, src[0], node.arg), node.shape), node.shape)
+
+
+def _reduced(op: Op, x: Node, axes: tuple[int, ...]) -> Node:
+    """Reduce `x`, which is in normal form, over `axes`; axes of length 1 may be gone."""
+    if op is Op.SUM and x.op is Op.EMBED and _covers(x, axes):
+        return _reduced(op, x.src[0], axes)
+    kept = tuple(dim for axis, dim in enumerate(x.shape) if axis not in axes)
+    core = _core(x)
+    lead = x.ndim - core.ndim
+    real = tuple(axis for axis in axes if axis >= lead and core.shape[axis - lead] != 1)
+    constant = [x.shape[axis] for axis in axes if axis not in real and x.shape[axis] != 1]
+    if op is Op.SUM and constant and x.dtype != FLOAT:
+        core = elementwise(Op.FLOAT, core)
+    y = _over(op, core, tuple(axis - lead for axis in real)) if real else core
+    core_kept = tuple(dim for axis, dim in enumerate(core.shape) if axis + lead not in axes)
+    y = broadcast_to(_core(_reshape(y, core_kept)), kept)
+    if op is Op.SUM:
+        for dim in constant:
+            many = broadcast_to(length(dim), kept)
+            y = many if y is const(1.0) else _elementwise(elementwise(Op.MUL, y, many), (y, many))
+    return y
+
+
+def _covers(x: Node, axes: tuple[int, ...]) -> bool:
+    """Whether a sum over `axes` sums all that an EMBED put somewhere."""
+    return all(cut == (None, None, 1) or axis in axes for axis, cut in enumerate(x.arg[1]))
+
+
+def _over(op: Op, x: Node, axes: tuple[int, ...]) -> Node:
+    """Reduce over axes along which `x` really varies, leading short ones moved to the end."""
+    last_kept = max((a for a, dim in enumerate(x.shape) if a not in axes and dim != 1), default=-1)
+    early = [axis for axis in axes if axis < last_kept]
+    if early and not any(is_long(x.shape[axis]) for axis in early):
+        order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
+        x = _transposed(x, order)
+        axes = tuple(range(x.ndim - len(axes), x.ndim))
+    ones = [axis for axis, dim in enumerate(x.shape) if dim == 1]
+    x = _reshape(x, squeezed(x.shape))
+    axes = tuple(axis - sum(one < axis for one in ones) for axis in axes)
+    return make(op, (x,), axes)
+
+
+def _logsumexp(node: Node, src: tuple[Node, ...]) -> Node:
+    """``m + log(sum(exp(x - m)))`` with the maximum m, or 0 where that is infinite."""
+    x, kept = src[0], tuple(1 if a in node.arg else d for a, d in enumerate(src[0].shape))
+    top = normal(Op.MAX, x, arg=node.arg)
+    finite = normal(Op.LT, normal(Op.ABS, top), const(float("inf")))
+    top = normal(Op.WHERE, finite, top, const(0.0))
+    spread = broadcast_to(_core(_reshape(top, kept)), x.shape)
+    total = normal(Op.SUM, normal(Op.EXP, normal(Op.SUB, x, spread)), arg=node.arg)
+    return normal(Op.ADD, normal(Op.LOG, total), top)
+
+
+def normal(op: Op, *src: Node, arg: object = None) -> Node:
+    """Make one operation on operands in normal form, in normal form."""
+    node = make(op, src, arg) if arg is not None else elementwise(op, *src)
+    return RULES[op](node, node.src)
+
+
+def is_data_matrix(x: Node) -> bool:
+    """Whether `x` is a data slot with two axes, or the transpose of one."""
+    return x.ndim == 2 and (x.src[0] if x.op is Op.TRANSPOSE else x).op is Op.DATA
+
+
+def _matmul(node: Node, src: tuple[Node, ...]) -> Node | None:
+    left, right = src
+    match left.ndim, right.ndim:
+        case 1, 2:
+            return _matmul(node, (_transposed(right, (1, 0)), left))
+        case 2, 1 if is_data_matrix(left) and 1 not in left.shape:
+            return make(Op.MATMUL, (left, right))
+        case 2, 2:
+            return None
+        case _:
+            return normal(Op.SUM, normal(Op.MUL, left, right), arg=(left.ndim - 1,))
+
+
+def _concat(node: Node, src: tuple[Node, ...]) -> Node | None:
+    return src[0] if len(src) == 1 else None
+
+
+RULES: Mapping[Op, Callable[[Node, tuple[Node, ...]], Node | None]] = {
+    **dict.fromkeys(ELEMENTWISE, _elementwise),
+    Op.BROADCAST: _broadcast,
+    Op.RESHAPE: lambda node, src: _reshape(src[0], node.arg),
+    Op.TRANSPOSE: _transpose,
+    Op.SUM: _reduction,
+    Op.MAX: _reduction,
+    Op.LOGSUMEXP: _logsumexp,
+    Op.MATMUL: _matmul,
+    Op.CONCAT: _concat,
+}
