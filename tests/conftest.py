@@ -5,8 +5,6 @@ from types import ModuleType
 
 import pytest
 
-from exmc_dask.kernels import build
-
 Mutant = Callable[[str, str, str], ModuleType]
 
 
@@ -29,6 +27,7 @@ def mutant(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
     A known defect is put back to prove that a test would notice it.
     """
+    from exmc_dask.kernels import build
 
     def mutate(file: str, old: str, new: str) -> ModuleType:
         texts = build.sources()
