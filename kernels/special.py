@@ -1,7 +1,7 @@
 """The error and gamma functions for kernels, written like those of `vecmath`.
 
-Accuracy: 1e-14 max(1, |f|), and 1e-13 relative to the value in the tails of `erfc`, `erfcx` and
-`log_ndtr`, however small. NaN gives NaN. Coefficients as in `vecmath`.
+Accuracy: 1e-14 max(1, |f|), and 2e-15 |f| for `erfc`, `erfcx` and `log_ndtr`, however far in
+the tails. NaN gives NaN. Coefficients as in `vecmath`.
 
 ``erfc`` is carried by one polynomial for (1 + 2x) exp(x^2) erfc(x) on x >= 0 in the variable
 (x - 4) / (x + 4), after M. M. Shepherd and J. G. Laframboise, "Chebyshev approximation of

@@ -61,7 +61,7 @@ CLOSE: dict[str, tuple[Callable[[Any], Any], Array]] = {
         np.concatenate([np.linspace(0.01, 20, 400), POSITIVE[100:300]]),
     ),
 }
-# name -> (the function in mpmath, where it must be within 1e-13 |f|)
+# name -> (the function in mpmath, where it must be within 2e-15 |f|)
 TAILS: dict[str, tuple[Callable[[Any], Any], Array]] = {
     "erf": (mp.erf, NEAR_ZERO),
     "erfc": (mp.erfc, np.concatenate([NEAR_ZERO, np.linspace(-7, 26.5, 400)])),
@@ -83,7 +83,7 @@ TAILS: dict[str, tuple[Callable[[Any], Any], Array]] = {
 EDGES = [
     ("exp", {-INF: 0.0, INF: INF, 710.0: INF, -746.0: 0.0, -745.0: TINY, 0.0: 1.0, -1e308: 0.0}),
     ("log", {0.0: -INF, INF: INF, -1.0: NAN, -INF: NAN, 1.0: 0.0, -TINY: NAN}),
-    ("log1p", {-1.0: -INF, INF: INF, -1.5: NAN, -INF: NAN, 0.0: 0.0, 1e308: 709.19620864216608}),
+    ("log1p", {-1.0: -INF, INF: INF, -1.5: NAN, -INF: NAN, 0.0: 0.0, 1.7e308: 709.7268368932282}),
     ("expm1", {-INF: -1.0, INF: INF, 710.0: INF, 0.0: 0.0, -1e308: -1.0}),
     ("tanh", {-INF: -1.0, INF: 1.0, 0.0: 0.0, 1e308: 1.0, TINY: TINY}),
     ("sigmoid", {-INF: 0.0, INF: 1.0, 0.0: 0.5, 800.0: 1.0}),
@@ -171,7 +171,7 @@ def test_special_functions_are_within_1e_14(name: str) -> None:
 def test_tails_are_accurate_relative_to_their_size(name: str) -> None:
     truth, x = TAILS[name]
     found = errors(values(loop(name), x), truth, x)
-    assert max(float(error / abs(e)) for error, e in found) <= 1e-13
+    assert max(float(error / abs(e)) for error, e in found) <= 2e-15
 
 
 @pytest.mark.parametrize(("name", "expected"), EDGES, ids=FUNCTIONS)
