@@ -6,7 +6,7 @@ from math import nan
 from exmc_dask.errors import PoisonModelError
 from exmc_dask.sampler.state import ChainState
 
-from .moves import BlockProgress, BlockResult, Phase, Progress
+from .moves import BlockProgress, BlockResult, Phase, Progress, Stage
 
 _MAX_LOSSES = 4  # of one block, with its worker or on its way, before it stays at home
 _MAX_CHILD_DEATHS = 3  # of children under one block, wherever they were
@@ -40,6 +40,8 @@ class Chain:
         got lost.
     child_deaths : list of str
         Places where the next block's child process died.
+    fingerprint : str
+        Of the last block; empty before it.
     """
 
     unit: int
@@ -53,12 +55,12 @@ class Chain:
     deaths: int = 0
     losses: int = 0
     child_deaths: list[str] = field(default_factory=list)
+    fingerprint: str = ""
     _retries: int = 0
     _divergences: int = 0
     _gradients: int = 0
     _seconds: float = 0.0
     _step_size: float = nan
-    _fingerprint: str = ""
 
     @property
     def complete(self) -> bool:
@@ -85,9 +87,9 @@ class Chain:
         self.attempt += 1
         self._retries += 1
 
-    def publish(self, result: BlockResult) -> str:
-        """Move on to the block after a result; return the fingerprint left behind, if another."""
-        before, self._fingerprint = self._fingerprint, result.fingerprint
+    def publish(self, result: BlockResult) -> None:
+        """Move on to the block after a result."""
+        self.fingerprint = result.fingerprint
         self.state, self.next = result.state, self.next + result.n
         self.attempt = self.deaths = self.losses = 0
         self.child_deaths.clear()
@@ -95,14 +97,13 @@ class Chain:
         self._gradients += result.gradients
         self._seconds += result.seconds
         self._step_size = result.step_size
-        return before if before != result.fingerprint else ""
 
     def progress(self, worker: str, block: BlockProgress | None = None) -> Progress:
         """Say where the chain is, with what a running block says about itself."""
         draw = self.next + (block.draw if block else 0)
         if draw >= self.total:
             phase = Phase.DONE
-        elif block is not None and block.compiling:
+        elif block is not None and block.stage == Stage.COMPILING:
             phase = Phase.COMPILING
         else:
             phase = Phase.WARMUP if draw < self.tune else Phase.SAMPLING

@@ -23,6 +23,14 @@ class Phase(enum.StrEnum):
     DONE = "done"
 
 
+class Stage(enum.IntEnum):
+    """How far a block has come."""
+
+    STARTED = 0
+    COMPILING = 1
+    DRAWING = 2
+
+
 class Fault(enum.Enum):
     """Why a block did not end well."""
 
@@ -185,12 +193,15 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class BlockProgress:
-    """What a running block says about itself; all counters begin with the block."""
+    """What a running block says about itself; all counters begin with the block.
+
+    ``stage`` is a Stage.
+    """
 
     unit: int
     first: int
     attempt: int
-    compiling: bool
+    stage: int
     draw: int
     gradients: int
     divergences: int

@@ -38,6 +38,7 @@ from .moves import (
     Request,
     RunBlock,
     Show,
+    Stage,
     StopBlock,
     StoreBlock,
     Tick,
@@ -155,6 +156,7 @@ class Plan:
         if self._give_up_at is not None:
             for unit in list(self._flying):
                 self._cancel(self._chains[unit])
+                self._again(self._chains[unit])
         else:
             self._fleet.at_home = True
             self._note(
@@ -190,7 +192,7 @@ class Plan:
 
     def _progress(self, event: BlockProgress) -> None:
         chain = self._in_flight(event)
-        if chain is not None and chain.flight is not None:
+        if chain is not None and chain.flight is not None and event.stage != Stage.STARTED:
             self._out.append(Show(chain.progress(chain.flight.place, event)))
 
     def _done(self, event: BlockDone) -> None:
@@ -326,16 +328,16 @@ class Plan:
             self._alone_since = self._now
 
     def _publish(self, chain: Chain, worker: str, result: BlockResult) -> None:
-        before = chain.publish(result)
-        if before:
+        if chain.fingerprint not in ("", result.fingerprint):
             self._note(
                 Trouble.FINGERPRINT,
                 f"chain {chain.unit} goes on from draw {result.first} under another fingerprint "
-                f"({result.fingerprint} after {before}); its draws are as good, but not bit for "
-                "bit those of a run under one",
+                f"({result.fingerprint} after {chain.fingerprint}); its draws are as good, but "
+                "not bit for bit those of a run under one",
                 chain,
                 worker,
             )
+        chain.publish(result)
         self._out.append(StoreBlock(worker, result))
 
     def _drop(self, chain: Chain, error: ExmcError) -> None:

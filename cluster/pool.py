@@ -3,11 +3,15 @@
 import atexit
 import os
 import queue
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+
+from exmc_dask.errors import OptionError
 
 from . import watch, worker
 from .moves import BlockDone, Event, WorkerJoined
@@ -58,6 +62,45 @@ class Pool(ABC):
 
     def close(self) -> None:  # noqa: B027  most have opened nothing
         """Give back what the pool itself has opened."""
+
+
+def open_pool(client: Any = None, cluster: Any = None) -> Pool:
+    """Choose the pool for a run; to be closed after it.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+    cluster : str or cluster object, optional
+        ``"threads"``, ``"local"`` for processes on this machine, the address of a scheduler, or a
+        cluster of Dask's. By default the current client of Dask if there is one, else threads;
+        inside a Dask task one thread.
+
+    Raises
+    ------
+    OptionError
+        Both were given, or something else.
+    ClientError
+        The client is closed or asynchronous.
+    ClusterStartError
+        A cluster of ours did not come up.
+    """
+    if client is not None and cluster is not None:
+        raise OptionError("give either client= or cluster=, not both: a client has its cluster")
+    if cluster == "threads":
+        return ThreadPool()
+    if client is None and cluster is None:
+        if "distributed" not in sys.modules:
+            return ThreadPool()
+        from .dask_pool import current_client, in_task
+
+        if in_task():
+            return ThreadPool(1)
+        client = current_client()
+        if client is None:
+            return ThreadPool()
+    from .dask_pool import open_dask_pool
+
+    return open_dask_pool(client, cluster)
 
 
 def n_processors() -> int:

@@ -17,10 +17,11 @@ import numpy as np
 
 from exmc_dask.kernels import chain
 
-from .moves import BlockProgress
+from .moves import BlockProgress, Stage
 from .wire import Stop, Task
 
 _LOOK_S = 0.25  # between two looks whether a block is still wanted
+_SLOW_S = 0.25  # a block that has not begun to draw by then is compiling
 
 Report = Callable[[BlockProgress], None]
 
@@ -60,10 +61,11 @@ class Watch:
         self._wanted = wanted
         self._on_stop = on_stop
         self._begun_at: float | None = None  # when it began to draw
-        self._report_at = time.monotonic() + task.every_s
+        self._report_at = time.monotonic() + _SLOW_S
 
     def __enter__(self) -> Self:
         _watching.add(self._task.name, self)
+        self._tell(Stage.STARTED)
         if self._report is not None or self._wanted is not None:
             _watching.wake()
         return self
@@ -71,13 +73,10 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         _watching.remove(self._task.name)
 
-    def preparing(self) -> None:
-        """Say that the block's model is being compiled."""
-        self._tell(compiling=True)
-
     def begin(self) -> None:
         """Start the budget's clock: the block draws from now on."""
         self._begun_at = time.monotonic()
+        self._report_at = self._begun_at + self._task.every_s
         _watching.wake()
 
     def stop(self, drop: bool = False) -> None:
@@ -93,7 +92,7 @@ class Watch:
             self.stop(drop=True)
         if self._report is not None and now >= self._report_at:
             self._report_at = now + self._task.every_s
-            self._tell(compiling=self._begun_at is None)
+            self._tell(Stage.COMPILING if self._begun_at is None else Stage.DRAWING)
         ends_at = inf
         if self._begun_at is not None and not self.control[chain.STOP]:
             ends_at = self._begun_at + self._task.budget_s
@@ -104,7 +103,7 @@ class Watch:
         report_at = inf if self._report is None else self._report_at
         return min(ends_at, look_at, report_at)
 
-    def _tell(self, compiling: bool) -> None:
+    def _tell(self, stage: Stage) -> None:
         if self._report is None:
             return
         control = self.control.copy()
@@ -113,7 +112,7 @@ class Watch:
             unit=self._task.unit,
             first=self._task.first,
             attempt=self._task.attempt,
-            compiling=compiling,
+            stage=int(stage),
             draw=int(control[chain.DRAWS]),
             gradients=int(control[chain.GRADIENTS]),
             divergences=int(control[chain.DIVERGENCES]),

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -76,7 +76,6 @@ def run_block(engine: Callable[[], Engine], task: Task, seen: Watch) -> BlockRes
     asked_at = time.monotonic()
     first = task.first
     try:
-        seen.preparing()
         ready = engine()
         state = task.state if task.state is not None else ready.start(task.unit, task.initial)
         n = min(task.n, max(1, _MAX_BLOCK_BYTES // ready.row_bytes))
@@ -139,6 +138,11 @@ class Stock:
             order: Order = unpack(self._parcels[spec])
             return [name for name in order.data.values() if name not in self._parcels]
 
+    def get(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return parcels by name, those that are there."""
+        with self._lock:
+            return {name: self._parcels[name] for name in names if name in self._parcels}
+
     def engine(self, spec: str) -> Engine:
         """Return the engine of a spec, built once however many ask for it."""
         with self._lock:
@@ -177,6 +181,16 @@ def install(parcels: Mapping[str, bytes]) -> None:
     _stock.put(parcels)
 
 
+def lacking(spec: str) -> list[str]:
+    """Return the names of the parcels of a spec that are not here."""
+    return _stock.lacks(spec)
+
+
+def parcels(names: Sequence[str]) -> dict[str, bytes]:
+    """Return parcels that are kept here by name."""
+    return _stock.get(names)
+
+
 def stop(messages: list[bytes]) -> None:
     """Stop the blocks that Stop messages name, if they run in this process."""
     for message in messages:
@@ -187,8 +201,7 @@ def stop(messages: list[bytes]) -> None:
 def serve(task: Task, report: Report, wanted: Callable[[], bool] | None = None) -> bytes:
     """Run a task in this process and return the answer: Missing, Failure or BlockResult."""
     _stock.put(task.parcels)
-    lacking = _stock.lacks(task.spec)
-    if lacking:
-        return pack(Missing(task.unit, task.first, task.attempt, lacking))
+    if names := _stock.lacks(task.spec):
+        return pack(Missing(task.unit, task.first, task.attempt, names))
     with Watch(task, report, wanted) as seen:
         return pack(run_block(lambda: _stock.engine(task.spec), task, seen))

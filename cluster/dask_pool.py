@@ -1,0 +1,396 @@
+"""Blocks on a Dask cluster: each pinned to one worker, its answer gathered as soon as it is there.
+
+The scheduler and the workers are handed bytes and two tiny functions by value, which import us
+inside the task. A function pickled by reference would kill workers that lack the package, and hang
+the tasks of others with them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import getitem
+from typing import Any
+
+from dask.base import annotate
+from distributed import Client, get_worker, secede
+
+from exmc_dask.errors import ClientError, OptionError
+
+from . import clusters, versions
+from .hub import Hub
+from .moves import BlockDone, BlockFailed, Event, Fault, WorkerJoined, WorkerLost, WorkerRefused
+from .pool import Order, Pool, Post
+from .wire import Failure, Missing, Spec, Stop, pack, unpack
+
+_COLLECT_S = 0.010  # finished blocks wait so long for others
+_GATHER_S = 5.0  # before the blocks of a gathering that hangs are gathered one by one
+_CHECK_S = 10.0
+_INLINE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Sent:
+    order: Order
+    future: Any
+
+
+class DaskPool(Pool):
+    """The workers of a client's cluster that run the same versions as we do.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Neither closed nor restarted, here or anywhere.
+    grace_s : float
+        Time without workers after which the coordinator helps itself.
+    on_close : callable
+        Gives back what was opened for this pool.
+
+    Raises
+    ------
+    ClientError
+        The client is closed or asynchronous.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        grace_s: float = 5.0,
+        on_close: Callable[[], object] | None = None,
+    ) -> None:
+        if client.asynchronous:
+            raise ClientError(
+                "the client is asynchronous, and sampling waits for its results; "
+                "use Client(..., asynchronous=False), in a thread of its own if need be"
+            )
+        if client.status != "running":
+            raise ClientError(
+                f"the client is {client.status}; open another: Client({client._start_arg!r})"
+            )
+        self.grace_s = grace_s
+        self._client: Any = client  # of its methods only some have types
+        self._on_close = on_close
+
+    def attach(self, run: str, spec: Spec, post: Post) -> None:
+        """Begin to serve a run."""
+        self._run, self._spec, self._post = run, spec, post
+        self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._present: set[str] = set()  # workers that are there, checked or not
+        self._holds: dict[str, set[str]] = {}  # parcels that a worker was sent
+        self._installs: dict[str, asyncio.Task[None]] = {}
+        self._sent: dict[str, _Sent] = {}
+        self._arrived: list[str] = []
+        self._serial = 0
+        self._hub = Hub.join(self._client, self)
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        self._soon(self._greet, list(workers))
+
+    def start(self, orders: Sequence[Order]) -> None:
+        """Start blocks."""
+        ready = []
+        for order in orders:
+            holds = self._holds.setdefault(order.worker, set())
+            parcels = {k: v for k, v in self._spec.parcels.items() if k not in holds}
+            holds |= parcels.keys()
+            large = sum(map(len, parcels.values())) > _INLINE_BYTES
+            if large or order.worker in self._installs:
+                self._soon(self._send_later, order, parcels)
+            else:
+                ready.append(replace(order, task=replace(order.task, parcels=parcels)))
+        self._send(ready)
+
+    def stop(self, stops: Sequence[tuple[str, Stop]]) -> None:
+        """Let blocks end."""
+        for _, stop in stops:
+            if stop.drop and (sent := self._sent.pop(stop.name, None)) is not None:
+                sent.future.release()  # the block's watch sees it
+        gently = [(worker, pack(stop)) for worker, stop in stops if not stop.drop]
+        if gently:
+            workers = sorted({worker for worker, _ in gently})
+            messages = [message for _, message in gently]
+            self._soon(self._spawn, self._stop_gently(workers, messages))
+
+    def detach(self) -> None:
+        """End the service."""
+        self._hub.leave(self)
+        for sent in self._sent.values():
+            sent.future.release()
+        self._sent = {}
+        self._soon(lambda: [job.cancel() for job in self._jobs])
+
+    def close(self) -> None:
+        """Give back the client and the cluster if they were opened for this pool."""
+        if self._on_close is not None:
+            self._on_close()
+
+    # Workers come and go; on the client's loop ----------------------------------------------------
+
+    def on_cluster(self, event: dict[str, Any]) -> None:
+        """Take word of a worker that came or went."""
+        worker = event["worker"]
+        if event["action"] == "add-worker":
+            self._greet([worker])
+        elif worker in self._present:
+            self._present.discard(worker)
+            self._holds.pop(worker, None)
+            self._post([WorkerLost(worker, bool(event.get("expected")))])
+
+    def on_report(self, run: str, body: bytes) -> None:
+        """Take what a running block says about itself."""
+        if run == self._run:
+            self._post([unpack(body)])
+
+    def _greet(self, workers: Sequence[str]) -> None:
+        new = [worker for worker in workers if worker not in self._present]
+        self._present.update(new)
+        if new:
+            self._spawn(self._check(new))
+
+    async def _check(self, workers: list[str]) -> None:
+        """Ask workers for their versions, and announce those that have ours.
+
+        Only the newcomers are asked, so not by ``client.get_versions``: it asks all, and waits
+        for those that hang.
+        """
+        ask = {"op": "versions", "packages": list(versions.PACKAGES)}
+        scheduler = self._client.scheduler
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                answers = await scheduler.broadcast(msg=ask, workers=workers, on_error="ignore")
+                slots = await scheduler.ncores(workers=workers)
+        except TimeoutError:
+            if len(workers) > 1:
+                for worker in workers:
+                    self._spawn(self._check([worker]))
+            else:
+                self._refuse(workers[0], f"it did not say its versions within {_CHECK_S:g} s")
+            return
+        for worker in workers:
+            if worker in self._present and worker in answers and worker in slots:
+                why = versions.mismatch(versions.here(), answers[worker]["packages"])
+                if why:
+                    self._refuse(worker, f"it has {why}")
+                else:
+                    self._post([WorkerJoined(worker, slots[worker])])
+
+    def _refuse(self, worker: str, why: str) -> None:
+        self._post([WorkerRefused(worker, f"worker {worker} is not used: {why}")])
+
+    # Blocks go out; on the driver's thread --------------------------------------------------------
+
+    def _send(self, orders: Sequence[Order]) -> None:
+        """Send tasks in one graph, each pinned to its worker by its key."""
+        if not orders:
+            return
+        pins: dict[str, str] = {}
+        for order in orders:
+            self._serial += 1
+            pins[f"exmc_block-{order.task.name}-{self._serial}"] = order.worker
+        messages = [pack(order.task) for order in orders]
+        try:
+            with annotate(workers=partial(getitem, pins)):
+                futures = self._client.map(
+                    _exmc_block,
+                    messages,
+                    [self._hub.topic] * len(messages),
+                    key=list(pins),
+                    pure=False,
+                )
+        except Exception:
+            if self._client.status == "running":
+                raise
+            self._lose_all()
+            return
+        for order, future in zip(orders, futures, strict=True):
+            self._sent[order.task.name] = _Sent(order, future)
+            future.add_done_callback(partial(self._landed, order.task.name))
+
+    # Answers come in; on the client's loop --------------------------------------------------------
+
+    def _landed(self, name: str, _: object) -> None:
+        self._soon(self._collect, name)
+
+    def _collect(self, name: str) -> None:
+        if not self._arrived:
+            self._loop.call_later(_COLLECT_S, self._gather_arrived)
+        self._arrived.append(name)
+
+    def _gather_arrived(self) -> None:
+        names, self._arrived = self._arrived, []
+        self._spawn(self._gather(names, _GATHER_S))
+
+    async def _gather(self, names: Sequence[str], patience_s: float | None) -> None:
+        """Fetch answers in one call; those that a dead or hung worker keeps do not hold the rest.
+
+        A block that is dropped meanwhile loses its future, which ends the waiting for it.
+        """
+        sent = {name: self._sent[name] for name in names if name in self._sent}
+        futures = [one.future for one in sent.values() if one.future.status == "finished"]
+        try:
+            async with asyncio.timeout(patience_s):
+                answers = await self._client.gather(futures, errors="skip", asynchronous=True)
+        except TimeoutError:
+            for name in sent:
+                self._spawn(self._gather([name], None))
+            return
+        events: list[Event] = []
+        again: list[Order] = []
+        for answer in map(unpack, answers):
+            name = f"{self._run}-u{answer.unit}-d{answer.first}-a{answer.attempt}"
+            sent.pop(name)
+            if (one := self._sent.pop(name, None)) is None:
+                continue
+            one.future.release()
+            if isinstance(answer, Missing):
+                self._holds.get(one.order.worker, set()).difference_update(answer.names)
+                again.append(one.order)
+            elif isinstance(answer, Failure):
+                events.append(answer.event(one.order.worker))
+            else:
+                events.append(BlockDone(one.order.worker, answer))
+        for name in sent:
+            if (one := self._sent.pop(name, None)) is not None:
+                events.append(await self._explain(one))
+        if events:
+            self._post(events)
+        if again:
+            self.start(again)
+
+    async def _explain(self, sent: _Sent) -> Event:
+        """Say why a block has no answer."""
+        task, worker = sent.order.task, sent.order.worker
+        try:
+            await self._client.gather(sent.future, asynchronous=True)
+            why = "its result was lost"
+        except ImportError as error:
+            return WorkerRefused(worker, f"worker {worker} is not used: it cannot import: {error}")
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            if self._client.status != "running":
+                self._lose_all()
+        message = f"no answer for chain {task.unit}, draws from {task.first}: {why}"
+        return BlockFailed(worker, task.unit, task.first, task.attempt, Fault.GONE, message)
+
+    # Parcels too large for a task -----------------------------------------------------------------
+
+    def _send_later(self, order: Order, parcels: Mapping[str, bytes]) -> None:
+        self._spawn(self._install_and_send(order, parcels))
+
+    async def _install_and_send(self, order: Order, parcels: Mapping[str, bytes]) -> None:
+        """Bring parcels to a worker past the scheduler's graph, then send the task."""
+        worker, before = order.worker, self._installs.get(order.worker)
+        if parcels:
+            self._installs[worker] = install = asyncio.ensure_future(
+                self._install(worker, parcels, before)
+            )
+            await install
+            if self._installs.get(worker) is install:
+                del self._installs[worker]
+        elif before is not None:
+            await before
+        self._send([order])
+
+    async def _install(
+        self, worker: str, parcels: Mapping[str, bytes], before: "asyncio.Task[None] | None"
+    ) -> None:
+        if before is not None:
+            await before
+        for name, parcel in parcels.items():
+            data = await self._client.scatter(
+                parcel, workers=[worker], hash=False, asynchronous=True
+            )
+            self._serial += 1
+            key = f"exmc_install-{self._run}-{self._serial}"
+            done = self._client.submit(
+                _exmc_install, name, data, workers=[worker], pure=False, key=key
+            )
+            await done
+            done.release()
+            data.release()
+
+    # Small change ---------------------------------------------------------------------------------
+
+    async def _stop_gently(self, workers: list[str], messages: list[bytes]) -> None:
+        await self._client.run(
+            _exmc_stop, messages, workers=workers, on_error="ignore", asynchronous=True
+        )
+
+    def _lose_all(self) -> None:
+        """Give up on all workers: the client has lost its scheduler."""
+        lost, self._present = self._present, set()
+        self._post([WorkerLost(worker, expected=True) for worker in sorted(lost)])
+
+    def _soon(self, call: Callable[..., object], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop of a closed client is closed too
+            self._loop.call_soon_threadsafe(call, *args)
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+
+def open_dask_pool(client: Any, cluster: Any) -> DaskPool:
+    """Return the pool of a client, or of a cluster: "local", an address, or a cluster object."""
+    if client is not None:
+        if in_task():
+            secede()  # type: ignore[no-untyped-call]  # the task waits for others, so it gives its slot back
+        return DaskPool(client)
+    if isinstance(cluster, str) and cluster != "local" and ":" not in cluster:
+        raise OptionError(
+            f"cluster={cluster!r} is not known; it can be 'threads', 'local', the address of a "
+            "scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
+        )
+    with ExitStack() as opened:
+        if cluster == "local":
+            cluster = opened.enter_context(clusters.local())
+        own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = opened.enter_context(own)
+        return DaskPool(client, on_close=opened.pop_all().close)
+
+
+def current_client() -> Client | None:
+    """Return the client that Dask would use here; None when there is none."""
+    try:
+        client: Client = Client.current()  # type: ignore[no-untyped-call]
+    except ValueError:
+        return None
+    return client
+
+
+def in_task() -> bool:
+    """Tell whether this thread runs a Dask task."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
+
+
+def _by_value() -> tuple[Callable[..., Any], ...]:
+    """Make the functions that run on workers; local ones, so that they are pickled by value."""
+
+    def exmc_block(message: bytes, topic: str) -> bytes:
+        from exmc_dask.cluster.dask_worker import answer
+
+        return answer(message, topic)
+
+    def exmc_install(name: str, parcel: bytes) -> None:
+        from exmc_dask.cluster.worker import install
+
+        install({name: parcel})
+
+    def exmc_stop(messages: list[bytes]) -> None:
+        from exmc_dask.cluster.worker import stop
+
+        stop(messages)
+
+    return exmc_block, exmc_install, exmc_stop
+
+
+_exmc_block, _exmc_install, _exmc_stop = _by_value()

@@ -1,0 +1,449 @@
+"""Events in, commands out: every trouble a run can meet, without a thread or a clock."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exmc_dask.cluster.moves import (
+    HOME,
+    Ask,
+    BlockDone,
+    BlockFailed,
+    BlockProgress,
+    BlockResult,
+    CancelBlock,
+    Command,
+    Event,
+    Fault,
+    Finish,
+    Phase,
+    Request,
+    RunBlock,
+    Show,
+    Stage,
+    StopBlock,
+    StoreBlock,
+    Tick,
+    Trouble,
+    Warn,
+    WorkerJoined,
+    WorkerLost,
+    WorkerRefused,
+)
+from exmc_dask.cluster.plan import Options, Plan
+from exmc_dask.errors import BlockError, ClusterMismatch, PoisonModelError
+from exmc_dask.sampler.state import ChainState, Draws
+
+
+def state(unit: int, draw: int) -> ChainState:
+    return ChainState.blank(1, "fisher", "diag", unit, draw=draw)
+
+
+def result(block: RunBlock, n: int | None = None, fingerprint: str = "cpu") -> BlockResult:
+    n = block.n if n is None else n
+    draws = Draws(
+        block.first,
+        np.zeros((n, 1)),
+        np.zeros((0, 1)),
+        np.zeros((n, 7)),
+        np.zeros((n, 5), np.int64),
+    )
+    return BlockResult(
+        unit=block.unit,
+        first=block.first,
+        attempt=block.attempt,
+        state=state(block.unit, block.first + n),
+        draws=draws,
+        gradients=3 * n,
+        divergences=1,
+        step_size=0.5,
+        seconds=0.1,
+        prepare_s=0.0,
+        fingerprint=fingerprint,
+    )
+
+
+class Story:
+    """A plan whose books are looked at after each event, and whose draws must come in order."""
+
+    def __init__(self, n_units: int = 2, total: int = 100, **options: Any) -> None:
+        states = options.pop("states", None)
+        self.plan = Plan(range(n_units), Options(total=total, **options), states)
+        self.have = {u: s.draw for u, s in (states or {}).items()}
+        self.log: list[Command] = []
+
+    def tell(self, *events: Event) -> list[Command]:
+        """Return the commands that follow from some events."""
+        commands = []
+        for event in events:
+            commands += self.plan.step(event)
+            self.plan.invariants()
+        for command in commands:
+            if isinstance(command, StoreBlock):
+                stored = command.result
+                assert stored.first == self.have.get(stored.unit, 0)
+                self.have[stored.unit] = stored.first + stored.n
+        self.log += commands
+        return commands
+
+    def blocks(self, *events: Event) -> list[RunBlock]:
+        """Return the blocks that some events set off."""
+        return [c for c in self.tell(*events) if isinstance(c, RunBlock)]
+
+    def only(self, *events: Event) -> RunBlock:
+        (block,) = self.blocks(*events)
+        return block
+
+    def done(self, block: RunBlock, n: int | None = None, **kw: Any) -> BlockDone:
+        return BlockDone(block.worker, result(block, n, **kw))
+
+    def notes(self) -> list[Trouble]:
+        return [c.note.kind for c in self.log if isinstance(c, Warn)]
+
+
+def failed(block: RunBlock, fault: Fault) -> BlockFailed:
+    error = BlockError("boom") if fault is Fault.RAISED else None
+    return BlockFailed(
+        block.worker, block.unit, block.first, block.attempt, fault, fault.name, error
+    )
+
+
+def of(kind: type, commands: list[Command]) -> list[Any]:
+    return [c for c in commands if isinstance(c, kind)]
+
+
+def test_a_run_without_trouble_publishes_every_draw_once_and_finishes() -> None:
+    story = Story(n_units=3, max_block=40)
+    flying = story.blocks(WorkerJoined("a"), WorkerJoined("b"))
+
+    while flying:
+        flying += story.blocks(story.done(flying.pop(0)))
+
+    assert story.have == {0: 100, 1: 100, 2: 100}
+    assert story.log[-1] == Finish(None)
+    assert story.notes() == []
+
+
+def test_one_block_a_slot_and_one_block_a_unit() -> None:
+    blocks = Story(n_units=5).blocks(WorkerJoined("a", 2), WorkerJoined("b", 1))
+
+    assert [(b.worker, b.unit) for b in blocks] == [("a", 0), ("a", 1), ("b", 2)]
+
+
+def test_state_travels_with_the_command() -> None:
+    story = Story(n_units=1)
+    first = story.only(WorkerJoined("a"))
+    second = story.only(story.done(first, 30))
+
+    assert first.state is None
+    assert second.state is not None
+    assert (second.first, second.n, second.state.draw) == (30, 70, 30)
+
+
+def test_units_go_on_from_given_states_and_complete_ones_are_left_alone() -> None:
+    story = Story(states={0: state(0, 60), 1: state(1, 100)})
+    block = story.only(WorkerJoined("a", 2))
+
+    assert (block.unit, block.first, block.n) == (0, 60, 40)
+    assert of(Finish, story.tell(story.done(block)))
+
+
+def test_nothing_to_do_is_finished_at_once() -> None:
+    assert Story(n_units=0).tell(Tick(0.0)) == [Finish(None)]
+
+
+def test_a_lost_workers_block_runs_elsewhere_in_a_child() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"), WorkerJoined("b"))
+    commands = story.tell(WorkerLost("a"))
+    again = of(RunBlock, commands)[0]
+
+    assert of(CancelBlock, commands) == [CancelBlock("a", 0, 0, 0)]
+    assert (again.worker, again.first, again.attempt) == ("b", block.first, 1)
+    assert again.isolated
+
+
+def test_after_a_good_block_there_is_no_suspicion_left() -> None:
+    story = Story(n_units=1)
+    story.tell(WorkerJoined("a"), WorkerJoined("b"))
+    again = story.only(WorkerLost("a"))
+
+    assert not story.only(story.done(again, 10)).isolated
+
+
+def test_an_announced_leaving_costs_nothing() -> None:
+    story = Story(n_units=1)
+    story.tell(WorkerJoined("a"), WorkerJoined("b"))
+
+    assert not story.only(WorkerLost("a", expected=True)).isolated
+
+
+def test_the_first_result_wins_and_the_zombie_is_dropped() -> None:
+    story = Story(n_units=1)
+    zombie = story.only(WorkerJoined("a"), WorkerJoined("b"))
+    story.tell(WorkerLost("a"))
+    late = story.tell(story.done(zombie, 50))
+
+    assert [s.result.attempt for s in of(StoreBlock, late)] == [0]
+    assert of(CancelBlock, late) == [CancelBlock("b", 0, 0, 1)]
+    assert of(RunBlock, late)[0].first == 50
+    assert story.tell(BlockDone("b", result(zombie, 100))) == []
+
+
+def test_a_zombie_may_save_a_unit_that_waits() -> None:
+    story = Story(n_units=1)
+    zombie = story.only(WorkerJoined("a"))
+    story.tell(WorkerLost("a"))
+
+    assert of(StoreBlock, story.tell(story.done(zombie)))
+    assert story.plan.finished
+
+
+def test_a_stale_failure_or_progress_changes_nothing() -> None:
+    story = Story(n_units=1)
+    old = story.only(WorkerJoined("a"), WorkerJoined("b"))
+    story.tell(WorkerLost("a"))
+    report = BlockProgress(0, 0, old.attempt, int(Stage.DRAWING), 5, 15, 0, 0.1, 1.0)
+
+    assert story.tell(report, failed(old, Fault.RAISED)) == []
+
+
+@pytest.mark.parametrize("fault", [Fault.GONE, Fault.DIED])
+def test_a_lost_result_or_a_dead_child_is_another_attempt(fault: Fault) -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"), WorkerJoined("b"))
+    again = story.only(failed(block, fault))
+
+    assert (again.first, again.attempt) == (block.first, block.attempt + 1)
+    assert again.isolated == (fault is Fault.DIED)
+
+
+def test_children_that_die_in_two_places_condemn_the_model() -> None:
+    story = Story(n_units=1)
+    story.tell(WorkerJoined("a"), WorkerJoined("b"), WorkerJoined("c"))
+    suspect = story.only(WorkerLost("a"))
+    elsewhere = story.only(failed(suspect, Fault.DIED))
+    (finish,) = of(Finish, story.tell(failed(elsewhere, Fault.DIED)))
+
+    assert {suspect.worker, elsewhere.worker} == {"b", "c"}
+    assert isinstance(finish.error, PoisonModelError)
+
+
+def test_a_suspect_waits_for_a_worker_on_which_it_has_not_died() -> None:
+    story = Story(n_units=2)
+    suspect, other = story.blocks(WorkerJoined("a"), WorkerJoined("b"))
+
+    assert story.blocks(failed(suspect, Fault.DIED)) == []
+    assert [(b.worker, b.unit) for b in story.blocks(story.done(other))] == [("b", suspect.unit)]
+
+
+def test_with_one_worker_the_coordinator_is_the_second_place() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+    home = story.only(failed(block, Fault.DIED))
+    (finish,) = of(Finish, story.tell(failed(home, Fault.DIED)))
+
+    assert (home.worker, home.isolated) == (HOME, True)
+    assert isinstance(finish.error, PoisonModelError)
+    assert "chain 0" in str(finish.error)
+
+
+def test_dying_workers_alone_never_condemn_a_model() -> None:
+    story = Story(n_units=1)
+    for worker in "abcdef":
+        story.tell(WorkerJoined(worker), WorkerLost(worker))
+    home = of(RunBlock, story.log)[-1]
+
+    assert (home.worker, home.attempt) == (HOME, 4)  # tried often enough on workers
+    assert of(Finish, story.tell(story.done(home)))[0].error is None
+
+
+def test_without_workers_the_coordinator_helps_itself_after_the_grace() -> None:
+    story = Story(n_units=3, grace_s=5.0, home_slots=2)
+
+    assert story.plan.deadline == 5.0
+    assert story.tell(Tick(4.9)) == []
+    assert [b.worker for b in story.blocks(Tick(5.0))] == [HOME, HOME]
+    assert story.notes() == [Trouble.FALLBACK]
+    assert story.plan.deadline is None
+
+
+def test_units_move_back_to_a_worker_that_joins() -> None:
+    story = Story(n_units=2, grace_s=5.0)
+    home = story.only(Tick(5.0))
+    joined = story.blocks(WorkerJoined("a"))
+
+    assert [b.worker for b in joined] == ["a"]
+    assert story.blocks(story.done(home, 10)) == []  # waits for the worker
+    assert story.only(story.done(joined[0])).worker == "a"
+
+
+def test_the_grace_begins_anew_when_the_last_worker_goes() -> None:
+    story = Story(n_units=1, grace_s=5.0)
+    story.tell(WorkerJoined("a"), Tick(60.0), WorkerLost("a"))
+
+    assert story.plan.deadline == 65.0
+
+
+def test_a_model_that_raises_ends_the_run_and_keeps_the_others_draws() -> None:
+    story = Story(n_units=2)
+    bad, good = story.blocks(WorkerJoined("a", 2))
+    stopping = story.tell(failed(bad, Fault.RAISED))
+    last = story.tell(story.done(good, 30))
+
+    assert of(StopBlock, stopping) == [StopBlock("a", 1, 0, 0)]
+    assert of(RunBlock, stopping + last) == []
+    assert str(of(Finish, last)[0].error) == "boom"
+    assert story.have == {1: 30}
+
+
+def test_a_chain_that_cannot_go_on_may_be_dropped() -> None:
+    story = Story(n_units=2, on_failure="drop")
+    bad, good = story.blocks(WorkerJoined("a", 2))
+    story.tell(failed(bad, Fault.RAISED))
+    last = story.tell(story.done(good))
+
+    assert story.notes() == [Trouble.DROPPED]
+    assert of(Finish, last)[0].error is None
+
+
+def test_dropping_the_last_chain_is_an_error() -> None:
+    story = Story(n_units=1, on_failure="drop")
+    block = story.only(WorkerJoined("a"))
+
+    assert of(Finish, story.tell(failed(block, Fault.RAISED)))[0].error is not None
+
+
+def test_only_mismatched_workers_are_an_error_with_their_reasons() -> None:
+    commands = Story().tell(WorkerRefused("a", "worker a has numba 0.1 (here 0.2)"))
+
+    error = of(Finish, commands)[0].error
+    assert isinstance(error, ClusterMismatch)
+    assert "numba 0.1" in str(error)
+
+
+def test_a_refused_worker_is_passed_over() -> None:
+    story = Story(n_units=1)
+    commands = story.blocks(WorkerJoined("a"), WorkerRefused("b", "old"))
+
+    assert [b.worker for b in commands] == ["a"]
+
+
+def test_a_worker_refused_in_use_gives_its_blocks_back_without_blame() -> None:
+    story = Story(n_units=1)
+    story.tell(WorkerJoined("a"), WorkerJoined("b"))
+    again = story.only(WorkerRefused("a", "cannot import"))
+
+    assert (again.worker, again.isolated) == ("b", False)
+
+
+def test_pause_starts_nothing_and_accepts_what_comes() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+    paused = story.tell(Ask(Request.PAUSE), story.done(block, 10))
+
+    assert of(StoreBlock, paused)
+    assert of(RunBlock, paused) == []
+    assert story.only(Ask(Request.RESUME)).first == 10
+
+
+def test_after_ends_with_the_last_block_in_flight() -> None:
+    story = Story(n_units=3)
+    one, two = story.blocks(WorkerJoined("a", 2))
+
+    assert story.tell(Ask(Request.AFTER)) == []
+    assert not of(Finish, story.tell(story.done(one, 10)))
+    assert of(Finish, story.tell(story.done(two, 20))) == [Finish(None)]
+
+
+def test_now_stops_blocks_takes_what_they_have_and_gives_up_in_time() -> None:
+    story = Story(n_units=2)
+    one, _ = story.blocks(WorkerJoined("a", 2))
+    stops = story.tell(Tick(1.0), Ask(Request.NOW))
+
+    assert of(StopBlock, stops) == [StopBlock("a", 0, 0, 0), StopBlock("a", 1, 0, 0)]
+    assert of(StoreBlock, story.tell(story.done(one, 10)))
+    assert story.plan.deadline == 6.0
+    assert story.tell(Tick(6.0))[-2:] == [CancelBlock("a", 1, 0, 0), Finish(None)]
+
+
+def test_now_after_after_still_stops() -> None:
+    story = Story(n_units=1)
+    story.tell(WorkerJoined("a"), Ask(Request.AFTER))
+
+    assert of(StopBlock, story.tell(Ask(Request.NOW)))
+
+
+def test_a_block_stopped_before_its_first_draw_gets_a_new_name() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+    again = story.only(story.done(block, 0))
+
+    assert (again.first, again.attempt) == (0, 1)
+
+
+def test_a_change_of_fingerprint_is_said_with_the_first_draw_after_it() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+    block = story.only(story.done(block, 40))
+    note = of(Warn, story.tell(story.done(block, 10, fingerprint="other")))[0].note
+
+    assert (note.kind, note.unit, note.draw) == (Trouble.FINGERPRINT, 0, 40)
+
+
+def test_progress_counts_what_is_published_and_what_is_under_way() -> None:
+    story = Story(n_units=1, tune=50)
+    block = story.only(WorkerJoined("a"))
+    block = story.only(story.done(block, 40))
+    report = BlockProgress(0, 40, 0, int(Stage.DRAWING), 20, 60, 2, 0.25, 1.0)
+    (show,) = of(Show, story.tell(report))
+
+    assert (show.progress.draw, show.progress.phase) == (60, Phase.SAMPLING)
+    assert (show.progress.gradients, show.progress.divergences) == (180, 3)
+
+
+@pytest.mark.parametrize(
+    ("round_trip_s", "n_workers", "low", "high"),
+    [(0.0, 1, 0.25, 0.25), (0.02, 1, 1.0, 2.1), (1.0, 1, 5.0, 15.0), (0.0, 900, 9.0, 9.0)],
+)
+def test_the_budget_follows_the_round_trip_and_the_size_of_the_cluster(
+    round_trip_s: float, n_workers: int, low: float, high: float
+) -> None:
+    story = Story(n_units=1)
+    block = story.only(*(WorkerJoined(str(i)) for i in range(n_workers)))
+    for i in range(1, 20):
+        story.tell(Tick(i * (0.1 + round_trip_s)))
+        block = story.only(story.done(block, 1))
+
+    assert low <= block.budget_s <= high
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_storm_ends_with_every_draw_once(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    story = Story(n_units=6, total=60, max_block=20, grace_s=3.0, home_slots=2)
+    flying: list[RunBlock] = []
+    workers: list[str] = []
+    now = 0.0
+    for step in range(2000):
+        now += 0.5
+        event: Event = Tick(now)
+        dice = rng.random()
+        if dice < 0.1 and len(workers) < 4:
+            workers.append(f"w{step}")
+            event = WorkerJoined(workers[-1], int(rng.integers(1, 3)))
+        elif dice < 0.15 and workers:
+            gone = workers.pop(int(rng.integers(len(workers))))
+            event = WorkerLost(gone, expected=bool(rng.integers(2)))
+        elif dice < 0.2 and flying:
+            event = failed(flying.pop(int(rng.integers(len(flying)))), Fault.GONE)
+        elif dice < 0.6 and flying:  # of a lost worker as well: a zombie
+            block = flying[int(rng.integers(len(flying)))]
+            event = story.done(block, int(rng.integers(1, block.n + 1)))
+        flying += story.blocks(event)
+        if story.plan.finished:
+            break
+
+    assert story.log[-1] == Finish(None)
+    assert story.have == dict.fromkeys(range(6), 60)
