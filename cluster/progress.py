@@ -14,9 +14,10 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from exmc_dask.convergence import Running
 from exmc_dask.errors import OptionError
 
-from .moves import Note, Phase, Progress
+from .moves import BlockResult, Note, Phase, Progress
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -39,6 +40,9 @@ class Watch(Protocol):
     def __call__(self, event: Sighting) -> None:
         """Take a chain's progress or a note."""
 
+    def block(self, result: BlockResult) -> None:
+        """Take published draws."""
+
     def close(self) -> None:
         """Show the last state; the run is over."""
 
@@ -47,6 +51,7 @@ def watch(
     show: Show,
     n_chains: int,
     total: int,
+    tune: int = 0,
     *,
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -59,8 +64,8 @@ def watch(
         True chooses the table in a terminal or a notebook and lines elsewhere; ``"rich"``,
         ``"log"`` and ``"json"`` ask for one; a callable gets every event itself; False and None
         show nothing.
-    n_chains, total : int
-        Chains of the run and draws of each, warmup included.
+    n_chains, total, tune : int
+        Chains of the run, draws of each, warmup included, and how many of them are warmup.
     stream : text file, optional
         Where to write, the standard error by default.
     clock : callable
@@ -78,7 +83,7 @@ def watch(
         return _Call(_ignore)
     if show is True:
         show = "rich" if out.isatty() or "ipykernel" in sys.modules else "log"
-    tally = Tally(n_chains, total, clock)
+    tally = Tally(n_chains, total, tune, clock)
     if show == "rich":
         return _Table(tally, out)
     if show == "log":
@@ -94,10 +99,11 @@ def watch(
 class Tally:
     """What is known of all chains of a run, and when to show it again."""
 
-    def __init__(self, n_chains: int, total: int, clock: Callable[[], float]) -> None:
+    def __init__(self, n_chains: int, total: int, tune: int, clock: Callable[[], float]) -> None:
         self.n_chains = n_chains
         self.total = total
         self.rows: dict[int, Progress] = {}
+        self.running = Running(n_chains, tune)
         self._clock = clock
         self._began = clock()
         self._due = self._began + QUIET_S
@@ -137,6 +143,8 @@ class Tally:
         ):
             if count:
                 parts.append(f"{count} {word}")
+        if seen := self.running.look():
+            parts.append("R-hat up to {:.3f}, ESS from {:.0f}".format(*seen))
         if self.seconds > 0:
             parts.append(f"{self.draws / self.seconds:.0f} draws/s")
         if self.draws:
@@ -162,6 +170,9 @@ class _Call:
     def __call__(self, event: Sighting) -> None:
         self._function(event)
 
+    def block(self, result: BlockResult) -> None:
+        """Draws are not shown."""
+
     def close(self) -> None:
         """Nothing is kept open."""
 
@@ -181,17 +192,32 @@ class _Json:
         fields = {key: _jsonable(value) for key, value in asdict(event).items()}
         self._out.write(json.dumps({"event": kind, **fields}) + "\n")
 
+    def block(self, result: BlockResult) -> None:
+        """Draws are not shown."""
+
     def close(self) -> None:
         """Let every line out."""
         self._out.flush()
 
 
-class _Lines:
-    """A line every few seconds, and one for each note."""
+class _Tallied:
+    """Something that shows what a tally knows."""
 
     def __init__(self, tally: Tally, out: TextIO) -> None:
         self._tally = tally
         self._out = out
+
+    def block(self, result: BlockResult) -> None:
+        """Take published draws, for R-hat and ESS so far."""
+        draws = result.draws
+        self._tally.running.add(result.unit, draws.numbers, draws.values)
+
+
+class _Lines(_Tallied):
+    """A line every few seconds, and one for each note."""
+
+    def __init__(self, tally: Tally, out: TextIO) -> None:
+        super().__init__(tally, out)
         self._shown = False
 
     def __call__(self, event: Sighting) -> None:
@@ -215,12 +241,11 @@ class _Lines:
         self._out.flush()
 
 
-class _Table:
+class _Table(_Tallied):
     """A line a chain and a line for all of them, redrawn in place."""
 
     def __init__(self, tally: Tally, out: TextIO) -> None:
-        self._tally = tally
-        self._out = out
+        super().__init__(tally, out)
         self._live: Live | None = None
         self._notes: list[Note] = []
 

@@ -7,6 +7,7 @@ so that they can be looked at while a run goes on. Draws are ``(n_chains, n_draw
 and results ``(k,)``; a variable with a NaN, or fewer than 4 draws, has NaN.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +17,8 @@ Array = NDArray[np.float64]
 
 MIN_DRAWS = 4  # below, half a chain has no variance
 TAILS = (0.05, 0.95)
+MIN_LOOK = 50  # draws of each chain, below which a running value would only unsettle
+N_LOOK = 200  # variables that a running value looks at, spread evenly over all
 _CHUNK = 2**21  # numbers worked on at a time: the spectra of more would not fit into caches
 
 
@@ -63,6 +66,40 @@ def bfmi(energy: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         steps = np.square(np.diff(energy, axis=1)).mean(axis=1)
         return np.asarray(steps / energy.var(axis=1, ddof=1))
+
+
+class Running:
+    """R-hat and ESS of a run while its draws come in.
+
+    Parameters
+    ----------
+    n_chains : int
+    tune : int
+        Draws of each chain that do not count.
+    """
+
+    def __init__(self, n_chains: int, tune: int) -> None:
+        self._n_chains = n_chains
+        self._tune = tune
+        self._kept: defaultdict[int, list[Array]] = defaultdict(list)
+
+    def add(self, chain: int, numbers: NDArray[np.int64], values: Array) -> None:
+        """Take the next rows of a chain and their draw numbers, warmup included."""
+        if len(kept := values[numbers >= self._tune]):
+            self._kept[chain].append(kept)
+
+    def look(self) -> tuple[float, float] | None:
+        """Return the largest R-hat and the smallest bulk ESS over the draws all chains have.
+
+        None when there are too few to say; NaN for what no variable has.
+        """
+        rows = [np.concatenate(kept) for kept in self._kept.values()]
+        common = min(map(len, rows), default=0)
+        if len(rows) < self._n_chains or common < MIN_LOOK:
+            return None
+        columns = np.unique(np.linspace(0, rows[0].shape[1] - 1, N_LOOK).astype(int))
+        draws = np.stack([row[:common, columns] for row in rows])
+        return float(np.fmax.reduce(rhat(draws))), float(np.fmin.reduce(ess_bulk(draws)))
 
 
 def _by_variable(draws: Array, statistic: Callable[[Array], Array]) -> Array:

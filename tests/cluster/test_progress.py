@@ -6,12 +6,16 @@ import re
 import subprocess
 import sys
 from math import nan
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
 from exmc_dask.cluster.progress import LINE_S, N_ROWS, Tally, span, watch
 from exmc_dask.errors import OptionError
+from exmc_dask.sampler.state import Draws
 
 
 class Clock:
@@ -76,6 +80,21 @@ def test_the_table_shows_each_chain_and_the_whole() -> None:
         assert text in last
     assert "1800 of 3000 draws; chains: 1 warmup, 1 done; 6 divergences" in last
     assert "300 of 3000 draws; chains: 1 warmup; 3 divergences" in out.getvalue()
+
+
+def test_the_whole_has_rhat_and_ess_so_far() -> None:
+    clock, out = Clock(), io.StringIO()
+    show = watch("log", 2, 1500, 100, stream=out, clock=clock)
+    rng = np.random.default_rng(1)
+
+    for unit in range(2):
+        values = rng.normal(size=(300, 4))
+        block: Any = SimpleNamespace(unit=unit, draws=Draws(0, values, values, values, values))
+        show.block(block)
+    clock.now += 1.0
+    show(progress())
+
+    assert re.search(r"R-hat up to 1\.0\d\d, ESS from [1-4]\d\d;", out.getvalue())
 
 
 def test_a_table_of_many_chains_shows_the_furthest_behind() -> None:
@@ -179,7 +198,7 @@ def test_another_wish_is_refused() -> None:
 @pytest.mark.parametrize("cost", [0.001, 0.01, 0.3])
 def test_showing_takes_no_more_than_a_hundredth_of_the_time(cost: float) -> None:
     clock = Clock()
-    tally = Tally(1, 1500, clock)
+    tally = Tally(1, 1500, 0, clock)
     spent = 0.0
 
     def draw() -> None:

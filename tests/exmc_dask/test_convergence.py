@@ -5,7 +5,17 @@ import pytest
 from arviz_stats.base import array_stats
 
 from exmc_dask import convergence
-from exmc_dask.convergence import TAILS, bfmi, ess_bulk, ess_mean, ess_tail, mcse_mean, rhat
+from exmc_dask.convergence import (
+    MIN_LOOK,
+    TAILS,
+    Running,
+    bfmi,
+    ess_bulk,
+    ess_mean,
+    ess_tail,
+    mcse_mean,
+    rhat,
+)
 
 AXES = {"chain_axis": 0, "draw_axis": 1}
 OURS_AND_ARVIZ = {
@@ -123,3 +133,28 @@ def test_the_size_of_a_chunk_does_not_show(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(convergence, "_CHUNK", 3 * 400)
 
     np.testing.assert_array_equal(ess_bulk(draws), whole)
+
+
+def test_a_running_look_is_at_the_draws_that_all_chains_have() -> None:
+    draws = autoregressive(0.5, (3, 400, 2))
+    running = Running(n_chains=3, tune=100)
+    for chain, sizes in enumerate([(400,), (150, 100), (50, 350)]):
+        first = 0
+        for n in sizes:
+            rows = np.arange(first, first + n)
+            running.add(chain, rows, draws[chain, rows])
+            first += n
+
+    common = draws[:, 100:250]
+
+    assert running.look() == (rhat(common).max(), ess_bulk(common).min())
+
+
+@pytest.mark.parametrize(("chains", "n"), [((0, 1, 2), MIN_LOOK - 1), ((0, 1), MIN_LOOK)])
+def test_a_running_look_waits_for_enough_draws(chains: tuple[int, ...], n: int) -> None:
+    running = Running(n_chains=3, tune=0)
+
+    for chain in chains:
+        running.add(chain, np.arange(n), np.zeros((n, 1)))
+
+    assert running.look() is None
