@@ -62,7 +62,6 @@ _CPU_LEVELS = {
 }
 _DISTRIBUTIONS = ("exmc-dask", "numba", "llvmlite", "numpy")
 _FOLDER_NAME = re.compile(r"[0-9a-f]{64}|\.exmc_seed_.*")
-_MTIME_NS = 10**18  # numba and Python stamp code with it; one value, whoever writes
 _lock = threading.RLock()
 
 
@@ -303,14 +302,13 @@ def _folders() -> list[Path]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Let `path` hold `text`: whole or not at all, and with the same time stamp always."""
+    """Let `path` hold `text`, whole or not at all, whoever else is writing it."""
     if path.exists() and path.read_text("utf-8") == text:
         return
     path.parent.mkdir(mode=0o700, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".py")
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
         file.write(text)
-    os.utime(scratch, ns=(_MTIME_NS, _MTIME_NS))
     os.replace(scratch, path)
 
 

@@ -103,7 +103,7 @@ def test_a_damaged_file_is_written_again(root: Path) -> None:
     python(CALL)
     (kernel,) = root.glob("*/kernel_*.py")
     kernel.write_text("")
-    assert python(CALL) == "7.0 1 1"  # and with its old time stamp: the machine code still fits
+    assert python(CALL) == "7.0 1 1"
 
 
 def test_clearing_deletes_only_what_is_ours(root: Path) -> None:
