@@ -88,8 +88,8 @@ def test_the_whole_has_rhat_and_ess_so_far() -> None:
     rng = np.random.default_rng(1)
 
     for unit in range(2):
-        values = rng.normal(size=(300, 4))
-        block: Any = SimpleNamespace(unit=unit, draws=Draws(0, values, values, values, values))
+        values, ints = rng.normal(size=(300, 4)), np.zeros((300, 1), np.int64)
+        block: Any = SimpleNamespace(unit=unit, draws=Draws(0, values, values, values, ints))
         show.block(block)
     clock.now += 1.0
     show(progress())
