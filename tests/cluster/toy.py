@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ DIM = 3
 
 
 def spec(*, tune: int = 20, draws: int = 180, data: Any = 1.0, **settings: Any) -> Spec:
-    """A run of 200 draws a chain; options: pause_s, raise_at, die_at (unit, draw), once (path)."""
+    """A run of 200 draws a chain.
+
+    Its troubles: pause_s; raise_at and die_at, [unit, draw]; once, a path; last_words.
+    """
     return Spec(
         model=b"toy",
         options={},
@@ -85,4 +89,5 @@ class Toy:
             if once is None or not Path(once).exists():
                 if once is not None:
                     Path(once).touch()
+                print(self.settings.get("last_words", ""), file=sys.stderr, flush=True)
                 os.kill(os.getpid(), signal.SIGKILL)
