@@ -45,7 +45,7 @@ def normal_logp(q: F8, grad: F8, data: F8, data32: F4, index: I8, work: F8) -> f
         total -= 0.5 * r * r + q[1]
         grad[0] += r * inv
         grad[1] += r * r - 1.0
-    return total
+    return float(total)
 
 
 @log_density
@@ -64,7 +64,7 @@ def poisson_logp(q: F8, grad: F8, data: F8, data32: F4, index: I8, work: F8) -> 
         grad[0] += r
         grad[1] += r * tau * z
         grad[2 + i] += r * tau
-    return total
+    return float(total)
 
 
 @log_density
@@ -82,7 +82,7 @@ def logistic_logp(q: F8, grad: F8, data: F8, data32: F4, index: I8, work: F8) ->
         grad[0] += data[i] - p
         grad[1] += (data[i] - p) * x
         grad[2] += (data[i] - p) * x * x
-    return total
+    return float(total)
 
 
 @log_density
@@ -98,7 +98,7 @@ def decay_logp(q: F8, grad: F8, data: F8, data32: F4, index: I8, work: F8) -> fl
         total -= 0.5 * r * r
         grad[0] += r * e / 0.3
         grad[1] -= r * q[0] * e * b * t / 0.3
-    return total
+    return float(total)
 
 
 @log_density
@@ -123,12 +123,13 @@ def walk_logp(q: F8, grad: F8, data: F8, data32: F4, index: I8, work: F8) -> flo
         total -= 2.5 * np.log1p(r * r / 4.0)
         grad[i + 1] += 5.0 * r / (4.0 + r * r) / 0.5
         before = x
-    return total
+    return float(total)
 
 
 def _logistic_data(rng: np.random.Generator, q: F8) -> F8:
     x = 4.0 * (np.arange(24) + 0.5) / 24 - 2.0
-    return (rng.random(24) < 1 / (1 + np.exp(-(q[0] + q[1] * x + q[2] * x**2)))).astype(float)
+    p = 1 / (1 + np.exp(-(q[0] + q[1] * x + q[2] * x**2)))
+    return np.asarray(rng.random(24) < p, np.float64)
 
 
 def _walk_prior(rng: np.random.Generator) -> F8:

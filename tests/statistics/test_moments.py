@@ -1,0 +1,70 @@
+"""The kernel's draws have the exact law of the target: means, spreads, products, quantiles."""
+
+import numpy as np
+import pytest
+
+from exmc_dask.sampler.settings import Settings
+from tests.kernels.targets import (
+    AR_90,
+    BANANA,
+    GAMMA,
+    INF_WALL,
+    NAN_WALL,
+    NORMAL,
+    REGRESSION,
+    RHO_90,
+    RHO_99,
+    SMOOTH,
+    Target,
+)
+from tests.statistics.moments import LIMIT, worst
+from tests.statistics.sampling import sample, sample_fixed
+
+SCHEMES = [(adapt, metric) for adapt in ("fisher", "stan") for metric in ("diag", "dense")]
+
+#: Step sizes from timid to where the leapfrog nearly breaks, so that trees of all depths, and of
+#: all ways to end, take part. A tree that is wrong shows here as a wrong variance.
+TREES = [
+    *((NORMAL, step_size) for step_size in (0.3, 0.5, 1.0, 1.2, 1.6)),
+    *((RHO_99, step_size) for step_size in (0.06, 0.1, 0.17)),
+    *((AR_90, step_size) for step_size in (0.2, 0.3, 0.42)),
+    *((BANANA, step_size) for step_size in (0.12, 0.2)),
+    *((GAMMA, step_size) for step_size in (0.5, 0.9)),
+]
+
+
+@pytest.mark.parametrize(("adapt", "metric"), SCHEMES)
+@pytest.mark.parametrize("target", SMOOTH, ids=str)
+def test_warmed_up_chains_have_the_targets_law(target: Target, adapt: str, metric: str) -> None:
+    settings = Settings(seed=11, draws=4000, tune=600, adapt=adapt, metric=metric)
+    name, z = worst(sample(target, settings)[0], target)
+    assert abs(z) < LIMIT, (name, z)
+
+
+@pytest.mark.parametrize(("target", "step_size"), TREES, ids=str)
+def test_trees_at_a_fixed_step_have_the_targets_law(target: Target, step_size: float) -> None:
+    name, z = worst(sample_fixed(target, step_size, 50_000), target)
+    assert abs(z) < LIMIT, (name, z)
+
+
+@pytest.mark.parametrize("target", [NAN_WALL, INF_WALL], ids=str)
+@pytest.mark.parametrize("step_size", [0.2, 0.7])
+def test_leaves_beyond_the_support_are_never_drawn(target: Target, step_size: float) -> None:
+    name, z = worst(sample_fixed(target, step_size, 50_000), target)
+    assert abs(z) < LIMIT, (name, z)
+
+
+@pytest.mark.parametrize(("adapt", "metric"), SCHEMES)
+def test_a_start_far_in_the_tail_is_forgotten(adapt: str, metric: str) -> None:
+    mean = np.array([law.mean() for law in REGRESSION.marginals])
+    sd = np.array([law.std() for law in REGRESSION.marginals])
+    settings = Settings(seed=12, draws=3000, tune=600, adapt=adapt, metric=metric)
+    values, _ = sample(REGRESSION, settings, initial=mean + 180.0 * sd)
+    name, z = worst(values, REGRESSION)
+    assert abs(z) < LIMIT, (name, z)
+
+
+def test_a_greatest_depth_that_binds_does_not_bias() -> None:
+    settings = Settings(seed=13, draws=30_000, tune=300, max_treedepth=2)
+    name, z = worst(sample(RHO_90, settings)[0], RHO_90)
+    assert abs(z) < LIMIT, (name, z)

@@ -1,0 +1,70 @@
+"""The gates can fail: each known defect of tree samplers, put back, turns its gate red."""
+
+import pytest
+
+from exmc_dask.kernels import build
+from exmc_dask.sampler.settings import Settings
+from tests.conftest import Mutant
+from tests.kernels.targets import AR_90, GAMMA, NORMAL, Target
+from tests.statistics.moments import LIMIT, worst
+from tests.statistics.sampling import sample_fixed
+from tests.statistics.test_twin import compare
+
+MERGE_INVALID_SUBTREE = (
+    "nuts.py",
+    "    elif grow(walk, walk_i):\n",
+    "    elif not grow(walk, walk_i):\n"
+    "        merge(chain_i, option_i, walk, walk_f, walk_i)\n"
+    "    else:\n",
+)
+TAKE_ENDPOINTS_IN_ORDER_OF_GROWTH = (
+    "tree.py",
+    "        walk[LEFT + RIGHT - walk_i[SIDE] + END_V],\n",
+    "        walk[LEFT + END_V],\n",
+)
+KEEP_THE_LAST_LEAFS_GRADIENT = (
+    "tree.py",
+    "        copy(walk[SUB_GRAD], walk[NEW_GRAD])\n",
+    "        copy(walk[NEXT_GRAD], walk[NEW_GRAD])\n",
+)
+DROP_NEAR_CHECK = (
+    "tree.py",
+    "        and group_sum(near_first) > 0.0\n        and group_sum(near_last) > 0.0\n",
+    "",
+)
+DROP_FAR_CHECK = (
+    "tree.py",
+    "        and group_sum(far_first) > 0.0\n        and group_sum(far_last) > 0.0\n",
+    "",
+)
+
+
+@pytest.mark.parametrize(
+    ("defect", "target", "step_size"),
+    [
+        (MERGE_INVALID_SUBTREE, NORMAL, 0.5),
+        (TAKE_ENDPOINTS_IN_ORDER_OF_GROWTH, AR_90, 0.3),
+        (KEEP_THE_LAST_LEAFS_GRADIENT, GAMMA, 0.9),
+    ],
+    ids=["merge_invalid_subtree", "endpoints_in_order_of_growth", "stale_gradient"],
+)
+def test_moments_notice(
+    mutant: Mutant,
+    monkeypatch: pytest.MonkeyPatch,
+    defect: tuple[str, str, str],
+    target: Target,
+    step_size: float,
+) -> None:
+    package = mutant(*defect)
+    monkeypatch.setattr(build, "runtime", lambda: package)
+    name, z = worst(sample_fixed(target, step_size, 50_000), target)
+    assert abs(z) > 2 * LIMIT, (name, z)
+
+
+@pytest.mark.parametrize("defect", [DROP_NEAR_CHECK, DROP_FAR_CHECK], ids=["near", "far"])
+def test_the_twin_notices_a_missing_cross_check(
+    mutant: Mutant, monkeypatch: pytest.MonkeyPatch, defect: tuple[str, str, str]
+) -> None:
+    package = mutant(*defect)
+    monkeypatch.setattr(build, "runtime", lambda: package)
+    assert compare(AR_90, Settings(seed=4, tune=60, draws=140))[1]
