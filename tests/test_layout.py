@@ -39,8 +39,8 @@ BELOW = {
     "builder": "context",
     "evaluate": "graph",
     "rewrite": "model evaluate",
-    "binding": "slots graph",  # what is asked of the user's data
-    "density": "rewrite binding",
+    "binding": "rewrite",  # what is asked of the user's data
+    "density": "binding",
     "kernels.chain": "",  # which slot of a chain's two arrays holds what
     "kernels.build": "errors",  # where sources are compiled and cached
     "kernels": "density kernels.chain kernels.build",
