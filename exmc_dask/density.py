@@ -1,10 +1,31 @@
 """From a declared model to one scalar graph of the unconstrained vector, with its gradient."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from exmc_dask.axes import Shape
-from exmc_dask.ir import Node
+from exmc_dask.binding import Binding, Input, inputs
+from exmc_dask.errors import UnknownName
+from exmc_dask.grad import gradient
+from exmc_dask.graph import axes_of, check, topological
+from exmc_dask.ir import Node, const
 from exmc_dask.layout import Layout
+from exmc_dask.model import ModelSpec
+from exmc_dask.ops import INT
+from exmc_dask.rewrite import Choice, changes, run
+from exmc_dask.rewrite.fold import INDEXED, fold, is_data, separate
+from exmc_dask.rewrite.simplify import simplify
+from exmc_dask.rewrite.terms import write
+from exmc_dask.rewrite.unify import unify
+from exmc_dask.text import text
+
+__all__ = ["Input", "LogDensity", "Output", "explain", "lower"]
+
+LENGTH = "length.{}"  # slot of the length of an axis that no array shows
 
 
 @dataclass(frozen=True)
@@ -15,15 +36,6 @@ class Output:
     node: Node  # of PARAM and DATA leaves
     shape: Shape  # may have axes that only the data know
     dims: tuple[str | None, ...]
-
-
-@dataclass(frozen=True)
-class Input:
-    """One array that the kernel reads."""
-
-    name: str
-    shape: Shape  # may have axes that only the data know
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,14 @@ class LogDensity:
     layout : Layout
         Place of each PARAM in the unconstrained vector.
     slots : tuple of Input
-        Arrays the kernel reads, in order: data of the user and what was calculated from them.
+        Arrays the kernel reads, in order: data of the user, what was calculated from them
+        (``fold.0``, ...) and lengths of axes that none of them shows (``length.0``, ...).
     axes : tuple of str
         Names of the axes whose lengths are bound with the data.
     terms : tuple of (str, Node)
         The parts of which `logp` is the sum, each a scalar with the name of its variable.
+    binding : Binding
+        What is asked of the user's data.
     """
 
     logp: Node
@@ -55,3 +70,174 @@ class LogDensity:
     slots: tuple[Input, ...]
     axes: tuple[str, ...]
     terms: tuple[tuple[str, Node], ...]
+    binding: Binding = field(repr=False)
+
+    def fold(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Turn the user's data into what the kernel reads.
+
+        Returns
+        -------
+        dict
+            An array for each of `slots`.
+
+        Raises
+        ------
+        UnknownName, DataError, ShapeError
+            An array is missing, of another type, rank or length than the model asks for, or holds
+            an index outside the axis it selects from.
+        """
+        given = self.binding.check(data)
+        made = {**given.arrays, **self.binding.calculate(given)}
+        for name, axis in self._hidden().items():
+            made[name] = np.asarray(given.lengths[axis])
+        return {slot.name: made[slot.name] for slot in self.slots}
+
+    def axis_lengths(self, data: Mapping[str, np.ndarray]) -> dict[str, int]:
+        """Lengths of `axes`, as the arrays that `fold` returned show them."""
+        lengths = {axis: int(data[name]) for name, axis in self._hidden().items()}
+        for slot in self.slots:
+            for dim, length in zip(slot.shape, data[slot.name].shape, strict=True):
+                if isinstance(dim, str):
+                    lengths[dim] = length
+        return lengths
+
+    def _hidden(self) -> dict[str, str]:
+        """Slots that hold a length, and the axes they hold it for."""
+        shown = {dim for slot in self.slots for dim in slot.shape}
+        hidden = (axis for axis in self.axes if axis not in shown)
+        return {LENGTH.format(i): axis for i, axis in enumerate(hidden)}
+
+    def support_point(
+        self, data: Mapping[str, Any], values: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """Unconstrained point around which chains start.
+
+        Parameters
+        ----------
+        data : mapping
+            The user's arrays.
+        values : mapping, optional
+            Values of variables on the user's scale. Variables left out stand at their support
+            point, given the ones before them.
+
+        Returns
+        -------
+        ndarray
+            float64, ``(layout.dim,)``.
+
+        Raises
+        ------
+        UnknownName, ShapeError, SupportError
+            A value belongs to no free variable, has the wrong shape or lies outside the support.
+        """
+        for name in values or {}:
+            self.layout[name]
+        return self.layout.pack(self.binding.unconstrained(values or {}, self.binding.check(data)))
+
+
+def lower(
+    spec: ModelSpec, *, ncp: Choice = "auto", var_names: Sequence[str] | None = None
+) -> LogDensity:
+    """Lower a model to its log density.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    ncp : "auto", bool or mapping of variable name to bool
+        Which variables are sampled off centre, see ``rewrite.reparam``.
+    var_names : sequence of str, optional
+        Free variables and deterministics to store with each draw; all by default.
+
+    Raises
+    ------
+    ModelError, OptionError
+        One of their kinds, naming the variable.
+    """
+    choice = ncp if isinstance(ncp, str | bool) else tuple(sorted(ncp.items()))
+    return _lower(spec, choice, None if var_names is None else tuple(var_names))
+
+
+@lru_cache(maxsize=32)
+def _lower(
+    spec: ModelSpec,
+    ncp: str | bool | tuple[tuple[str, bool], ...],
+    var_names: tuple[str, ...] | None,
+) -> LogDensity:
+    written = write(run(spec, dict(ncp) if isinstance(ncp, tuple) else ncp))
+    names = _chosen(list(written.values), var_names)
+    declared = [*(node for _, node in written.terms), *(written.values[name] for name in names)]
+    n = len(written.terms)
+
+    roots, agreements = unify(declared)
+    indices = [
+        (node.src[1], node.src[0].shape[0] if node.op is INDEXED[0] else node.arg)
+        for node in topological(roots)
+        if node.op in INDEXED and is_data(node.src[1])
+    ]
+    simple = simplify(roots)
+    terms = simplify(separate(simple[:n]))
+    logp = sum(terms[1:], start=terms[0]) if terms else const(0.0)
+    roots = [logp, *gradient(logp, written.params), *simple[n:], *terms]
+    roots, folded = fold(simplify(unify(simplify(roots))[0]))
+    check(roots)
+
+    logp, grads = roots[0], roots[1 : 1 + len(written.params)]
+    values = roots[1 + len(grads) : len(roots) - n]
+    points = [node for start in written.starts for node in (start.point, start.unconstrained)]
+    axes = axes_of(roots)
+    slots = inputs(roots)
+    shown = {dim for slot in slots for dim in slot.shape}
+    hidden = [axis for axis in axes if axis not in shown]
+    dims = {v.name: v.dims for v in spec.free} | {d.name: d.dims for d in spec.deterministics}
+    return LogDensity(
+        logp=logp,
+        grads=tuple(grads),
+        outputs=tuple(
+            Output(name, node, node.shape, dims[name] or (None,) * node.ndim)
+            for name, node in zip(names, values, strict=True)
+        ),
+        layout=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in written.params),
+        slots=(*slots, *(Input(LENGTH.format(i), (), INT) for i in range(len(hidden)))),
+        axes=tuple(axes),
+        terms=tuple(
+            (name, node)
+            for (name, _), node in zip(written.terms, roots[len(roots) - n :], strict=True)
+        ),
+        binding=Binding(
+            sources=inputs([*declared, *points]),
+            folded=tuple(folded),
+            agreements=tuple(agreements),
+            indices=tuple(dict.fromkeys(indices)),
+            starts=written.starts,
+        ),
+    )
+
+
+def _numbers(leaf: Node) -> tuple[int, ...]:
+    return tuple(dim for dim in leaf.shape if isinstance(dim, int))
+
+
+def _chosen(names: list[str], var_names: tuple[str, ...] | None) -> list[str]:
+    if var_names is None:
+        return names
+    for name in var_names:
+        if name not in names:
+            raise UnknownName(
+                f"var_names: '{name}' is neither a free variable nor a deterministic; "
+                f"there are {', '.join(names) or 'none'}"
+            )
+    return [name for name in names if name in var_names]
+
+
+def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> str:
+    """Say what each pass changes in a model, line by line, and what its density is made of."""
+    lines: list[str] = []
+    for name, changed in changes(spec, ncp):
+        lines += [name, *(f"  {line}" for line in changed or ["nothing"])]
+    density = lower(spec, ncp=ncp)
+    found = density.binding.agreements
+    lines += ["unify", *(f"  {line}" for line in dict.fromkeys(map(str, found)) or ["nothing"])]
+    folded = [f"{name} = {text(node)}" for name, node in density.binding.folded]
+    lines += ["fold", *(f"  {line}" for line in folded or ["nothing"])]
+    size = len(topological([density.logp, *density.grads]))
+    return "\n".join([*lines, f"density: {density.layout.dim} parameters, {size} nodes"])

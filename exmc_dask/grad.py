@@ -76,6 +76,11 @@ def _choice(g: Node) -> tuple[Node, bool, Node] | None:
             return condition, True, yes
         if _is_zero(yes):
             return condition, False, no
+    if g.op in (Op.BROADCAST, Op.RESHAPE):
+        found = _choice(g.src[0])
+        if found is not None:
+            moved = [make(g.op, (part,), g.arg) for part in (found[0], found[2])]
+            return moved[0], found[1], moved[1]
     return None
 
 

@@ -1,0 +1,141 @@
+"""What a density asks of the user's data, and what becomes of them before the kernel reads them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exmc_dask.axes import Dim, Shape, extent, extents
+from exmc_dask.errors import DataError, ShapeError, SupportError, UnknownName
+from exmc_dask.evaluate import evaluate
+from exmc_dask.graph import leaves, topological
+from exmc_dask.ir import Node
+from exmc_dask.ops import Op
+from exmc_dask.rewrite.terms import Start
+from exmc_dask.rewrite.unify import Agreement
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array, of the user or of the kernel."""
+
+    name: str
+    shape: Shape  # may have axes that only the data know
+    dtype: str
+
+
+def inputs(roots: Iterable[Node]) -> tuple[Input, ...]:
+    """Return the DATA leaves of a graph in order of name."""
+    found = {node.arg: node for node in topological(roots) if node.op is Op.DATA}
+    return tuple(Input(name, found[name].shape, found[name].dtype) for name in sorted(found))
+
+
+@dataclass(frozen=True)
+class Given:
+    """The user's data, checked: arrays by slot and lengths of their axes."""
+
+    arrays: Mapping[str, np.ndarray]
+    lengths: Mapping[str, int]
+
+    @property
+    def leaves(self) -> dict[Any, np.ndarray]:
+        """Arrays as `evaluate` takes them."""
+        return {(Op.DATA, name): array for name, array in self.arrays.items()}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """How a density is bound to data.
+
+    Attributes
+    ----------
+    sources : tuple of Input
+        Arrays of the user.
+    folded : tuple of (str, Node)
+        Slots that are calculated from them.
+    agreements : tuple of Agreement
+        Axes that must be equally long.
+    indices : tuple of (Node, Dim)
+        Expressions of data that select from an axis.
+    starts : tuple of Start
+        Where each free variable begins, parents first.
+    """
+
+    sources: tuple[Input, ...]
+    folded: tuple[tuple[str, Node], ...]
+    agreements: tuple[Agreement, ...]
+    indices: tuple[tuple[Node, Dim], ...]
+    starts: tuple[Start, ...]
+
+    def check(self, data: Mapping[str, Any]) -> Given:
+        """Take arrays in.
+
+        Raises
+        ------
+        UnknownName, DataError, ShapeError
+            An array is missing, of another type, rank or length than the model asks for, or holds
+            an index outside the axis it selects from.
+        """
+        arrays: dict[str, np.ndarray] = {}
+        lengths: dict[str, int] = {}
+        for source in self.sources:
+            if source.name not in data:
+                raise UnknownName(f"there are no data for '{source.name}'")
+            array = np.asarray(data[source.name])
+            if not np.can_cast(array.dtype, source.dtype, "same_kind"):
+                raise DataError(f"'{source.name}' is {array.dtype}, not {source.dtype}")
+            if array.ndim != len(source.shape):
+                raise ShapeError(
+                    f"'{source.name}' has {array.ndim} axes, the model was declared with "
+                    f"{len(source.shape)}"
+                )
+            arrays[source.name] = np.asarray(array, dtype=source.dtype, order="C")
+            for axis, (dim, length) in enumerate(zip(source.shape, array.shape, strict=True)):
+                wanted = lengths.setdefault(dim, length) if isinstance(dim, str) else dim
+                if wanted != length:
+                    raise ShapeError(
+                        f"axis {axis} of '{source.name}' has length {length}, not {wanted}"
+                    )
+        for agreement in self.agreements:
+            agreement.check(lengths)
+        given = Given(arrays, lengths)
+        self._check_indices(given)
+        return given
+
+    def _check_indices(self, given: Given) -> None:
+        places = evaluate([node for node, _ in self.indices], given.leaves, given.lengths)
+        for (node, dim), found in zip(self.indices, places, strict=True):
+            length = extent(dim, given.lengths)
+            if found.size and not 0 <= found.min() <= found.max() < length:
+                worst = found.min() if found.min() < 0 else found.max()
+                raise DataError(
+                    f"index '{', '.join(leaves(node))}' holds {worst}, which is outside an axis "
+                    f"of length {length}; indices count from 0"
+                )
+
+    def calculate(self, given: Given) -> dict[str, np.ndarray]:
+        """Return the values of the folded slots."""
+        values = evaluate([node for _, node in self.folded], given.leaves, given.lengths)
+        names = (name for name, _ in self.folded)
+        return {name: np.asarray(v, order="C") for name, v in zip(names, values, strict=True)}
+
+    def unconstrained(self, values: Mapping[str, Any], given: Given) -> dict[str, np.ndarray]:
+        """Return the unconstrained value of every free variable, from `values` or its support."""
+        known: dict[Any, Any] = {**given.leaves}
+        result: dict[str, np.ndarray] = {}
+        for start in self.starts:
+            leaf, name = start.variable, str(start.variable.arg)
+            if name in values:
+                point = np.asarray(values[name], dtype=np.float64)
+                shape = extents(leaf.shape, given.lengths)
+                if point.shape != shape:
+                    raise ShapeError(f"'{name}' has shape {shape}, not {point.shape}")
+            else:
+                (point,) = evaluate([start.point], known, given.lengths)
+            known[leaf] = point
+            (z,) = evaluate([start.unconstrained], known, given.lengths)
+            if name in values and not np.isfinite(z).all():
+                raise SupportError(f"the value of '{name}' is not inside its support")
+            result[name] = np.where(np.isfinite(z), z, 0.0)
+        return result

@@ -1,0 +1,130 @@
+"""What the passes on models work on: free variables and terms, with what was done to them."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from exmc_dask.axes import Shape
+from exmc_dask.dist import Dist
+from exmc_dask.ir import Node, make
+from exmc_dask.model import Deterministic, ModelSpec, Observation, Potential, Variable
+from exmc_dask.ops import FLOAT, Op
+from exmc_dask.text import text, text_of_dist
+from exmc_dask.transform import Transform
+
+
+@dataclass(frozen=True)
+class Free:
+    """A free variable: ``value = loc + scale * transform.backward(z)``.
+
+    Attributes
+    ----------
+    name : str
+    dist : Dist
+        Of the variable before `loc` and `scale`.
+    shape : Shape
+    dims : tuple of str or None
+    transform : Transform, "default" or None
+        "default" until the pass `constrain` has looked it up.
+    inside : bool
+        Whether the transform keeps the value inside the support.
+    affine : (Node, Node), optional
+        `loc` and `scale` of a variable that is not centred.
+    """
+
+    name: str
+    dist: Dist
+    shape: Shape
+    dims: tuple[str | None, ...] = ()
+    transform: Transform | Literal["default"] | None = "default"
+    inside: bool = False
+    affine: tuple[Node, Node] | None = None
+
+    @property
+    def node(self) -> Node:
+        """Leaf that stands for the user's variable in expressions, whatever was done to it."""
+        return make(Op.VAR, (), self.name, self.shape, FLOAT)
+
+    def __str__(self) -> str:
+        law = text_of_dist(self.dist)
+        if self.affine is not None:
+            law = f"{text(self.affine[0])} + {text(self.affine[1])} * {law}"
+        how = self.transform.kind if isinstance(self.transform, Transform) else self.transform
+        return f"{self.name} ~ {law}" + (f" by {how}" if how else "")
+
+
+@dataclass(frozen=True)
+class Term:
+    """An observation: `dist` at `value`, whose elements may carry a log Jacobian.
+
+    `log_det` is a Jacobian of the whole; the other fields are as in `Variable`.
+    """
+
+    name: str
+    dist: Dist
+    value: Node
+    inside: bool = False
+    log_scale: Node | None = None
+    log_det: Node | None = None
+    weight: Node | None = None
+    mask: Node | None = None
+    reduce: str = "sum"
+
+    def __str__(self) -> str:
+        jacobian = [part for part in (self.log_scale, self.log_det) if part is not None]
+        return f"{text(self.value)} ~ {text_of_dist(self.dist)}" + "".join(
+            f" with log Jacobian {text(part)}" for part in jacobian
+        )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A model between declaration and density.
+
+    Attributes
+    ----------
+    free, terms : tuple
+    observations : tuple of Observation
+        Observed expressions that the pass `measurable` has yet to turn into terms.
+    fixed : tuple of (Node, Node)
+        VAR leaves of variables that an observation determines, with their values.
+    deterministics, potentials : tuple
+    """
+
+    free: tuple[Free, ...]
+    terms: tuple[Term, ...]
+    observations: tuple[Observation, ...]
+    deterministics: tuple[Deterministic, ...]
+    potentials: tuple[Potential, ...]
+    fixed: tuple[tuple[Node, Node], ...] = field(default=())
+
+    def lines(self) -> dict[str, str]:
+        """Describe every free variable, term and waiting observation, by name."""
+        return {
+            **{free.name: str(free) for free in self.free},
+            **{term.name: str(term) for term in self.terms},
+            **{o.name: f"{text(o.node)} is observed" for o in self.observations},
+        }
+
+
+def draft(spec: ModelSpec) -> Draft:
+    """Begin with what the user declared; terms with ``likelihood=False`` are left out."""
+    return Draft(
+        free=tuple(Free(v.name, v.dist, v.shape, v.dims, v.transform) for v in spec.free),
+        terms=tuple(term(v, v.dist, v.observed) for v in spec.observed if v.likelihood),
+        observations=spec.observations,
+        deterministics=spec.deterministics,
+        potentials=spec.potentials,
+    )
+
+
+def term(record: Variable | Observation, dist: Dist, value: Node | None) -> Term:
+    """Begin the term of an observed variable or expression."""
+    assert value is not None
+    return Term(
+        record.name,
+        dist,
+        value,
+        weight=record.weight,
+        mask=record.mask,
+        reduce=record.reduce,
+    )

@@ -1,0 +1,166 @@
+"""Write a model out: formulas in the place of distributions, transforms in that of variables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from exmc_dask import dist, math
+from exmc_dask.axes import is_static
+from exmc_dask.errors import ShapeError
+from exmc_dask.ir import Node, as_float, broadcast_to, elementwise, make, param, reduce
+from exmc_dask.ops import BOOL, Op
+from exmc_dask.rewrite.draft import Draft, Free, Term
+from exmc_dask.transform import Transform
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a variable finds its place in the unconstrained vector.
+
+    Attributes
+    ----------
+    variable : Node
+        VAR leaf.
+    point : Node
+        Value in the support, of data and of variables before it.
+    unconstrained : Node
+        Unconstrained value for a value of the variable.
+    """
+
+    variable: Node
+    point: Node
+    unconstrained: Node
+
+
+@dataclass(frozen=True)
+class Written:
+    """A model as expressions of PARAM and DATA leaves.
+
+    Attributes
+    ----------
+    params : tuple of Node
+        PARAM leaf of each free variable.
+    terms : tuple of (str, Node)
+        Scalars whose sum is the log-density, each with the name of its variable.
+    values : Mapping[str, Node]
+        Free variables and deterministics on the user's scale.
+    starts : tuple of Start
+    """
+
+    params: tuple[Node, ...]
+    terms: tuple[tuple[str, Node], ...]
+    values: Mapping[str, Node]
+    starts: tuple[Start, ...]
+
+
+def write(draft: Draft) -> Written:
+    """Replace every distribution and every variable by its formula."""
+    params = tuple(map(_param, draft.free))
+    inner = tuple(_constrained(f, z) for f, z in zip(draft.free, params, strict=True))
+    terms = [(f.name, _prior(f, z, x)) for f, z, x in zip(draft.free, params, inner, strict=True)]
+    terms += [(term.name, likelihood(term)) for term in draft.terms]
+    terms += [(potential.name, as_float(potential.node).sum()) for potential in draft.potentials]
+    meanings = dict(draft.fixed)
+    meanings |= {f.node: _scaled(f, x) for f, x in zip(draft.free, inner, strict=True)}
+    shown = {f.name: f.node for f in draft.free}
+    shown |= {d.name: as_float(d.node) for d in draft.deterministics}
+    resolved = resolve([node for _, node in terms] + list(shown.values()), meanings)
+    starts = [_start(f) for f in draft.free]
+    fixed = resolve([node for s in starts for node in s], dict(draft.fixed))
+    return Written(
+        params,
+        tuple((name, node) for (name, _), node in zip(terms, resolved, strict=False)),
+        dict(zip(shown, resolved[len(terms) :], strict=True)),
+        tuple(
+            Start(f.node, point, z)
+            for f, point, z in zip(draft.free, fixed[::2], fixed[1::2], strict=True)
+        ),
+    )
+
+
+def _param(free: Free) -> Node:
+    moved = free.transform if isinstance(free.transform, Transform) else None
+    shape = free.shape if moved is None else moved.unconstrained_shape(free.shape)
+    if not is_static(shape):
+        raise ShapeError(
+            f"'{free.name}' is a free variable of shape {free.shape}, whose size only the data "
+            "know; give it a shape of numbers"
+        )
+    return param(free.name, shape)
+
+
+def _constrained(free: Free, z: Node) -> Node:
+    return free.transform.backward(z) if isinstance(free.transform, Transform) else z
+
+
+def _scaled(free: Free, x: Node) -> Node:
+    if free.affine is not None:
+        loc, scale = free.affine
+        x = loc + scale * x
+    return broadcast_to(x, free.shape)
+
+
+def _prior(free: Free, z: Node, x: Node) -> Node:
+    logp = dist.logp(free.dist, broadcast_to(x, free.shape), free.inside).sum()
+    return logp + free.transform.log_det(z) if isinstance(free.transform, Transform) else logp
+
+
+def _start(free: Free) -> tuple[Node, Node]:
+    """Value in the support, and the unconstrained value for the value of the variable."""
+    point = _scaled(free, dist.support_point(free.dist, free.shape))
+    x = free.node
+    if free.affine is not None:
+        loc, scale = free.affine
+        x = (x - loc) / scale
+    return point, free.transform.forward(x) if isinstance(free.transform, Transform) else x
+
+
+def likelihood(term: Term) -> Node:
+    """Log-density of an observation: elements, times weight, those that count, reduced."""
+    logp = elements(term)
+    if term.mask is not None:
+        counted = elementwise(Op.WHERE, term.mask, True, False)
+        counted = broadcast_to(counted, elementwise(Op.ADD, as_float(counted), logp).shape)
+        assert counted.dtype == BOOL
+        ignored = -float("inf") if term.reduce == "logsumexp" else 0.0
+        logp = math.where(counted, logp, ignored)
+        n = math.maximum(as_float(counted).sum(), 1.0)
+    match term.reduce:
+        case "logsumexp":
+            total = reduce(Op.LOGSUMEXP, logp)
+        case "mean":
+            total = math.mean(logp) if term.mask is None else logp.sum() / n
+        case _:
+            total = logp.sum()
+    return total if term.log_det is None else total + term.log_det
+
+
+def elements(term: Term) -> Node:
+    """Weighted log-density of every element, as the user's observations lie."""
+    logp = dist.logp(term.dist, term.value, term.inside)
+    if term.log_scale is not None:
+        logp = logp + term.log_scale
+    return logp if term.weight is None else logp * as_float(term.weight)
+
+
+def resolve(roots: Sequence[Node], meanings: Mapping[Node, Node]) -> list[Node]:
+    """Put meanings in the place of leaves, inside other meanings too.
+
+    Linear in the number of nodes, however deep the meanings are nested.
+    """
+    new: dict[Node, Node] = {}
+    stack: list[Node] = list(roots)
+    while stack:
+        node = stack[-1]
+        needed: Iterable[Node] = (meanings[node],) if node in meanings else node.src
+        waiting = [operand for operand in needed if operand not in new]
+        if waiting:
+            stack += waiting
+            continue
+        stack.pop()
+        if node in meanings:
+            new[node] = broadcast_to(new[meanings[node]], node.shape)
+        elif node not in new:
+            src = tuple(new[operand] for operand in node.src)
+            same = src == node.src
+            new[node] = node if same else make(node.op, src, node.arg, node.shape, node.dtype)
+    return [new[root] for root in roots]
