@@ -31,7 +31,7 @@ class Preflight:
     data_bytes : int
         Size of the data that the kernel reads.
     logp : float
-        At the first start; nan when there is none.
+        At the first start, or at the support point when there is no start.
     compile_s, gradient_s : float
         Time to make the kernel ready (short when cached) and of one gradient.
     worst : str
@@ -92,16 +92,17 @@ def preflight(spec: ModelSpec, data: Mapping[str, np.ndarray], target: str = "cp
     points = []
     for chain in range(N_POINTS):
         try:
-            points.append(start(kernel, bound, settings, chain, support_point))
+            state = start(kernel, bound, settings, chain, support_point)
         except BadStart as error:
             troubles.append(str(error))
             break
+        points.append(state.q.copy())
     point = _Point(kernel, bound)
     names = _labels(density)
     worst, worst_error = "", 0.0
-    for state in points:
+    for q in points:
         coordinates = np.unique(np.linspace(0, kernel.dim - 1, N_COORDINATES).astype(int))
-        for i, off in zip(coordinates, point.errors(state.q, coordinates), strict=True):
+        for i, off in zip(coordinates, point.errors(q, coordinates), strict=True):
             if not off <= worst_error:
                 worst, worst_error = names[i], float(off)
     if not worst_error <= MAX_ERROR:
@@ -113,9 +114,9 @@ def preflight(spec: ModelSpec, data: Mapping[str, np.ndarray], target: str = "cp
     return Preflight(
         dim=kernel.dim,
         data_bytes=sum(array.nbytes for array in (bound.data, bound.data32, bound.index)),
-        logp=float(points[0]["logp"]) if points else float("nan"),
+        logp=point.logp(points[0] if points else support_point),
         compile_s=compile_s,
-        gradient_s=point.seconds(points[0].q if points else support_point),
+        gradient_s=point.seconds(points[0] if points else support_point),
         worst=worst,
         worst_error=worst_error,
         troubles=tuple(troubles),
