@@ -10,7 +10,7 @@ from exmc_dask import kernels
 from exmc_dask.density import lower
 from exmc_dask.kernels import build
 from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
-from exmc_dask.model import Model
+from exmc_dask.model import ModelSpec
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start
@@ -48,7 +48,7 @@ class Prepared:
 
 def prepare(spec: Spec) -> Prepared:
     """Compile the model of a spec and bind its data."""
-    density = lower(Model.from_bytes(spec.model), **spec.options)
+    density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
     kernel = kernels.compile(density, spec.target)
     return Prepared(
         kernel=kernel,
