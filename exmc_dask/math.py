@@ -293,9 +293,13 @@ def take(x: Any, index: Any, axis: int = 0) -> Node:
 def diagonal(matrix: Any) -> Node:
     """Diagonal of a square matrix."""
     node = as_node(matrix)
-    rows, columns = (make(Op.RANGE, (), dim) for dim in node.shape)
-    on_diagonal = elementwise(Op.EQ, expand_dims(rows, 1), expand_dims(columns, 0))
-    return sum(where(on_diagonal, node, 0.0), axis=1)
+    return sum(where(identity_like(node), node, 0.0), axis=1)
+
+
+def identity_like(matrix: Any) -> Node:
+    """Mark the diagonal of a matrix of this shape: True on it, False elsewhere."""
+    rows, columns = (make(Op.RANGE, (), dim) for dim in as_node(matrix).shape)
+    return elementwise(Op.EQ, expand_dims(rows, 1), expand_dims(columns, 0))
 
 
 def cholesky(matrix: Any) -> Node:

@@ -58,7 +58,9 @@ Binomial = row(
         params=(Param("n", domain="count"), P, LOGIT_P),
         one_of=(("p", "logit_p"),),
         logp=_binomial,
-        draw=lambda rng, shape, n, p, logit_p: rng.binomial(n, _chance(p, logit_p), shape),
+        draw=lambda rng, shape, n, p, logit_p: rng.binomial(
+            n.astype(np.int64), _chance(p, logit_p), shape
+        ),
         support_point=lambda n, p, logit_p: n * (p if logit_p is None else sigmoid(logit_p)),
         support=lambda n, p, logit_p: Support(0.0, n, closed=True, whole=True),
     )

@@ -229,4 +229,4 @@ def _aligned(array: np.ndarray, ndim: int, rank: int, core: int) -> np.ndarray:
     front = array.ndim - ndim
     own = ndim - min(core, ndim)
     gap = max(rank - front - own, 0) if front else 0
-    return array.reshape(*array.shape[:front], *(1,) * gap, *array.shape[front:])
+    return array.reshape((*array.shape[:front], *(1,) * gap, *array.shape[front:]))

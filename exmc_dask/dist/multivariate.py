@@ -8,37 +8,44 @@ from exmc_dask import math
 from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.domain import SIMPLEX
 from exmc_dask.dist.forms import HALF_LOG_TWO_PI
+from exmc_dask.dist.law import is_given
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, elementwise, make
+from exmc_dask.ir import Node, as_float
 from exmc_dask.math import gammaln, log
-from exmc_dask.ops import Op
 
 
-def _mvnormal(x: Node, mu: Node, cov: Any, tau: Any, chol: Any) -> Node:
+def _mvnormal(x: Node, mu: Node, cov: Node | None, tau: Node | None, chol: Node | None) -> Node:
     """Stan Functions Reference, multi_normal_cholesky: no matrix is inverted."""
-    factor = chol if chol is not None else math.cholesky(tau if cov is None else cov)
-    diagonal = math.diagonal(factor)
-    valid = math.sum(math.where(diagonal > 0.0, 0.0, 1.0)).eq(0.0)
-    size = factor.shape[0]
-    row_of, column_of = (make(Op.RANGE, (), dim) for dim in factor.shape)
-    identity = math.where(
-        elementwise(Op.EQ, math.expand_dims(row_of, 1), math.expand_dims(column_of, 0)), 1.0, 0.0
-    )
-    factor = math.guard(valid, factor, identity)
-    scale = math.sum(log(math.guard(valid, diagonal, 1.0)))
     away = x - mu
     if away.ndim > 2:
         raise ShapeError("MvNormal takes vectors, or a matrix with a vector in each row")
-    columns = away.T
+    factor, valid = _factor(cov, tau, chol)
+    log_scale = math.sum(log(math.diagonal(factor)))
     if tau is None:
-        standard = math.solve_triangular(factor, columns)
-        log_volume = -scale
+        standard = math.solve_triangular(factor, away.T)
+        log_scale = -log_scale
     else:
-        standard = factor.T @ columns
-        log_volume = scale
-    quadratic = -0.5 * math.sum(math.square(standard), axis=0)
-    constant = log_volume - HALF_LOG_TWO_PI * math.length(size)
-    return quadratic + math.where(valid, constant, -np.inf)
+        standard = factor.T @ away.T
+    constant = log_scale - HALF_LOG_TWO_PI * math.length(factor.shape[0])
+    if valid is not None:
+        constant = math.where(valid, constant, -np.inf)
+    return constant - 0.5 * math.sum(math.square(standard), axis=0)
+
+
+def _factor(cov: Node | None, tau: Node | None, chol: Node | None) -> tuple[Node, Node | None]:
+    """Cholesky factor of the matrix that was given, and whether there is one.
+
+    A matrix without a factor is replaced before it is factored: the derivative of the
+    factorisation would be NaN at it. One that came as data was checked when it was given.
+    """
+    matrix = next(m for m in (chol, cov, tau) if m is not None)
+    identity = as_float(math.identity_like(matrix))
+    if is_given(matrix):
+        return matrix if chol is not None else math.cholesky(matrix), None
+    diagonal = math.diagonal(matrix if chol is not None else math.cholesky(matrix))
+    valid = math.sum(math.where(diagonal > 0.0, 0.0, 1.0)).eq(0.0)
+    safe = math.guard(valid, matrix, identity)
+    return safe if chol is not None else math.cholesky(safe), valid
 
 
 def _draw_mvnormal(

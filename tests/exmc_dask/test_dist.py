@@ -1,0 +1,256 @@
+"""Every distribution against scipy.stats: densities, gradients, edges, draws."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from exmc_dask.axes import extents
+from exmc_dask.dist import (
+    FAMILIES,
+    Bernoulli,
+    Binomial,
+    Censored,
+    Dist,
+    Normal,
+    NormalMixture,
+    default_transform,
+    draw,
+    family_of,
+    is_discrete,
+    logp,
+    shape_of,
+    support_point,
+)
+from exmc_dask.graph import topological
+from exmc_dask.ir import Node, as_node
+from exmc_dask.ops import Op
+from exmc_dask.slots import Slots
+from exmc_dask.verify import with_formulas
+from tests.exmc_dask.expressions import differences, leaf, numbers, slopes
+from tests.exmc_dask.references import CASES, CENTRES, SPREADS, WEIGHTS, A, Case
+
+every_case = pytest.mark.parametrize("name", CASES)
+
+
+def posed(case: Case, value: Any) -> tuple[Dist, dict[Node, Any]]:
+    """Return the distribution with variables for parameters, and their numbers and the value's."""
+    leaves = {name: leaf(name, number) for name, number in case.params.items()}
+    x = leaf("x", value)
+    dist = with_formulas(Slots(), "x", case.dist(**leaves), x.shape)
+    given = {
+        leaf: number for leaf, number in zip(leaves.values(), case.params.values(), strict=True)
+    }
+    return dist, {**_inline(dist), x: value, **given}
+
+
+def _inline(dist: Dist) -> dict[Node, Any]:
+    return {node: node.arg.array for node in dist.nodes() if node.op is Op.DATA}
+
+
+def test_every_family_has_a_reference() -> None:
+    assert {case.dist(**case.params).family for case in CASES.values()} == FAMILIES.keys()
+
+
+@every_case
+def test_log_density_is_that_of_scipy(name: str) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.values)
+    found = numbers(logp(dist, leaf("x", case.values)), leaves)
+    expected = np.asarray(case.logp(case.values))
+
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@every_case
+def test_gradients_are_those_of_differences(name: str) -> None:
+    case = CASES[name]
+    whole = is_discrete(case.dist(**case.params))
+    inner = case.inner
+    if inner is None:
+        inner = case.values if whole or case.values.ndim > 1 else np.array([0.35, 0.8])
+    dist, leaves = posed(case, inner)
+    node = logp(dist, leaf("x", inner), inside=True)
+    still = {leaf("x", inner)} if whole else set()
+    still |= {leaf("n", 9.0)} | leaves.keys() - {one for one in leaves if one.op is Op.VAR}
+    fixed = {one: value for one, value in leaves.items() if one in still}
+    moved = {one: value for one, value in leaves.items() if one not in still}
+
+    for found, expected in zip(
+        slopes(node, moved, fixed), differences(node, moved, fixed), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=2e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outside is not None])
+def test_outside_the_support_is_minus_infinity(name: str) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.outside)
+    node = logp(dist, leaf("x", case.outside))
+
+    assert numbers(node, leaves) == -np.inf
+    assert all(np.isfinite(slope).all() for slope in slopes(node, leaves))
+
+
+BAD = {"positive": (0.0, -1.0), "nonnegative": (-1.0,), "unit": (-0.1, 1.1), "count": (-1.0, 2.5)}
+
+
+@every_case
+def test_invalid_parameters_are_minus_infinity(name: str) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.values)
+    node = logp(dist, leaf("x", case.values))
+    inner = dist.get("dist")
+    for param in (*family_of(dist).params, *(family_of(inner).params if inner else ())):
+        for bad in BAD.get(param.domain, ()) if param.name in case.params else ():
+            number = np.array(case.params[param.name])
+            number.flat[0] = bad
+            spoiled = {**leaves, leaf(param.name, number): number}
+
+            assert np.isneginf(numbers(node, spoiled)).all(), (param.name, bad)
+            assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))
+
+
+def test_bounds_that_fall_are_minus_infinity() -> None:
+    dist, leaves = posed(CASES["Uniform"], 0.5)
+    node = logp(dist, leaf("x", 0.5))
+    spoiled = {**leaves, leaf("lower", 0.0): 4.0}
+
+    assert numbers(node, spoiled) == -np.inf
+    assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))
+
+
+@pytest.mark.parametrize("matrix", ["cov", "tau", "chol"])
+def test_a_matrix_that_is_not_positive_definite_is_minus_infinity(matrix: str) -> None:
+    case = CASES[f"MvNormal, {matrix}"]
+    dist, leaves = posed(case, case.values)
+    node = logp(dist, leaf("x", case.values))
+    spoiled = {**leaves, leaf(matrix, np.eye(3)): np.diag([1.0, -1.0, 1.0])}
+
+    assert np.isneginf(numbers(node, spoiled)).all()
+    assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))
+
+
+def test_constants_and_data_are_not_guarded() -> None:
+    dist = Normal.dist(0, as_node(np.array([1.0, 2.0])))
+
+    assert not [n for n in topological([logp(dist, leaf("x", np.zeros(2)))]) if n.op is Op.WHERE]
+
+
+def test_parameters_broadcast() -> None:
+    mu, sigma, x = np.zeros((3, 1)), np.array([1.0, 2.0]), np.array([[0.5, -0.5]])
+    leaves = {leaf("mu", mu): mu, leaf("sigma", sigma): sigma, leaf("x", x): x}
+    dist = Normal.dist(leaf("mu", mu), leaf("sigma", sigma))
+
+    assert shape_of(dist) == (3, 2)
+    np.testing.assert_allclose(
+        numbers(logp(dist, leaf("x", x)), leaves), np.tile(stats.norm.logpdf(x, 0, sigma), (3, 1))
+    )
+
+
+@every_case
+def test_the_support_point_is_inside(name: str) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.values[0])
+    x = leaf("x", case.values[0])
+    point = numbers(support_point(dist, x.shape), leaves)
+    if not is_discrete(dist):
+        assert np.isfinite(numbers(logp(dist, x), {**leaves, x: point})).all()
+    assert point.shape == np.shape(case.values[0])
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.law is not None])
+def test_draws_have_the_law(name: str) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.values)
+    drawn = draw(dist, np.random.default_rng(7), (4000,), lambda node: numbers(node, leaves))
+    if is_discrete(dist):
+        at = np.arange(drawn.max())
+        far = np.abs(case.law.cdf(at) - (drawn[:, None] <= at).mean(axis=0)).max(initial=0.0)
+        assert far < 1.95 / np.sqrt(len(drawn))
+    else:
+        assert stats.kstest(drawn, case.law.cdf).pvalue > 1e-3
+
+
+VECTOR_LAWS = {
+    "Dirichlet": (2, stats.beta(A[2], A.sum() - A[2])),
+    "MvNormal, cov": (2, stats.norm(0.5, np.sqrt(3.0))),
+    "MvNormal, tau": (0, stats.norm(1.0, np.sqrt(2.0))),
+    "MvNormal, chol": (1, stats.norm(-2.0, 1.0)),
+    "GaussianRandomWalk": (3, stats.norm(0.9, 0.8 * 2)),
+    "GaussianRandomWalk, init": (3, stats.norm(2.9, np.sqrt(25 + 3 * 0.64))),
+}
+
+
+@pytest.mark.parametrize("name", VECTOR_LAWS)
+def test_elements_of_drawn_vectors_have_their_law(name: str) -> None:
+    place, law = VECTOR_LAWS[name]
+    dist, leaves = posed(CASES[name], CASES[name].values)
+    shape = (4000, CASES[name].values.shape[-1])
+    drawn = draw(dist, np.random.default_rng(8), shape, lambda node: numbers(node, leaves))
+
+    assert stats.kstest(drawn[:, place], law.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("name", ["NormalMixture", "Mixture, batched", "Mixture, list"])
+def test_draws_of_a_mixture_have_its_law(name: str) -> None:
+    dist, leaves = posed(CASES[name], CASES[name].values)
+    drawn = draw(dist, np.random.default_rng(9), (4000,), lambda node: numbers(node, leaves))
+
+    def cdf(x: Any) -> Any:
+        return stats.norm.cdf(np.asarray(x)[:, None], CENTRES, SPREADS) @ WEIGHTS
+
+    assert stats.kstest(drawn, cdf).pvalue > 1e-3
+
+
+def test_censored_draws_stay_between_the_bounds() -> None:
+    dist = Censored.dist(Normal.dist(0, 1), lower=-1, upper=0.5)
+    drawn = draw(dist, np.random.default_rng(1), (1000,), lambda node: numbers(node, {}))
+
+    assert np.mean(drawn == -1) == pytest.approx(stats.norm.cdf(-1), abs=0.04)
+    assert np.mean(drawn == 0.5) == pytest.approx(stats.norm.sf(0.5), abs=0.04)
+
+
+def test_parameters_of_many_draws_meet_the_first_axes() -> None:
+    mu = leaf("mu", 0.0)
+    dist = Normal.dist(mu, np.array([1e-6, 1e-6]))
+    means = np.array([10.0, 20.0, 30.0])
+    drawn = draw(
+        dist, np.random.default_rng(1), (3, 2), lambda n: means if n is mu else n.arg.array
+    )
+
+    np.testing.assert_allclose(drawn, np.tile(means[:, None], 2), atol=1e-4)
+
+
+def test_weights_of_zero_do_not_count() -> None:
+    w = np.array([1.0, 0.0])
+    leaves = {leaf("w", w): w, leaf("x", 0.3): 0.3}
+    node = logp(NormalMixture.dist(leaf("w", w), [0, 50], [1, 1]), leaf("x", 0.3))
+    leaves |= {n: n.arg.array for n in topological([node]) if n.op is Op.DATA}
+
+    assert numbers(node, leaves) == pytest.approx(stats.norm.logpdf(0.3), abs=1e-15)
+    assert all(np.isfinite(slope).all() for slope in slopes(node, leaves))
+
+
+@pytest.mark.parametrize(("p", "x"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize("make", [Bernoulli.dist, lambda p: Binomial.dist(1, p)])
+def test_certain_outcomes(make: Any, p: float, x: float) -> None:
+    leaves = {leaf("p", p): p, leaf("x", x): x}
+    node = logp(make(leaf("p", p)), leaf("x", x))
+
+    assert numbers(node, leaves) == (0.0 if p == x else -np.inf)
+    assert all(np.isfinite(slope).all() for slope in slopes(node, {leaf("p", p): p}, leaves))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_default_transform_leads_into_the_support(name: str) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.values[:1])
+    moved = default_transform(dist)
+    if moved is None or is_discrete(dist) or name.startswith("Censored"):
+        return
+    start = np.zeros(extents(moved.unconstrained_shape(np.shape(case.values[0])), {}))
+    z = leaf("z", start)
+
+    assert np.isfinite(numbers(logp(dist, moved.backward(z)), {**leaves, z: start})).all()
