@@ -168,18 +168,19 @@ class DaskPool(Pool):
                 for worker in workers:
                     self._spawn(self._check([worker]))
             else:
-                self._refuse(workers[0], f"it did not say its versions within {_CHECK_S:g} s")
+                why = f"it did not say its versions within {_CHECK_S:g} s"
+                self._post([_refusal(workers[0], why)])
             return
+        joined: list[Event] = []
+        refused: list[Event] = []
         for worker in workers:
             if worker in self._present and worker in answers and worker in slots:
                 why = versions.mismatch(versions.here(), answers[worker]["packages"])
                 if why:
-                    self._refuse(worker, f"it has {why}")
+                    refused.append(_refusal(worker, f"it has {why}"))
                 else:
-                    self._post([WorkerJoined(worker, slots[worker])])
-
-    def _refuse(self, worker: str, why: str) -> None:
-        self._post([WorkerRefused(worker, f"worker {worker} is not used: {why}")])
+                    joined.append(WorkerJoined(worker, slots[worker]))
+        self._post([*joined, *refused])
 
     # Blocks go out; on the driver's thread --------------------------------------------------------
 
@@ -268,7 +269,7 @@ class DaskPool(Pool):
             await self._client.gather(sent.future, asynchronous=True)
             why = "its result was lost"
         except ImportError as error:
-            return WorkerRefused(worker, f"worker {worker} is not used: it cannot import: {error}")
+            return _refusal(worker, f"it cannot import the package: {error}")
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             if self._client.status != "running":
@@ -370,6 +371,10 @@ def in_task() -> bool:
     except ValueError:
         return False
     return True
+
+
+def _refusal(worker: str, why: str) -> WorkerRefused:
+    return WorkerRefused(worker, f"worker {worker} is not used: {why}")
 
 
 def _by_value() -> tuple[Callable[..., Any], ...]:

@@ -116,7 +116,7 @@ class Plan:
         self._flying: dict[int, None] = {}
         self._fleet = Fleet(options.home_slots)
         self._refused: dict[str, str] = {}
-        self._had_worker = False
+        self._delivered = False  # some worker has
         self._alone_since = now  # counts while there is no worker
         self._pace = Pace()
         self._held = False  # no block is started
@@ -169,13 +169,12 @@ class Plan:
         if event.worker not in self._fleet:
             self._refused.pop(event.worker, None)
             self._fleet.add(event.worker, event.slots)
-            self._had_worker = True
 
     def _was_refused(self, event: WorkerRefused) -> None:
         self._refused[event.worker] = event.why
         self._note(Trouble.WORKER_REFUSED, event.why, worker=event.worker)
         self._remove(event.worker, blame=False)
-        if not self._fleet and not self._had_worker:
+        if not self._fleet and not self._delivered:
             reasons = "; ".join(self._refused.values())
             self._fail(
                 ClusterMismatch(
@@ -200,6 +199,7 @@ class Plan:
         chain = self._chains.get(result.unit)
         if chain is None or chain.over or result.first != chain.next:
             return  # published before, by another attempt
+        self._delivered = True
         if self._in_flight(result) is not None:
             if chain.flight is not None and not chain.flight.isolated:
                 busy_s = result.prepare_s + result.seconds

@@ -1,0 +1,279 @@
+"""A real Dask cluster: the same draws, versions that agree, and a client left as it was."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import toy
+from distributed import Client, LocalCluster
+from test_pools import draws, notes, start
+
+from exmc_dask.cluster import clusters, versions
+from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.moves import Note, Progress, Trouble
+from exmc_dask.cluster.pool import ThreadPool, open_pool
+from exmc_dask.errors import (
+    BlockError,
+    ClientError,
+    ClusterMismatch,
+    ClusterStartError,
+)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with clusters.local(2) as cluster, Client(cluster) as client:
+        yield client
+        time.sleep(0.3)  # for the last unsubscription to arrive
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[int, bytes]:
+    return draws(start(ThreadPool(1), toy.spec()))
+
+
+@pytest.mark.parametrize("max_block", [1, 7, 100, None])
+def test_draws_do_not_know_dask_or_block_borders(
+    client: Client, max_block: int | None, undisturbed: dict[int, bytes]
+) -> None:
+    assert draws(start(DaskPool(client), toy.spec(), max_block=max_block)) == undisturbed
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_draws_do_not_know_the_number_of_workers(n: int, undisturbed: dict[int, bytes]) -> None:
+    with (
+        LocalCluster(n, processes=False, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        assert draws(start(DaskPool(client), toy.spec(), max_block=40)) == undisturbed
+        time.sleep(0.3)
+
+
+def test_blocks_end_at_their_budget_and_report_on_the_way(
+    client: Client, undisturbed: dict[int, bytes]
+) -> None:
+    run = start(DaskPool(client), toy.spec(pause_s=0.01))
+
+    assert draws(run) == undisturbed
+    assert len(run.results()[0]) > 1
+    seen = [e for e in run.events() if isinstance(e, Progress)]
+    assert {e.worker for e in seen} == set(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def test_large_data_go_past_the_graph_once_per_worker(client: Client) -> None:
+    large = toy.spec(data=np.arange(1.0, 2_000_000.0))
+
+    assert len(next(iter(large.parcels.values()))) > 10_000_000  # Dask warns of such graphs
+    run = start(DaskPool(client), large, max_block=50)
+    assert draws(run) == draws(start(ThreadPool(1), toy.spec()))
+    again = start(DaskPool(client), large, max_block=50)
+    assert draws(again) == draws(run)
+
+
+def test_a_worker_that_has_forgotten_is_sent_again(
+    client: Client, undisturbed: dict[int, bytes]
+) -> None:
+    def forget() -> None:
+        from exmc_dask.cluster import worker
+
+        worker._stock.__init__()  # type: ignore[misc]
+
+    def forget_now(_: object) -> None:
+        client.run(forget)
+
+    run = start(DaskPool(client), toy.spec(), max_block=50, on_block=forget_now)
+
+    assert draws(run) == undisturbed
+    assert notes(run) == []
+
+
+def test_two_runs_of_one_client_do_not_mix(client: Client) -> None:
+    one, two = toy.spec(), toy.spec(data=2.0)
+    runs = [start(DaskPool(client), spec, max_block=50) for spec in (one, two, one)]
+    alone = [draws(start(ThreadPool(1), spec)) for spec in (one, two, one)]
+
+    assert [draws(run) for run in runs] == alone
+
+
+def test_the_client_is_left_as_it_was(client: Client) -> None:
+    heard: list[Any] = []
+    client.subscribe_topic("all", heard.append)
+    draws(start(DaskPool(client), toy.spec()))
+    client.log_event("all", "after the run")
+    until = time.monotonic() + 5
+    while not any(message == "after the run" for _, message in heard):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    client.unsubscribe_topic("all")
+
+    assert client.status == "running"
+    assert not client.futures
+
+
+def test_a_model_that_raises_is_not_tried_again(client: Client) -> None:
+    run = start(DaskPool(client), toy.spec(raise_at=[1, 30]), max_block=20)
+
+    with pytest.raises(BlockError, match="chain 1, draw 30: ZeroDivisionError"):
+        run.wait(60)
+    assert notes(run) == [Trouble.FAILED]
+
+
+@pytest.mark.parametrize(("how", "in_time_s"), [("after", 3.0), ("now", 1.5)])
+def test_a_run_that_is_stopped_keeps_what_it_has(
+    client: Client, how: Any, in_time_s: float
+) -> None:
+    run = start(DaskPool(client), toy.spec(draws=10_000, pause_s=0.01))
+    while not any(run.results().values()):
+        time.sleep(0.01)
+    asked_at = time.monotonic()
+    run.stop(how)
+
+    assert run.wait(10)
+    assert time.monotonic() - asked_at < in_time_s
+    kept = [sum(block.n for block in blocks) for blocks in run.results().values()]
+    assert 0 < sum(kept) < 10_000
+
+
+def test_a_closed_client_is_refused_at_the_door(client: Client) -> None:
+    closed = Client(client.cluster, set_as_default=False)
+    closed.close()
+
+    with pytest.raises(ClientError, match="closed"):
+        open_pool(client=closed)
+
+
+def test_an_asynchronous_client_is_refused_at_the_door(client: Client) -> None:
+    async def knock() -> None:
+        async with Client(client.scheduler.address, asynchronous=True) as other:
+            open_pool(client=other)
+
+    with pytest.raises(ClientError, match="asynchronous"):
+        asyncio.run(knock())
+
+
+def test_the_current_client_an_address_and_a_cluster_are_found(client: Client) -> None:
+    chosen = open_pool()
+    for given in (client.scheduler.address, client.cluster):
+        pool = open_pool(cluster=given)
+        assert isinstance(pool, DaskPool)
+        pool.close()
+
+    assert isinstance(chosen, DaskPool)
+    assert chosen._client is client
+    assert client.status == "running"
+
+
+def test_inside_a_task_the_choice_is_one_thread_or_the_client_that_is_given(
+    client: Client, undisturbed: dict[int, bytes]
+) -> None:
+    def nested(given: bool) -> tuple[str, Any]:
+        from distributed import get_client
+
+        pool = open_pool(client=get_client() if given else None)
+        return type(pool).__name__, draws(start(pool, toy.spec()))
+
+    assert client.submit(nested, False).result(60) == ("ThreadPool", undisturbed)
+    assert client.submit(nested, True).result(60) == ("DaskPool", undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        ({}, ""),
+        ({"numba": "0.1"}, "numba 0.1 (here 0.68)"),
+        ({"exmc_dask": None}, "exmc_dask not at all (here 1.0)"),
+        ({"python": "3.12.9.final.0"}, ""),
+        ({"python": "3.13.1.final.0"}, "python 3.13.1.final.0 (here 3.12.1)"),
+    ],
+)
+def test_versions_must_agree_python_to_the_minor(theirs: dict[str, Any], words: str) -> None:
+    ours = {"exmc_dask": "1.0", "numba": "0.68", "python": "3.12.1"}
+
+    assert versions.mismatch(ours, {**ours, **theirs}) == words
+
+
+# A scheduler and workers as others may run them: without our package, or with a broken one.
+_HIDE_IMPORT = "import sys; sys.modules['exmc_dask'] = None\n"
+_HIDE_METADATA = """
+import importlib.metadata as m
+true = m.version
+def version(name):
+    if name == "exmc_dask": raise m.PackageNotFoundError(name)
+    return true(name)
+m.version = version
+"""
+_MAIN = "from distributed.cli.dask_{} import main; main()"
+_KINDS = {"good": "", "broken": _HIDE_IMPORT, "lacking": _HIDE_IMPORT + _HIDE_METADATA}
+
+
+@contextmanager
+def foreign_cluster(folder: Path, *kinds: str) -> Iterator[Client]:
+    """Start a scheduler that lacks us and a worker of each kind, all of them bare processes."""
+    address_file = folder / "scheduler.json"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    common = ["--scheduler-file", str(address_file), "--dashboard-address", "127.0.0.1:0"]
+    programs = [_KINDS["lacking"] + _MAIN.format("scheduler")]
+    arguments = [["--host", "127.0.0.1", "--port", "0", *common]]
+    for kind in kinds:
+        programs.append(_KINDS[kind] + _MAIN.format("worker"))
+        arguments.append(["--no-nanny", "--nthreads", "1", "--name", kind, *common])
+    with ExitStack() as started:
+        for program, args in zip(programs, arguments, strict=True):
+            process = subprocess.Popen(
+                [sys.executable, "-c", program, *args], env=env, stderr=subprocess.DEVNULL
+            )
+            started.callback(process.wait)
+            started.callback(process.terminate)
+            while not address_file.exists():
+                time.sleep(0.05)
+        address = json.loads(address_file.read_text())["address"]
+        client = started.enter_context(Client(address, set_as_default=False))
+        client.wait_for_workers(len(kinds), timeout=30)
+        yield client
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("bad", ["lacking", "broken"])
+def test_a_worker_without_the_package_is_passed_over_and_unharmed(
+    bad: str, tmp_path: Path, undisturbed: dict[int, bytes]
+) -> None:
+    with foreign_cluster(tmp_path, bad, "good") as client:
+        run = start(DaskPool(client), toy.spec(), max_block=50)
+
+        assert draws(run) == undisturbed
+        (note,) = [e for e in run.events() if isinstance(e, Note)]
+        assert note.kind is Trouble.WORKER_REFUSED
+        assert "exmc_dask" in note.message
+        assert client.submit(abs, -1, workers=[note.worker]).result(10) == 1
+
+
+@pytest.mark.parametrize("bad", ["lacking", "broken"])
+def test_a_cluster_without_the_package_is_an_error_that_names_it(bad: str, tmp_path: Path) -> None:
+    with foreign_cluster(tmp_path, bad) as client:
+        run = start(DaskPool(client), toy.spec())
+
+        with pytest.raises(ClusterMismatch, match=r"tcp://127\.0\.0\.1.*exmc_dask"):
+            run.wait(60)
+        assert client.submit(abs, -1).result(10) == 1
+
+
+def test_a_program_without_the_guard_is_told_of_it(tmp_path: Path) -> None:
+    program = tmp_path / "unguarded.py"
+    program.write_text("from exmc_dask.cluster import clusters\nclusters.local(1)\n")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ended = subprocess.run(
+        [sys.executable, str(program)], env=env, capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 1
+    assert f"{ClusterStartError.__name__}: worker processes import" in ended.stderr
+    assert 'if __name__ == "__main__":' in ended.stderr
