@@ -33,7 +33,7 @@ class Prepared:
     def row_bytes(self) -> int:
         """Size of one draw with its statistics."""
         stored = self.kernel.dim if self.settings.store_unconstrained else 0
-        return 8 * (self.kernel.n_out + stored + len(FLOAT_STATS) + len(INT_STATS))
+        return 8 * (self.bound.n_out + stored + len(FLOAT_STATS) + len(INT_STATS))
 
     def start(self, unit: int, initial: NDArray[np.float64] | None) -> ChainState:
         """Return the state before a chain's first draw."""

@@ -42,6 +42,7 @@ class Bound:
     data32: F4
     index: I8
     work_size: int
+    n_out: int
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Target:
 
     def bind(self, data: Mapping[str, npt.NDArray[Any]]) -> Bound:
         assert not data
-        return Bound(self.data, np.zeros(0, np.float32), self.index, self.work_size)
+        return Bound(self.data, np.zeros(0, np.float32), self.index, self.work_size, self.n_out)
 
     def python(self) -> Callable[[F8], tuple[float, F8]]:
         """Return the same log-density as the interpreter runs it, for the twin."""
@@ -237,14 +238,15 @@ class Banana(stats.rv_continuous):  # type: ignore[misc]
 
 @log_density
 def wall_logp(q: F8, grad: F8, data: F8, data32: F4, index: I8, work: F8) -> float:
-    # standard normal up to data[0]; data[1] (NaN or -inf) beyond
-    grad[0] = -q[0]
-    return float(-0.5 * q[0] * q[0] if q[0] < data[0] else data[1])
+    # standard normal up to data[0]; beyond it what data[1] and data[2] say
+    inside = q[0] < data[0]
+    grad[0] = -q[0] if inside else data[2]
+    return float(-0.5 * q[0] * q[0] if inside else data[1])
 
 
-def wall(key: str, beyond: float) -> Target:
+def wall(key: str, logp: float, grad: float) -> Target:
     marginal = stats.truncnorm(-np.inf, 0.8)
-    return Target(key, 1, wall_logp, same, (marginal,), np.array([0.8, beyond]))
+    return Target(key, 1, wall_logp, same, (marginal,), np.array([0.8, logp, grad]))
 
 
 @log_density
@@ -310,8 +312,15 @@ FUNNEL = Target(
 )
 BANANA = Target("banana", 2, banana_logp, same, (stats.norm(), Banana(1.0)), np.array([1.0]))
 REGRESSION = regression()
-NAN_WALL = wall("nan_wall", math.nan)
-INF_WALL = wall("inf_wall", -math.inf)
+NAN_WALL = wall("nan_wall", math.nan, 0.0)
+WALLS = (
+    NAN_WALL,
+    wall("zero_density_wall", -math.inf, 0.0),
+    wall("infinite_density_wall", math.inf, 0.0),
+    wall("nan_gradient_wall", -0.3, math.nan),
+    wall("infinite_gradient_wall", -0.3, math.inf),
+    wall("cliff", -2000.0, 0.0),
+)
 
 SMOOTH = (
     *(NORMAL, RHO_90, RHO_99, AR_90, MV_NORMAL, STUDENT_T, HALF_NORMAL, EXPONENTIAL, GAMMA),

@@ -1,0 +1,315 @@
+"""sample(): the whole way from a declared model to a DataTree, in the order it happens."""
+
+import difflib
+import inspect
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from exmc_dask.axes import extents
+from exmc_dask.context import Model
+from exmc_dask.density import LogDensity, lower
+from exmc_dask.dist.base import open_model
+from exmc_dask.errors import CompileError, ModelError, OptionError
+from exmc_dask.sampler.settings import Settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from exmc_dask.cluster.driver import Run
+    from exmc_dask.cluster.wire import Spec
+
+# Options of pm.sample that mean something else here: what to use instead.
+ELSEWHERE = {
+    "cores": "client= or cluster= says where chains run; cluster='threads' uses every processor",
+    "nuts_sampler": "there is one sampler, NUTS",
+    "return_inferencedata": "the result is always an xarray DataTree",
+    "idata_kwargs": "the result is an xarray DataTree; change it after sampling",
+    "progress": "it is called progressbar here, as in PyMC",
+    "seed": "it is called random_seed here, as in PyMC",
+    "init": "chains start at the support point plus jitter; initvals= gives exact points",
+}
+
+
+def sample(
+    *first: Model | int,
+    model: Model | None = None,
+    draws: int = 1000,
+    tune: int = 500,
+    chains: int = 4,
+    client: Any = None,
+    cluster: Any = None,
+    target: Literal["auto", "cpu"] = "auto",
+    random_seed: int | None = None,
+    target_accept: float = 0.8,
+    max_treedepth: int = 10,
+    initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    adapt: Literal["fisher", "stan"] = "fisher",
+    metric: Literal["diag", "dense"] = "diag",
+    ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
+    var_names: Sequence[str] | None = None,
+    thin: int = 1,
+    store_unconstrained: bool = False,
+    discard_tuned_samples: bool = True,
+    compute_convergence_checks: bool = True,
+    progressbar: bool | str | Callable[[Any], None] = True,
+    on_failure: Literal["raise", "drop"] = "raise",
+    block_draws: int | None = None,
+    **unknown: Any,
+) -> "xr.DataTree":
+    """Sample a model with NUTS.
+
+    Parameters
+    ----------
+    *first
+        The model, if it is not given by name or by being inside its ``with`` block.
+    draws, tune, chains : int
+        Kept draws and warmup draws of each chain; chains.
+    client : distributed.Client, optional
+        Run on its workers. It is neither closed nor restarted.
+    cluster : "threads", "local", an address or a Dask cluster, optional
+        Threads of this process; a LocalCluster of processes for this call; a scheduler. Without
+        client and cluster: the current Dask client if there is one, else threads.
+    target : {"auto", "cpu"}
+        What kernels are compiled for.
+    random_seed : int, optional
+        One seed, one result, on whatever cluster of equal machines; drawn and kept in the result's
+        attributes by default.
+    target_accept : float
+        Mean acceptance statistic that warmup tunes the step size for.
+    max_treedepth : int
+    initvals : mapping or sequence of mappings, optional
+        Starting values by variable, on the variable's own scale, for all chains or for each;
+        variables left out start at their support point. Given values are not jittered.
+    adapt : {"fisher", "stan"}
+        Warmup scheme: overlapping windows of draws and gradients, or Stan's windows.
+    metric : {"diag", "dense"}
+    ncp : bool, "auto" or mapping
+        Which variables are sampled non-centred; results show the variables as declared.
+    var_names : sequence of str, optional
+        Variables and deterministics to keep; all by default.
+    thin : int
+        Keep every n-th draw.
+    store_unconstrained, discard_tuned_samples : bool
+        Add the group of unconstrained positions; leave the warmup groups out.
+    compute_convergence_checks : bool
+        Print what is wrong with the draws, and what to do about it.
+    progressbar : bool, "rich", "log", "json" or callable
+    on_failure : {"raise", "drop"}
+        Whether a chain that cannot go on ends the run.
+    block_draws : int, optional
+        Draws in a block at most; by default blocks go by time. Never changes a draw.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups posterior, sample_stats, observed_data, constant_data, and those asked for. After
+        Ctrl-C it holds the draws that all chains have.
+
+    Raises
+    ------
+    OptionError
+        An option does not exist or has an impossible value.
+    ModelError, SamplingError, ClusterError
+        The model, a chain, or the cluster cannot go on.
+    """
+    for name in unknown:
+        raise OptionError(_unknown(name))
+    model, counts = _model(first, model)
+    if target not in ("auto", "cpu"):
+        raise CompileError(f"target={target!r} is not possible; kernels are compiled for 'cpu'")
+    draws, tune, chains = (*counts, *(draws, tune, chains)[len(counts) :])
+    if not isinstance(chains, int) or chains < 1:
+        raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
+    settings = Settings(
+        seed=_seed(random_seed),
+        draws=draws,
+        tune=tune,
+        target_accept=target_accept,
+        max_treedepth=max_treedepth,
+        adapt=adapt,
+        metric=metric,
+        thin=thin,
+        store_unconstrained=store_unconstrained,
+    )
+    options = {"ncp": ncp if isinstance(ncp, bool | str) else dict(ncp)}
+    options["var_names"] = None if var_names is None else list(var_names)
+    density = lower(model.spec, **options)
+    spec = _spec(model, density, options, settings)
+    began = time.perf_counter()
+    run = _run(
+        spec,
+        settings,
+        chains,
+        initials=_initials(initvals, model, density, chains),
+        client=client,
+        cluster=cluster,
+        progressbar=progressbar,
+        on_failure=on_failure,
+        block_draws=block_draws,
+    )
+    seconds = time.perf_counter() - began
+    trace = _tree(
+        run,
+        model,
+        density,
+        spec,
+        settings,
+        warmup=not discard_tuned_samples,
+        attrs={"sampling_time": seconds},
+    )
+    if compute_convergence_checks:
+        _report(trace)
+    return trace
+
+
+def _unknown(name: str) -> str:
+    if name in ELSEWHERE:
+        return f"sample has no option {name!r}: {ELSEWHERE[name]}"
+    known = [*inspect.signature(sample).parameters][1:-1]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+    return f"sample has no option {name!r}; {hint}"
+
+
+def _model(first: Sequence[Model | int], model: Model | None) -> tuple[Model, tuple[int, ...]]:
+    """Tell a model given first from draws, tune and chains given by place."""
+    counts = list(first)
+    if counts and isinstance(counts[0], Model):
+        if model is not None:
+            raise OptionError("two models were given: one first and one as model=")
+        model = counts.pop(0)  # type: ignore[assignment]
+    if len(counts) > 3 or not all(isinstance(n, int) for n in counts):
+        raise OptionError("sample takes a model and then at most draws, tune and chains by place")
+    if model is None:
+        opened = open_model.get()
+        if not isinstance(opened, Model):
+            raise ModelError("no model was given: pass it first, or call inside `with ed.Model()`")
+        model = opened
+    if not isinstance(model, Model):
+        raise OptionError(f"model={model!r} is not an ed.Model")
+    return model, tuple(n for n in counts if isinstance(n, int))
+
+
+def _seed(random_seed: Any) -> int:
+    if random_seed is None:
+        return secrets.randbits(53)
+    if isinstance(random_seed, bool) or not isinstance(random_seed, int | np.integer):
+        raise OptionError(f"random_seed={random_seed!r} is not possible; give a whole number")
+    return int(random_seed)
+
+
+def _spec(
+    model: Model, density: LogDensity, options: Mapping[str, Any], settings: Settings
+) -> "Spec":
+    from exmc_dask.cluster.wire import Spec
+
+    return Spec(
+        model=model.spec.to_bytes(),
+        options=options,
+        settings=settings.to_dict(),
+        target="cpu",
+        data=density.fold(model.data),
+        support_point=density.support_point(model.data),
+    )
+
+
+def _initials(
+    initvals: Any, model: Model, density: LogDensity, chains: int
+) -> dict[int, np.ndarray]:
+    """Turn starting values on the variables' own scales into unconstrained points."""
+    if initvals is None:
+        return {}
+    each = [initvals] * chains if isinstance(initvals, Mapping) else list(initvals)
+    if len(each) != chains:
+        raise OptionError(f"initvals has {len(each)} entries for {chains} chains")
+    return {chain: density.support_point(model.data, given) for chain, given in enumerate(each)}
+
+
+def _run(
+    spec: "Spec",
+    settings: Settings,
+    chains: int,
+    *,
+    initials: Mapping[int, np.ndarray],
+    client: Any,
+    cluster: Any,
+    progressbar: Any,
+    on_failure: Literal["raise", "drop"],
+    block_draws: int | None,
+) -> "Run":
+    """Run all chains to their end, or to where a Ctrl-C ends them."""
+    from exmc_dask.cluster.driver import Run
+    from exmc_dask.cluster.pool import open_pool
+    from exmc_dask.cluster.progress import watch
+
+    show = watch(progressbar, chains, settings.total, settings.tune)
+    pool = open_pool(client, cluster)
+    try:
+        run = Run(
+            pool,
+            spec,
+            units=range(chains),
+            total=settings.total,
+            initials=initials,
+            on_block=show.block,
+            on_event=show,
+            max_block=block_draws,
+            on_failure=on_failure,
+        )
+        run.start()
+        try:
+            run.wait()
+        finally:
+            run.close()
+        return run
+    finally:
+        show.close()
+        pool.close()
+
+
+def _tree(
+    run: "Run",
+    model: Model,
+    density: LogDensity,
+    spec: "Spec",
+    settings: Settings,
+    *,
+    warmup: bool,
+    attrs: Mapping[str, Any],
+) -> "xr.DataTree":
+    from exmc_dask.output import to_datatree
+
+    declared, data = model.spec, model.data
+    lengths = density.axis_lengths(spec.data)
+    seen = [
+        (o.name, str(o.observed.arg), o.dims)
+        for o in (*declared.observed, *declared.observations)
+        if o.observed is not None
+    ]
+    conditioned = {slot for _, slot, _ in seen}
+    return to_datatree(
+        run.results(),
+        [replace(output, shape=extents(output.shape, lengths)) for output in density.outputs],
+        settings,
+        coords=model.coords,
+        observed_data={name: (data[slot], dims) for name, slot, dims in seen},
+        constant_data={
+            s.name: (data[s.name], s.dims) for s in declared.slots if s.name not in conditioned
+        },
+        free=density.layout.entries,
+        warmup=warmup,
+        attrs={"model": declared.key, "target": spec.target, **attrs},
+    )
+
+
+def _report(trace: "xr.DataTree") -> None:
+    """Print findings as PyMC does, one line each."""
+    from exmc_dask.diagnosis import diagnose
+
+    for finding in diagnose(trace):
+        print(finding)
