@@ -75,10 +75,12 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            ours = isinstance(error, ExmcError)
-            hint = "" if ours else "; 'exmc-dask --debug ...' shows where"
-            said = " ".join(str(error).split())
-            click.echo(f"exmc-dask: {type(error).__name__}: {said}{hint}", err=True)
+            said, *more = str(error).splitlines() or [""]
+            hint = "; 'exmc-dask --debug ...' shows where"
+            clear = isinstance(error, ExmcError) and not more
+            click.echo(
+                f"exmc-dask: {type(error).__name__}: {said}{'' if clear else hint}", err=True
+            )
             ctx.exit(ERROR)
 
 

@@ -152,12 +152,14 @@ def dataset(
 ) -> xr.Dataset:
     """Make one group of arrays ``name -> (array, dims)`` under the coordinates it uses.
 
-    ``dims`` name the axes after ``sample_dims``; an axis called None becomes ``NAME_dim_I``.
+    ``dims`` name the axes after ``sample_dims``; an axis called None becomes ``NAME_dim_I``, as do
+    all axes where ``dims`` is empty.
     """
     variables = {}
     used: dict[str, Any] = {}
     for name, (array, dims) in arrays.items():
-        own = [dim or f"{name}_dim_{i}" for i, dim in enumerate(dims)]
+        names = dims or [None] * (array.ndim - len(sample_dims))
+        own = [dim or f"{name}_dim_{i}" for i, dim in enumerate(names)]
         full = (*sample_dims, *own)
         variables[name] = xr.Variable(full, array)
         for dim, extent in zip(full, array.shape, strict=True):
@@ -208,7 +210,7 @@ def _columns(
         for row, segment in _walk(parts):
             source: np.ndarray = getattr(segment.block.draws, field)
             array[row, segment.place] = source[segment.rows, column : column + size]
-        dims = getattr(output, "dims", (None,) * len(output.shape))
+        dims = getattr(output, "dims", ())
         arrays[output.name] = (array.reshape(*shape, *output.shape), dims)
         column += size
     return arrays

@@ -71,7 +71,7 @@ def trace(settings: Settings) -> xr.DataTree:
         settings,
         coords=COORDS,
         observed_data={"y": (y, ("school",))},
-        constant_data={"X": (np.ones((3, 2)), ("school", None))},
+        constant_data={"X": (np.ones((3, 2)), ("school", None)), "n": (np.ones(5), ())},
         free=FREE,
         warmup=True,
         attrs={"sampling_time": 1.5},
@@ -94,6 +94,7 @@ def test_groups_shapes_and_coordinates(trace: xr.DataTree) -> None:
     assert trace.warmup_posterior.sizes["draw"] == 100
     assert trace.observed_data.y.dims == ("school",)
     assert trace.constant_data.X.dims == ("school", "X_dim_1")
+    assert trace.constant_data.n.dims == ("n_dim_0",)
     assert list(trace.posterior.draw.values[[0, -1]]) == [0, 199]
 
 
