@@ -28,6 +28,9 @@ shape, chain, draw); what to do about it.
         └── PoisonModelError      the model kills every process that runs it
 """
 
+import math
+from typing import Any
+
 
 class ExmcError(Exception):
     """Root of every error raised on purpose by this package."""
@@ -86,7 +89,21 @@ class SamplingError(ExmcError):
 
 
 class BadStart(SamplingError):
-    """No finite starting point was found."""
+    """No finite starting point was found.
+
+    Attributes
+    ----------
+    q, grad : (dim,) float64, optional
+        The last point that was tried, unconstrained, and its gradient.
+    logp : float
+        Its log-density.
+    """
+
+    def __init__(
+        self, message: str, q: Any = None, grad: Any = None, logp: float = math.nan
+    ) -> None:
+        super().__init__(message)
+        self.q, self.grad, self.logp = q, grad, logp
 
 
 class ClusterError(ExmcError):

@@ -9,9 +9,11 @@ dense one::
         | SCALARS | VECTORS[:n] * dim           | SPREADS[:n] * dim  or  * dim * dim       |
 
 The scheme "stan" needs fewer vectors and spreads than "fisher"; it has the first of each list.
-Constants are plain module-level integers because compiled code reads them as such. A change of any
-of them is a new `VERSION`.
+A change of any of these numbers is a new `VERSION`. They are NumPy's because numba would compile a
+function anew for every Python literal that it is called with.
 """
+
+import numpy as np
 
 VERSION = 1
 
@@ -30,13 +32,13 @@ INTS = (
     "n_back",  # draws in the background estimate
     "n_step",  # 1 + updates of dual averaging since its restart
 )
-VERSION_, DIM, ADAPT, METRIC, CHAIN, DRAW, SEARCH, UPDATES, WINDOW, N_FRONT, N_BACK, N_STEP = range(
-    len(INTS)
+VERSION_, DIM, ADAPT, METRIC, CHAIN, DRAW, SEARCH_DUE, UPDATES, WINDOW, N_FRONT, N_BACK, N_STEP = (
+    range(len(INTS))
 )
 ADAPTS = ("fisher", "stan")
-FISHER, STAN = range(len(ADAPTS))
+FISHER, STAN = np.arange(len(ADAPTS))
 METRICS = ("diag", "dense")
-DIAG, DENSE = range(len(METRICS))
+DIAG, DENSE = np.arange(len(METRICS))
 
 # --- slots of f ------------------------------------------------------------------------------
 SCALARS = (
@@ -46,15 +48,15 @@ SCALARS = (
     "step_anchor",  # mu of dual averaging, log(10 * step size) at its restart
     "step_error",  # H-bar of dual averaging: averaged target minus acceptance
 )
-LOGP, LOG_STEP, LOG_STEP_BAR, STEP_ANCHOR, STEP_ERROR = range(len(SCALARS))
+LOGP, LOG_STEP, LOG_STEP_BAR, STEP_ANCHOR, STEP_ERROR = np.arange(len(SCALARS))
 
 VECTORS = ("q", "grad", "mean_q", "mean_grad", "back_mean_q", "back_mean_grad")
-Q, GRAD, MEAN_Q, MEAN_GRAD, BACK_MEAN_Q, BACK_MEAN_GRAD = range(len(VECTORS))
+Q, GRAD, MEAN_Q, MEAN_GRAD, BACK_MEAN_Q, BACK_MEAN_GRAD = np.arange(len(VECTORS))
 
 SPREADS = ("factor", "m2_q", "m2_grad", "back_m2_q", "back_m2_grad")
 """`factor` F is the inverse mass matrix's root: a vector of scales or a lower triangle, with
 inverse mass = F F'. The others are sums of squared (or outer) deviations from the means."""
-FACTOR, M2_Q, M2_GRAD, BACK_M2_Q, BACK_M2_GRAD = range(len(SPREADS))
+FACTOR, M2_Q, M2_GRAD, BACK_M2_Q, BACK_M2_GRAD = np.arange(len(SPREADS))
 
 N_SCALARS = len(SCALARS)
 N_VECTORS = (6, 3)  # by scheme, in the order of ADAPTS
@@ -62,9 +64,9 @@ N_SPREADS = (5, 2)
 
 # --- what a run fixes for all its chains -----------------------------------------------------
 OPTION_INTS = ("seed", "tune", "thin", "max_treedepth", "store_unconstrained")
-SEED, TUNE, THIN, MAX_TREEDEPTH, STORE_UNCONSTRAINED = range(len(OPTION_INTS))
-OPTION_FLOATS = ("target_accept", "jitter")
-TARGET_ACCEPT, JITTER = range(len(OPTION_FLOATS))
+SEED, TUNE, THIN, MAX_TREEDEPTH, STORE_UNCONSTRAINED = np.arange(len(OPTION_INTS))
+OPTION_FLOATS = ("target_accept", "step_size_jitter")
+TARGET_ACCEPT, STEP_SIZE_JITTER = np.arange(len(OPTION_FLOATS))
 
 # --- columns of the statistics of a draw -----------------------------------------------------
 FLOAT_STATS = (
@@ -86,15 +88,15 @@ INT_STATS = (
 
 # --- the array through which a running block is watched and stopped ---------------------------
 CONTROL = (
-    "stop",  # written by the watcher: 0 go on, 1 stop after this transition, 2 stop now
+    "stop",  # written by the watcher: 0 go on, 1 stop after this transition, 2 stop now: drop it
     "gradients",  # evaluated since the block began
     "draws",  # finished since the block began
     "status",  # 0 not begun, 1 running, 2 all draws done, 3 stopped on request
     "divergences",  # after warmup, since the block began
     "step_size_bits",  # of the last finished draw: view the slot as float64
     "tree_depth",  # of the last finished draw
-    "reserved",
+    "next_draw",  # number of the draw that is being made
 )
-STOP, GRADIENTS, DRAWS, STATUS, DIVERGENCES, STEP_SIZE_BITS, TREE_DEPTH, RESERVED = range(8)
+STOP, GRADIENTS, DRAWS, STATUS, DIVERGENCES, STEP_SIZE_BITS, TREE_DEPTH, NEXT_DRAW = range(8)
 GO_ON, STOP_AFTER, STOP_NOW = range(3)
 NOT_BEGUN, RUNNING, FINISHED, STOPPED = range(4)

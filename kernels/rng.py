@@ -21,16 +21,19 @@ import math
 import numpy as np
 from numba import njit
 
-from .group import group_sync, lane, n_lanes
+from .group import device, group_sync, inlined, lane, n_lanes
+from .vecmath import cos, log, sin
 
-# NUTS
-INIT = 0  # jitter of the start; draw = attempt, index = pair of coordinates
-SEARCH = 1  # momentum of the step size search; index = pair of coordinates
-MOMENTUM = 2  # index = pair of coordinates
-DIRECTION = 3  # index = doubling
-LEAF = 4  # index = leaf of the trajectory, discarded ones included
-MERGE = 5  # index = doubling
-JITTER = 6  # of the step size
+# NUTS; NumPy's numbers, because numba would compile a function anew for every Python literal
+(
+    INIT,  # jitter of the start; draw = attempt, index = pair of coordinates
+    SEARCH,  # momentum of the step size search; index = pair of coordinates
+    MOMENTUM,  # index = pair of coordinates
+    DIRECTION,  # index = doubling
+    LEAF,  # index = leaf of the transition, discarded ones included
+    MERGE,  # index = doubling
+    JITTER,  # of the step size; index = 0
+) = np.arange(7)
 
 # First numbers of the ranges of other methods
 ADVI = 16
@@ -48,7 +51,7 @@ _WEYL_1 = np.uint64(0xBB67AE85)
 _FRACTION = np.uint64(12)  # 64 - 52: with 53 bits, x + 0.5 could round up to 1
 
 
-@njit(forceinline=True, error_model="numpy")
+@inlined
 def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """Return the four 32-bit words of one counter, each in a uint64.
 
@@ -71,7 +74,7 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     return c0, c1, c2, c3
 
 
-@njit(forceinline=True, error_model="numpy")
+@device
 def uniform_pair(seed: int, chain: int, draw: int, purpose: int, index: int) -> tuple[float, float]:
     """Return two independent uniform numbers, each strictly between 0 and 1.
 
@@ -94,31 +97,31 @@ def uniform_pair(seed: int, chain: int, draw: int, purpose: int, index: int) -> 
     return _unit(a, b), _unit(c, d)
 
 
-@njit(forceinline=True, error_model="numpy")
+@device
 def uniform(seed: int, chain: int, draw: int, purpose: int, index: int) -> float:
     """Return the first number of `uniform_pair`."""
     return uniform_pair(seed, chain, draw, purpose, index)[0]
 
 
-@njit(forceinline=True, error_model="numpy")
+@inlined
 def _unit(high, low):  # type: ignore[no-untyped-def]
     """Return (x + 1/2) 2^-52 for the upper 52 of 64 bits: 2^-53 to 1 - 2^-53, mean exactly 1/2."""
     return (np.float64(((high << _SHIFT) | low) >> _FRACTION) + 0.5) * 2.0**-52
 
 
-@njit(error_model="numpy")
-def fill_normal(seed: int, chain: int, draw: int, purpose: int, out: np.ndarray) -> None:
-    """Fill a vector with standard normal numbers; element k belongs to index k // 2.
+@device
+def fill_normal(seed: int, chain: int, draw: int, purpose: int, rows: np.ndarray, row: int) -> None:
+    """Fill a row with standard normal numbers; element k belongs to index k // 2.
 
     Box and Muller's transform, pairs in whole, so that elements do not depend on the length.
     """
-    for pair in range(lane(), (out.size + 1) // 2, n_lanes()):
+    for pair in range(lane(), (rows.shape[1] + 1) // 2, n_lanes()):
         u, turn = uniform_pair(seed, chain, draw, purpose, pair)
-        radius = math.sqrt(-2.0 * math.log(u))
+        radius = math.sqrt(-2.0 * log(u))
         angle = 2.0 * math.pi * turn
-        out[2 * pair] = radius * math.cos(angle)
-        if 2 * pair + 1 < out.size:
-            out[2 * pair + 1] = radius * math.sin(angle)
+        rows[row, 2 * pair] = radius * cos(angle)
+        if 2 * pair + 1 < rows.shape[1]:
+            rows[row, 2 * pair + 1] = radius * sin(angle)
     group_sync()
 
 

@@ -1,0 +1,223 @@
+"""Warmup: which draws teach the metric, when it changes, and what the step size is told.
+
+What a draw teaches is taken in when its transition ends (`learn`); what follows from that for the
+metric happens when the next one begins (`turn`), so that no border of blocks lies between.
+
+Scheme "fisher" is nuts-rs's: inverse mass sqrt(var(draws) / var(gradients)), estimated over the
+current and the previous window, changed after every draw, frozen for the last 15 %. Scheme "stan"
+is Stan's windowed_adaptation: one estimate per window, shrunk. Both differ from their models in
+the first metric, which the start takes from its gradient, in which draws count (`_teaches`), and
+in that a dense metric changes at the ends of windows only and is followed by a
+new search for a step size.
+"""
+
+import math
+
+import numpy as np
+
+from .chain import (
+    ADAPT,
+    BACK_MEAN_Q,
+    DRAW,
+    FACTOR,
+    FISHER,
+    GRAD,
+    M2_GRAD,
+    M2_Q,
+    MEAN_Q,
+    N_BACK,
+    N_FRONT,
+    SEARCH_DUE,
+    TUNE,
+    UPDATES,
+    WINDOW,
+    Q,
+)
+from .dense import fisher_factor, stan_factor
+from .group import device, group_sync, lane, n_lanes
+from .metric import accumulate, forget, succeed
+from .stepsize import average
+from .vecmath import maximum, minimum
+from .walk import ACCEPT, ACCEPT_BOTH_WAYS, DIVERGING, N_STEPS, NEW_INDEX
+
+_EARLY_WINDOW = 10
+_MAIN_WINDOW = 80
+_ENOUGH, _ENOUGH_DENSE = 3, 10  # draws before the metric first changes
+_OUTSIDE, _INSIDE, _LAST = range(3)
+
+
+@device
+def learn(
+    chain_f: np.ndarray,
+    chain_i: np.ndarray,
+    vector: np.ndarray,
+    spread: np.ndarray,
+    option_f: np.ndarray,
+    option_i: np.ndarray,
+    walk_f: np.ndarray,
+    walk_i: np.ndarray,
+) -> None:
+    """Take in what the transition of a warmup draw taught, before its number is counted up.
+
+    The acceptance statistic of a transition is the mean over all its leaves, discarded ones
+    included, a divergent leaf counting 0. It is min(1, w); late in the scheme "fisher", where the
+    metric no longer changes much, it is 2 min(1, w) / (1 + w), which looks at both directions.
+    """
+    draw, tune = chain_i[DRAW], option_i[TUNE]
+    accept = walk_f[ACCEPT]
+    if chain_i[ADAPT] == FISHER:
+        if draw < _freeze(tune) and _teaches(walk_i, False):
+            for window in range(2):
+                chain_i[N_FRONT + window] += 1
+                for x in (Q, GRAD):
+                    row = 2 * window + x
+                    n = chain_i[N_FRONT + window]
+                    accumulate(vector, x, MEAN_Q + row, spread, M2_Q + row, n)
+        if draw >= _early_end(tune) and chain_i[WINDOW] == 0:
+            chain_i[WINDOW] = chain_i[N_BACK] if chain_i[N_BACK] > _MAIN_WINDOW else _MAIN_WINDOW
+        if draw >= _freeze(tune) or draw + _next_window(chain_i, draw, tune) > _freeze(tune):
+            accept = walk_f[ACCEPT_BOTH_WAYS]
+    elif _stan_window(draw, tune) != _OUTSIDE and _teaches(walk_i, True):
+        chain_i[N_FRONT] += 1
+        accumulate(vector, Q, MEAN_Q, spread, M2_Q, chain_i[N_FRONT])
+    average(chain_f, chain_i, option_f, accept / walk_i[N_STEPS])
+
+
+@device
+def turn(chain_i: np.ndarray, vector: np.ndarray, spread: np.ndarray, option_i: np.ndarray) -> None:
+    """Change windows and metric, as the schedule says, after the warmup draw that was last."""
+    last, tune = chain_i[DRAW] - 1, option_i[TUNE]
+    if last < 0 or last + 1 >= tune:
+        return
+    if chain_i[ADAPT] == FISHER:
+        changed = _turn_fisher(chain_i, vector, spread, last, tune)
+    else:
+        changed = _turn_stan(chain_i, vector, spread, last, tune)
+    if changed:
+        chain_i[UPDATES] += 1
+        if chain_i[UPDATES] == 1 or chain_i[ADAPT] != FISHER or spread.ndim == 3:
+            chain_i[SEARCH_DUE] = 1
+
+
+@device
+def _freeze(tune: int) -> int:
+    return tune - 15 * tune // 100
+
+
+@device
+def _early_end(tune: int) -> int:
+    return 3 * tune // 10
+
+
+@device
+def _next_window(chain_i: np.ndarray, draw: int, tune: int) -> int:
+    """Return the length of the window that a switch after this draw would begin."""
+    if draw < _early_end(tune):
+        return _EARLY_WINDOW
+    return (3 * chain_i[WINDOW] + 1) // 2
+
+
+@device
+def _teaches(walk_i: np.ndarray, standing: bool) -> bool:
+    """Return whether a draw may enter the estimate of the metric.
+
+    After a divergence, only if the chain moved far along the trajectory; else a stuck chain would
+    shrink the metric. Otherwise it must have moved, unless `standing` draws count.
+    """
+    if walk_i[DIVERGING]:
+        return walk_i[NEW_INDEX] > 4 or walk_i[NEW_INDEX] < -4
+    return standing or walk_i[NEW_INDEX] != 0
+
+
+@device
+def _turn_fisher(
+    chain_i: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
+) -> bool:
+    """Switch windows when the background is long enough and there is time for another one."""
+    freeze = _freeze(tune)
+    if last >= freeze:
+        return False
+    early = last < _early_end(tune)
+    following = _next_window(chain_i, last, tune)
+    window = _EARLY_WINDOW if early else chain_i[WINDOW]
+    switch = chain_i[N_BACK] >= window and last + following <= freeze
+    if switch:
+        for x in (Q, GRAD):
+            succeed(vector, MEAN_Q + x, spread, M2_Q + x, BACK_MEAN_Q - MEAN_Q)
+        chain_i[N_FRONT], chain_i[N_BACK] = chain_i[N_BACK], 0
+        if not early:
+            chain_i[WINDOW] = following
+    n = chain_i[N_FRONT]
+    if spread.ndim == 2:
+        if n < _ENOUGH:
+            return False
+        _fisher_scale(spread)
+    else:
+        if n < _ENOUGH_DENSE or not (switch or last == freeze - 1):
+            return False
+        fisher_factor(spread, n)
+    return True
+
+
+@device
+def _turn_stan(
+    chain_i: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
+) -> bool:
+    """Take the metric from a window that has ended and forget its draws."""
+    n = chain_i[N_FRONT]
+    if _stan_window(last, tune) != _LAST or n < _ENOUGH:
+        return False
+    if spread.ndim == 2:
+        _stan_scale(spread, n)
+    else:
+        stan_factor(spread, n)
+    forget(vector, MEAN_Q, spread, M2_Q)
+    chain_i[N_FRONT] = 0
+    return True
+
+
+@device
+def _fisher_scale(spread: np.ndarray) -> None:
+    """Set inverse mass = sqrt(var(draws) / var(gradients)); keep what would not be positive."""
+    for k in range(lane(), spread.shape[1], n_lanes()):
+        ratio = spread[M2_Q, k] / spread[M2_GRAD, k]
+        if ratio > 0.0 and ratio < math.inf:
+            inv_mass = minimum(maximum(math.sqrt(ratio), 1e-20), 1e20)
+            spread[FACTOR, k] = math.sqrt(inv_mass)
+    group_sync()
+
+
+@device
+def _stan_scale(spread: np.ndarray, n: int) -> None:
+    """Set inverse mass = n / (n + 5) * variance + 1e-3 * 5 / (n + 5)."""
+    weight = n / (n + 5.0)
+    for k in range(lane(), spread.shape[1], n_lanes()):
+        variance = weight * spread[M2_Q, k] / (n - 1.0) + 1e-3 * (1.0 - weight)
+        if variance < math.inf:
+            spread[FACTOR, k] = math.sqrt(variance)
+    group_sync()
+
+
+@device
+def _stan_window(draw: int, tune: int) -> int:
+    """Return whether a draw lies outside of Stan's windows, inside one, or is the last of one.
+
+    75 draws for the step size, windows of 25, 50, 100, ..., 50 draws for the step size again; a
+    window whose successor would not fit takes in what is left. In a short warmup the parts are
+    15, 75 and 10 %; below 20 draws the metric stays as it is.
+    """
+    first, length, stop = 75, 25, tune - 50
+    if first + length > stop:
+        first, stop = 15 * tune // 100, tune - tune // 10
+        length = stop - first
+    if tune < 20 or draw < first or draw >= stop:
+        return _OUTSIDE
+    end = first + length
+    for _ in range(64):
+        if draw < end:
+            break
+        length *= 2
+        end += length
+        if end != stop and end + 2 * length > stop:
+            end = stop
+    return _LAST if draw == end - 1 else _INSIDE

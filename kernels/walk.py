@@ -1,0 +1,78 @@
+"""Slots of the work space of one transition: what is thrown away when it ends or is dropped.
+
+``walk`` holds rows of length dim, ``walk_f`` and ``walk_i`` scalars. On a device the lanes of a
+chain share the rows, and each lane has its own copy of the scalars, all with the same bits.
+
+The numbers are NumPy's because numba would compile a function anew for every Python literal that
+it is called with.
+"""
+
+import numpy as np
+
+# --- rows of walk ----------------------------------------------------------------------------
+(
+    LEFT,  # the two ends of the trajectory: three rows each
+    _,
+    _,
+    RIGHT,
+    _,
+    _,
+    NEXT_GRAD,  # where logp_grad writes
+    JOINT,  # momentum of the end that is being extended, as it was before
+    SUM,  # of all momenta in the trajectory
+    SUB_SUM,  # of the momenta in the youngest complete part of the subtree
+    SUB_Q,  # the subtree's proposal
+    SUB_GRAD,
+    NEW_Q,  # the trajectory's
+    NEW_GRAD,
+    STACK,  # level h: three rows for a complete part of 2^h leaves that waits for its neighbour
+) = np.arange(15)
+END_ROWS = 3
+(
+    END_Q,  # place in an end's rows
+    END_V,  # whitened momentum: v = F'p, with inverse mass = F F', so v ~ N(0, 1)
+    END_FORCE,  # whitened: F' times the gradient
+) = np.arange(END_ROWS)
+LEVEL_ROWS = 3
+(
+    FIRST,  # place in a level's rows: momentum of the leaf nearest to the joint
+    LAST,
+    TOTAL,
+) = np.arange(LEVEL_ROWS)
+
+# --- slots of walk_f -------------------------------------------------------------------------
+(
+    STEP,  # step size of this transition, jitter included
+    START_ENERGY,
+    LOG_WEIGHT,  # log of the sum of exp(start energy - energy) over the trajectory
+    SUB_LOG_WEIGHT,  # over the subtree
+    SUB_LOGP,
+    SUB_ENERGY,
+    NEW_LOGP,
+    NEW_ENERGY,
+    ACCEPT,  # sum over all leaves of min(1, w), w = exp(start energy - energy)
+    ACCEPT_BOTH_WAYS,  # sum of 2 min(1, w) / (1 + w)
+    MAX_ERROR,  # the energy error that is largest in size
+) = np.arange(11)
+N_FLOATS = 11
+
+# --- slots of walk_i -------------------------------------------------------------------------
+(
+    PHASE,
+    SIDE,  # first row of the end that moves
+    SIGN,  # +1 or -1: direction in time
+    DEPTH,  # doublings merged so far
+    N_LEAVES,  # finished in the subtree
+    N_STEPS,  # leaves finished in the transition, discarded ones included
+    N_LEFT,  # leaves merged before and behind the start
+    N_RIGHT,
+    SUB_INDEX,  # place in time of the proposals; the start is 0
+    NEW_INDEX,
+    DIVERGING,
+    CAPPED,  # the greatest depth ended the trajectory
+    TRIAL,  # evaluations done by the step size search
+) = np.arange(13)
+N_INTS = 13
+
+# values of PHASE: what the next gradient is for
+TURN, SEARCHING, REFRESH, DOUBLE, LEAPFROG = np.arange(5)
