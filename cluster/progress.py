@@ -145,9 +145,8 @@ class Tally:
                 parts.append(f"{count} {word}")
         if seen := self.running.look():
             parts.append("R-hat up to {:.3f}, ESS from {:.0f}".format(*seen))
-        if self.seconds > 0:
+        if self.draws and self.seconds > 0:
             parts.append(f"{self.draws / self.seconds:.0f} draws/s")
-        if self.draws:
             parts.append(f"{span(self.seconds)} gone, {span(self.left_s)} left")
         return "; ".join(parts)
 
