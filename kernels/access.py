@@ -112,20 +112,28 @@ class Axes:
 
     Attributes
     ----------
+    equal : dict of (Dim, Dim) to Node
+        Dimensions with different names that an operation needs to be equal.
     names : dict of Dim to str
         Name of the length of every dimension that only the data know.
     starts : dict of (Dim, cut) to str
         Name of the first index of a slice of such a dimension, where it depends on the length.
     """
 
-    def __init__(self, roots: Iterable[Node]) -> None:
+    def __init__(self, roots: Iterable[Node], shapes: Iterable[Shape] = ()) -> None:
         self._parent: dict[Dim, Dim] = {}
+        self.equal: dict[tuple[Dim, Dim], Node] = {}
         self.names: dict[Dim, str] = {}
         self.starts: dict[tuple[Dim, tuple[int | None, int | None, int]], str] = {}
         order = topological(roots)
         for node in order:
             for one, other in _equal_dims(node):
-                self._join(one, other)
+                if one != other:
+                    self.equal.setdefault((one, other), node)
+                    self._join(one, other)
+        for shape in shapes:
+            for dim in shape:
+                self._name(self.same(dim))
         for node in order:
             for dim in node.shape:
                 self._name(self.same(dim))

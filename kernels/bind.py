@@ -17,7 +17,7 @@ from exmc_dask.axes import Shape, extent, extents
 from exmc_dask.density import Input
 from exmc_dask.errors import DataError, ShapeError
 from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import check, topological
+from exmc_dask.graph import check, leaves, topological
 from exmc_dask.ir import Node
 from .access import Axes, Index, atom, identifier, number
 from exmc_dask.ops import INT, Op
@@ -178,7 +178,7 @@ class Storage:
         """
         given = {name: self._array(slot, arrays) for name, slot in self.slots.items()}
         lengths = self._lengths(given)
-        check(self.roots, lengths)
+        self._check_lengths(lengths)
         self._check_indices(given, lengths)
         header = len(self._fields)
         parts: dict[str, list[npt.NDArray[np.generic]]] = {"data": [], "data32": [], "index": []}
@@ -233,6 +233,16 @@ class Storage:
                         f"'{name}' has length {length} along axis {axis}, where {expected} is needed"
                     )
         return lengths
+
+    def _check_lengths(self, lengths: Lengths) -> None:
+        """Verify that dimensions the kernel takes for equal are; a length of 1 does not stretch."""
+        check(self.roots, lengths)
+        for (one, other), node in self.axes.equal.items():
+            if extent(one, lengths) != extent(other, lengths):
+                raise ShapeError(
+                    f"{node.op.value} of {', '.join(leaves(node))} needs equal lengths, but "
+                    f"{one} is {extent(one, lengths)} and {other} is {extent(other, lengths)}"
+                )
 
     def _check_indices(self, given: Arrays, lengths: Lengths) -> None:
         """Verify that no index of data points outside: kernels do not look."""

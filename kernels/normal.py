@@ -156,7 +156,7 @@ def _over(op: Op, x: Node, axes: tuple[int, ...]) -> Node:
     """Reduce over axes along which `x` really varies, leading short ones moved to the end."""
     last_kept = max((a for a, dim in enumerate(x.shape) if a not in axes and dim != 1), default=-1)
     early = [axis for axis in axes if axis < last_kept]
-    if early and not any(is_long(x.shape[axis]) for axis in early):
+    if early and (op is Op.MAX or not any(is_long(x.shape[axis]) for axis in early)):
         order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
         x = _transposed(x, order)
         axes = tuple(range(x.ndim - len(axes), x.ndim))

@@ -7,7 +7,7 @@ needs all of it comes later. `plan` gives one level of loops and calls itself fo
 reductions of a row are the tasks.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from graphlib import TopologicalSorter
@@ -94,7 +94,7 @@ class Task:
     kept: int = 0
     fresh: bool = False
     after: "list[Task]" = field(default_factory=list)
-    makes: bool = True  # whether `values[0]` is to be calculated although `node` has a buffer
+    makes: bool = False  # whether `values[0]` is to be calculated although `node` has a buffer
 
 
 @dataclass(eq=False)
@@ -118,6 +118,8 @@ class Tile:
 
 
 type Step = Task | Loop
+type Needs = dict[Task, list[tuple[Task, bool]]]
+"""Task -> the tasks it needs, and whether these may share its loop."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Schedule:
         nodes = [root.node for root in roots] + ([result] if result is not None else [])
         self.uses = count_uses(nodes)
         order = topological(nodes)
-        self._assembled = _assembled(order)
+        self._assembled = _assembled(order, self.uses)
         self.chosen = {x for node in order if node.op is Op.WHERE for x in node.src[1:]}
         for root in roots:
             self._add_root(root)
@@ -188,7 +190,6 @@ class Schedule:
                 (Element(root.node, at),),
                 target,
                 at,
-                makes=False,
             )
         )
 
@@ -257,13 +258,21 @@ class Schedule:
             yield task
         else:
             buffer.lead = len(squeezed(node.shape))
-            yield Task(Kind.STORE, node, self._space(node.shape), (Element(node, at),), buffer, at)
+            yield Task(
+                Kind.STORE,
+                node,
+                self._space(node.shape),
+                (Element(node, at),),
+                buffer,
+                at,
+                makes=True,
+            )
 
     def _into(
         self, buffer: Buffer, piece: Node, own: tuple[Index, ...], at: tuple[Index, ...], kind: Kind
     ) -> Task:
         dims = self._space(piece.shape)
-        return Task(kind, buffer.node, dims, (Element(piece, own),), buffer, at, makes=False)
+        return Task(kind, buffer.node, dims, (Element(piece, own),), buffer, at)
 
     def _assemble(self, node: Node, buffer: Buffer) -> Iterator[Task]:
         """Yield tasks for a sum of values and of slices embedded in zeros: base, then each slice."""
@@ -363,6 +372,7 @@ class Schedule:
 
     def _discover(self, first: int) -> None:
         """Find everything that has to be stored, beginning at task `first`."""
+        totals = {task.node for task in self.tasks if task.kind is Kind.REDUCE}
         done = first
         while done < len(self.tasks):
             task = self.tasks[done]
@@ -372,7 +382,11 @@ class Schedule:
                 if node in self.buffers or node.op in LEAF:
                     continue
                 makes = task.makes and element is task.values[0]
-                if not makes and self._must_be_stored(element, dims, task):
+                if self._is_complete_at(node, 0):
+                    if node not in totals:
+                        totals.add(node)
+                        self.tasks.append(self._reduce(node))
+                elif not makes and self._must_be_stored(element, dims, task):
                     self._store(node)
                 elif node.op is Op.RESHAPE and not is_squeeze(node):
                     self._need_array(node.src[0])
@@ -390,6 +404,8 @@ class Schedule:
         space = squeezed(node.shape)
         if not space or is_length(node):
             return False
+        if node.op in DEAR and node.op not in ELEMENTWISE and task.kind is Kind.SCAN:
+            return True
         if node.op in REDUCTION:
             return not all(self._is_aligned(element, dims, depth) for depth in range(len(space)))
         if node.op is Op.MATMUL:
@@ -401,10 +417,10 @@ class Schedule:
     def _share(self) -> None:
         """Store what is dear and used by several loops."""
         while True:
-            groups = self._groups(*self._times(self.tasks, 0))
+            groups = self._groups(*self._needs(self.tasks, 0), 0)
             users: dict[Node, set[int]] = {}
             for number, group in enumerate(groups):
-                for task in group[1]:
+                for task in group:
                     for element, _ in self.walk(task, 0):
                         if element.node.op in DEAR and squeezed(element.node.shape):
                             users.setdefault(element.node, set()).add(number)
@@ -425,14 +441,12 @@ class Schedule:
 
     # -- order -----------------------------------------------------------------------------------
 
-    def _times(
-        self, tasks: Iterable[Task], depth: int
-    ) -> tuple[list[Task], dict[Task, int], dict[Task, list[tuple[Task, bool]]]]:
-        """Return the tasks with the reductions they need at this depth, times, and what needs what."""
+    def _needs(self, tasks: Iterable[Task], depth: int) -> tuple[list[Task], Needs]:
+        """Return the tasks with the reductions they need at this depth, and what needs what."""
         queue = list(tasks)
         members = set(queue)
-        reductions: dict[Node, Task] = {}
-        needs: dict[Task, list[tuple[Task, bool]]] = {}
+        reductions = {task.node: task for task in queue if task.kind is Kind.REDUCE}
+        needs: Needs = {}
         for task in queue:  # grows
             needs[task] = [(other, False) for other in task.after if other in members]
             for element, dims in self.walk(task, depth):
@@ -441,7 +455,7 @@ class Schedule:
                 if node in self.buffers and not makes:
                     for maker in self._makers[node]:
                         if maker in members and maker is not task:
-                            inside = depth < maker.target.lead if maker.target else False
+                            inside = task.kind is not Kind.SCAN and depth < lead(maker)
                             aligned = inside and self._is_aligned(element, dims, depth)
                             needs[task].append((maker, aligned and len(task.dims) > depth))
                 elif self._is_complete_at(node, depth):
@@ -450,11 +464,7 @@ class Schedule:
                         queue.append(reductions[node])
                         members.add(reductions[node])
                     needs[task].append((reductions[node], False))
-        order = TopologicalSorter({task: [other for other, _ in needs[task]] for task in queue})
-        times: dict[Task, int] = {}
-        for task in order.static_order():
-            times[task] = max((times[t] + (not same) for t, same in needs[task]), default=0)
-        return queue, times, needs
+        return queue, needs
 
     def _is_complete_at(self, node: Node, depth: int) -> bool:
         return (
@@ -468,54 +478,40 @@ class Schedule:
         kept = len(squeezed(node.shape))
         element = summand(Element(node, variables(node.shape)))
         dims = self.reduction_dims(node)
-        return Task(Kind.REDUCE, node, dims, (element,), kept=kept, makes=False)
+        return Task(Kind.REDUCE, node, dims, (element,), kept=kept)
 
-    def _groups(
-        self,
-        queue: list[Task],
-        times: dict[Task, int],
-        needs: dict[Task, list[tuple[Task, bool]]],
-        depth: int = 0,
-    ) -> list[tuple[int, list[Task]]]:
-        """Tasks that share a loop, or stand alone, with their time."""
-        groups: dict[tuple[object, ...], list[Task]] = {}
-        for task in queue:
-            alone = len(task.dims) <= depth or task.kind is Kind.SCAN
-            key = (times[task], id(task)) if alone else (times[task], task.dims[depth])
-            groups.setdefault(key, []).append(task)
-        late = self._latest(queue, times, needs)
-        merged: list[tuple[int, list[Task]]] = []
-        for key in sorted(groups, key=lambda key: times[groups[key][0]]):
-            group = groups[key]
-            later = [
-                other
-                for other in groups
-                if other[1] == key[1] and times[groups[other][0]] > times[group[0]]
-            ]
-            if later and all(late[task] >= times[groups[later[0]][0]] for task in group):
-                when = times[groups[later[0]][0]]
-                groups[later[0]] = group + groups[later[0]]
-                times.update(dict.fromkeys(group, when))
-                late = self._latest(queue, times, needs)
-            else:
-                merged.append((times[group[0]], group))
-        return sorted(merged, key=lambda pair: pair[0])
+    def _groups(self, queue: list[Task], needs: Needs, depth: int) -> list[list[Task]]:
+        """Tasks that share a loop, or stand alone, in order.
 
-    def _latest(
-        self,
-        queue: list[Task],
-        times: dict[Task, int],
-        needs: dict[Task, list[tuple[Task, bool]]],
-    ) -> dict[Task, int]:
-        late = dict.fromkeys(queue, max(times.values(), default=0))
-        for task in queue:
-            for other, same in needs[task]:
-                late[other] = min(late[other], times[task] - (not same))
-        return late
+        Everything comes as early as it can, unless there is one loop less when the tasks of a
+        loop wait for a later one over the same dimension.
+        """
+        earliest: dict[Task, int] = {}
+        groups = _grouped(queue, _times(queue, needs, earliest), depth)
+        tried: set[tuple[Task, Task]] = set()
+        while True:
+            pair = next(
+                (
+                    (one, other)
+                    for i, one in enumerate(groups)
+                    for other in groups[i + 1 :]
+                    if _shares(one, other, depth) and (one[0], other[0]) not in tried
+                ),
+                None,
+            )
+            if pair is None:
+                return groups
+            one, other = pair
+            tried.add((one[0], other[0]))
+            when = _times(queue, needs, earliest)[other[0]]
+            waiting = earliest | dict.fromkeys(one, when)
+            merged = _grouped(queue, _times(queue, needs, waiting), depth)
+            if len(merged) < len(groups):
+                groups, earliest = merged, waiting
 
     def _plan(self, tasks: list[Task], depth: int) -> list[Step]:
         """Put tasks into loops."""
-        queue, times, needs = self._times(tasks, depth)
+        queue, needs = self._needs(tasks, depth)
         order = {
             task: n
             for n, task in enumerate(
@@ -523,9 +519,9 @@ class Schedule:
             )
         }
         steps: list[Step] = []
-        for _, group in self._groups(queue, times, needs, depth):
+        for group in self._groups(queue, needs, depth):
             group.sort(key=order.__getitem__)
-            if len(group[0].dims) <= depth:
+            if len(group[0].dims) <= depth or group[0].kind is Kind.SCAN:
                 steps.extend(group)
             else:
                 steps.append(self._loop(group, depth))
@@ -539,9 +535,7 @@ class Schedule:
         body = [task for task in group if task not in tile.last]
         for node, buffer in tile.vectors.items():
             at = variables(node.shape)
-            body.append(
-                Task(Kind.STORE, node, (dim,), (Element(node, at),), buffer, at, makes=False)
-            )
+            body.append(Task(Kind.STORE, node, (dim,), (Element(node, at),), buffer, at))
         return Loop(dim, self._plan(body, depth + 1) if body else [], group, tile)
 
     def _tile(self, group: list[Task]) -> Tile | None:
@@ -609,6 +603,41 @@ class Schedule:
         return node, element.at[0] if flat else self.axes.flat(element.at, node.shape)
 
 
+def _times(queue: list[Task], needs: Needs, earliest: Mapping[Task, int]) -> dict[Task, int]:
+    """Return the earliest time of every task."""
+    times: dict[Task, int] = {}
+    for task in TopologicalSorter({t: [o for o, _ in needs[t]] for t in queue}).static_order():
+        after = [times[other] + (not same) for other, same in needs[task]]
+        times[task] = max(after, default=0)
+        times[task] = max(times[task], earliest.get(task, 0))
+    return times
+
+
+def _grouped(queue: list[Task], times: Mapping[Task, int], depth: int) -> list[list[Task]]:
+    """Tasks that share a loop, or stand alone, by time."""
+    groups: dict[tuple[int, object], list[Task]] = {}
+    for task in queue:
+        key = id(task) if _is_alone(task, depth) else task.dims[depth]
+        groups.setdefault((times[task], key), []).append(task)
+    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
+
+
+def _is_alone(task: Task, depth: int) -> bool:
+    return len(task.dims) <= depth or task.kind is Kind.SCAN
+
+
+def _shares(one: list[Task], other: list[Task], depth: int) -> bool:
+    """Whether two groups are loops over the same dimension."""
+    if _is_alone(one[0], depth) or _is_alone(other[0], depth):
+        return False
+    return one[0].dims[depth] == other[0].dims[depth]
+
+
+def lead(task: Task) -> int:
+    """Depth of loops up to which what a task stores is complete within a turn."""
+    return task.target.lead if task.target is not None else 0
+
+
 def _whole(node: Node) -> Element:
     """Return an operand that is needed as a whole; no loop variable fits its index."""
     return Element(node, tuple(atom("all") for _ in node.shape))
@@ -649,12 +678,13 @@ def count_uses(roots: Sequence[Node]) -> dict[Node, int]:
     return uses
 
 
-def _assembled(order: Sequence[Node]) -> set[Node]:
-    """Sums that have an EMBED among their terms."""
+def _assembled(order: Sequence[Node], uses: Mapping[Node, int]) -> set[Node]:
+    """Return the sums that have an EMBED among their terms."""
     found: set[Node] = set()
     for node in order:
         if node.op in (Op.ADD, Op.SUB) and any(
-            operand.op is Op.EMBED or operand in found for operand in node.src
+            operand.op is Op.EMBED or (operand in found and uses[operand] == 1)
+            for operand in node.src
         ):
             found.add(node)
     return found
