@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exmc_dask import math as math
+    from exmc_dask.api import sample as sample
     from exmc_dask.builder import Builder as Builder
     from exmc_dask.builder import Data as Data
     from exmc_dask.builder import Deterministic as Deterministic
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 # ``import exmc_dask`` costs no numba, no dask and no xarray. No name is that of its own module:
 # importing the module would put it in the name's place.
 _EXPORTS = {
+    "api": ("sample",),
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "diagnosis": ("diagnose", "summary"),
     "dist": (
