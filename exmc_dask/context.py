@@ -16,6 +16,7 @@ from exmc_dask.dist.law import logp, shape_of
 from exmc_dask.errors import DataError, DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.graph import check, leaves
 from exmc_dask.ir import Node, as_float, as_node
+from exmc_dask.joint import joint
 from exmc_dask.model import (
     REDUCTIONS,
     Deterministic,
@@ -291,6 +292,13 @@ class Model:
         except ModelError:
             slots.arrays, slots.coords = before
             raise
+
+    def logp(self, values: Mapping[str, Any]) -> float:
+        """Joint log-density at values of the free variables on their own scale.
+
+        No Jacobian of a transform is added; ``joint.joint`` gives the terms one by one.
+        """
+        return sum(joint(self.spec, self._slots.arrays, values).values())
 
     def _check_data(self) -> None:
         """Verify the data as they are now against every declaration."""

@@ -35,10 +35,11 @@ BELOW = {
     "model": "text grad",
     "slots": "model",  # arrays, their names and lengths
     "verify": "slots",  # what a declaration must be
-    "context": "verify",
+    "context": "verify joint",
     "builder": "context",
     "evaluate": "graph",
     "rewrite": "model evaluate",
+    "joint": "rewrite",  # the density at values of the user's scale
     "binding": "rewrite",  # what is asked of the user's data
     "density": "binding",
     "kernels.chain": "",  # which slot of a chain's two arrays holds what

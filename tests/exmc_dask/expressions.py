@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,9 @@ from exmc_dask.ops import FLOAT, Op
 type Array = NDArray[np.float64]
 
 
-def leaf(name: str, value: object) -> Node:
+def leaf(name: str, value: Any) -> Node:
     """Return a variable of the shape of `value`."""
-    return make(Op.VAR, (), name, np.shape(value), FLOAT)  # type: ignore[arg-type]
+    return make(Op.VAR, (), name, np.shape(value), FLOAT)
 
 
 def numbers(node: Node, leaves: Mapping[Node, object]) -> Array:
@@ -43,7 +44,7 @@ def differences(
         centre = np.array(value, dtype=float)
         result = np.empty(centre.shape)
         for place in np.ndindex(centre.shape):
-            step = 2e-3 * max(1.0, abs(centre[place]))
+            step = 2e-3 * max(1.0, abs(float(centre[place])))
             estimates = []
             for h in (step, step / 2, step / 4):
                 ends = []
