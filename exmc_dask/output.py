@@ -19,12 +19,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 
+from exmc_dask import __version__
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
 
@@ -136,7 +136,9 @@ def to_datatree(
         shape = (len(chains), high - low)
         columns = _columns(parts, shape, outputs, "values")
         groups[f"{prefix}posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
-        groups[f"{prefix}sample_stats"] = xr.Dataset(_stats(parts, shape), index, about)
+        groups[f"{prefix}sample_stats"] = xr.Dataset(
+            _stats(parts, shape), index, {**about, "sample_dims": list(SAMPLE_DIMS)}
+        )
         if free and settings.store_unconstrained and not prefix:
             columns = _columns(parts, shape, free, "q")
             groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
@@ -244,13 +246,12 @@ def _walk(parts: Sequence[Sequence[Segment]]) -> Iterator[tuple[int, Segment]]:
 
 def _library() -> dict[str, str]:
     """Say who made the result, in ArviZ's two spellings."""
-    ours = version("exmc-dask")
     return {
         "creation_library": "exmc_dask",
-        "creation_library_version": ours,
+        "creation_library_version": __version__,
         "creation_library_language": "Python",
         "inference_library": "exmc_dask",
-        "inference_library_version": ours,
+        "inference_library_version": __version__,
     }
 
 

@@ -124,6 +124,7 @@ def test_statistics_have_pymc_names_and_types(trace: xr.DataTree) -> None:
 def test_attributes_say_where_the_result_is_from(trace: xr.DataTree, settings: Settings) -> None:
     attrs = trace.posterior.attrs
 
+    assert trace.sample_stats.attrs == attrs
     assert attrs["inference_library"] == "exmc_dask"
     assert attrs["tuning_steps"] == 100
     assert attrs["seed"] == 5
