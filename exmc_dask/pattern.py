@@ -88,15 +88,22 @@ class Rules:
     """A set of rules, and the expressions that were seen to be in their final form under it."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self.table: dict[Op, list[Rule]] = {}
+        self.table: dict[Op, list[tuple[Rule, frozenset[Op], bool]]] = {}
         self.at_rest: WeakSet[Node] = WeakSet()
         for rule in rules:
             assert rule.pattern.op is not None
-            self.table.setdefault(rule.pattern.op, []).append(rule)
+            operands = rule.pattern.src or ()
+            ops = frozenset(p.op for p in operands if p.op is not None)
+            fixed = any(p.scalar or p.number is not None for p in operands)
+            self.table.setdefault(rule.pattern.op, []).append((rule, ops, fixed))
 
     def __call__(self, node: Node) -> Node:
         """Apply the first rule that fits `node` itself."""
-        for rule in self.table.get(node.op, ()):
+        present = {operand.op for operand in node.src}
+        has_fixed = Op.CONST in present or Op.BROADCAST in present
+        for rule, ops, fixed in self.table.get(node.op, ()):
+            if fixed > has_fixed or not ops <= present:
+                continue  # a quick look at the operations spares most of the matching
             found = rule.pattern.match(node, {})
             if found is not None:
                 put = rule.put(**found)

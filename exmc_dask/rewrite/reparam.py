@@ -48,11 +48,12 @@ def reparam(draft: Draft, ncp: Choice) -> Draft:
                 )
     elif ncp not in ("auto", True, False):
         raise OptionError(f"ncp is 'auto', True, False or a mapping of names, not {ncp!r}")
-    chosen: set[str] = set()
-    for name in eligible:
-        asked = ncp.get(name) if isinstance(ncp, Mapping) else None if ncp == "auto" else ncp
-        if asked if asked is not None else not _is_identified(draft, name):
-            chosen.add(name)
+    if isinstance(ncp, bool):
+        chosen = eligible if ncp else set()
+    else:
+        asked = ncp if isinstance(ncp, Mapping) else {}
+        identified = _identified(draft)
+        chosen = {name for name in eligible if asked.get(name, name not in identified)}
     return replace(draft, free=tuple(_off_centre(f) if f.name in chosen else f for f in draft.free))
 
 
@@ -75,35 +76,35 @@ def _off_centre(free: Free) -> Free:
     return replace(free, dist=dist, affine=(loc, scale))
 
 
-def _is_identified(draft: Draft, name: str) -> bool:
-    """Whether some term reads each element of a variable more than once."""
-    return any(_reads_often(root, name) for root in _roots(draft, name))
+def _identified(draft: Draft) -> set[str]:
+    """Free variables of which some other part of the model reads an element more than once.
 
-
-def _roots(draft: Draft, name: str) -> Iterator[Node]:
-    """Expressions by which data or children hear of a variable."""
-    for term in draft.terms:
-        shape = term.value.shape
-        for node in (*term.dist.nodes(), term.value):
-            yield broadcast_to(node, shape) if node.ndim <= len(shape) else node
-    for free in draft.free:
-        if free.name != name:
-            for node in free.dist.nodes():
-                fits = node.ndim <= len(free.shape)
-                yield broadcast_to(node, free.shape) if fits else node
-    yield from (potential.node for potential in draft.potentials)
-
-
-def _reads_often(root: Node, name: str) -> bool:
-    """Whether a way from `root` to the variable repeats its elements."""
-    order = topological([root])
-    reads: dict[Node, bool] = {}  # nodes that depend on the variable; True where they repeat it
-    for node in order:
-        if node.op is Op.VAR and node.arg == name:
-            reads[node] = False
+    Sets of variables are bits of whole numbers, so that one look at the graph answers for all.
+    """
+    bit = {free.name: 1 << i for i, free in enumerate(draft.free)}
+    roots = list(_readers(draft))
+    reads: dict[Node, tuple[int, int]] = {}  # variables read, and those read more than once
+    for node in topological(roots):
+        if node.op is Op.VAR:
+            reads[node] = bit.get(node.arg, 0), 0
             continue
-        below = [operand for operand in node.src if operand in reads]
-        if below:
-            often = node.op in REPEATS or bool(stretched(node))
-            reads[node] = often or any(reads[operand] for operand in below)
-    return reads.get(root, False)
+        once = often = 0
+        for operand in node.src:
+            once |= reads[operand][0]
+            often |= reads[operand][1]
+        reads[node] = once, once if node.op in REPEATS or stretched(node) else often
+    found = 0
+    for root in roots:
+        found |= reads[root][1]
+    return {name for name, place in bit.items() if found & place}
+
+
+def _readers(draft: Draft) -> Iterator[Node]:
+    """Expressions by which data, children and potentials hear of variables."""
+    for dist, shape in [
+        *((term.dist, term.value.shape) for term in draft.terms),
+        *((free.dist, free.shape) for free in draft.free),
+    ]:
+        for node in dist.nodes():
+            yield broadcast_to(node, shape) if node.ndim <= len(shape) else node
+    yield from (potential.node for potential in draft.potentials)

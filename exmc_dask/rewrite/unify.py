@@ -27,13 +27,21 @@ class Agreement:
         left, right = extent(self.left, lengths), extent(self.right, lengths)
         if left != right:
             raise ShapeError(
-                f"axis {self.left} has length {left}, but {self.right} has {right}, and they meet "
-                f"in an expression ({self.node.op.value}) of {', '.join(leaves(self.node))}; "
-                "give data whose lengths fit"
+                f"{_named(self.left)} has length {left}, but {_named(self.right)} has {right}, and "
+                f"they meet in an expression ({self.node.op.value}) of "
+                f"{', '.join(leaves(self.node))}; give data whose lengths fit"
             )
 
     def __str__(self) -> str:
         return f"{self.left} = {self.right}"
+
+
+def _named(dim: Dim) -> str:
+    """Axis in the user's terms: the slot, and which of its axes."""
+    if isinstance(dim, str):
+        slot, axis = dim.rsplit(".", 1)
+        return f"axis {axis} of '{slot}'"
+    return "the axis it meets" if isinstance(dim, int) else f"axis {dim}"
 
 
 def unify(roots: Sequence[Node]) -> tuple[list[Node], list[Agreement]]:

@@ -1,0 +1,154 @@
+"""Models that between them use every part of the language, each with its data."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+import exmc_dask as ed
+from exmc_dask import math
+from exmc_dask.dist.base import current
+from exmc_dask.evaluate import evaluate
+from exmc_dask.ir import Node
+from exmc_dask.layout import Layout
+from exmc_dask.ops import Op
+from exmc_dask.transform import interval
+
+type Array = NDArray[np.float64]
+
+RNG = np.random.default_rng(2024)
+MODELS: dict[str, Callable[[], ed.Model]] = {}
+
+
+def open_model() -> ed.Model:
+    """Return the model that is being declared."""
+    model = current()
+    assert isinstance(model, ed.Model)
+    return model
+
+
+def _row(declare: Callable[[], None]) -> Callable[[], None]:
+    def build() -> ed.Model:
+        with ed.Model(coords={"group": ["a", "b", "c"]}) as model:
+            declare()
+        return model
+
+    MODELS[declare.__name__] = build
+    return declare
+
+
+@_row
+def eight_schools() -> None:
+    mu = ed.Normal("mu", 0, 5)
+    tau = ed.HalfNormal("tau", 5)
+    theta = ed.Normal("theta", mu, tau, shape=8)
+    ed.Normal("y", theta, RNG.uniform(9, 18, 8), observed=RNG.normal(5, 10, 8))
+
+
+@_row
+def regression() -> None:
+    x = RNG.normal(size=(30, 3))
+    alpha = ed.Normal("alpha", 0, 10)
+    beta = ed.Normal("beta", 0, 2, shape=3)
+    sigma = ed.HalfNormal("sigma", 1)
+    mu = ed.Deterministic("mu", alpha + x @ beta)
+    ed.Normal("y", mu, sigma, observed=x @ [1.0, -2.0, 0.5] + RNG.normal(size=30))
+
+
+@_row
+def logistic() -> None:
+    x = RNG.normal(size=(40, 2))
+    beta = ed.Normal("beta", 0, 1, shape=2)
+    p = math.sigmoid(x @ beta)
+    ed.Bernoulli("y", p, observed=RNG.integers(0, 2, 40))
+
+
+@_row
+def groups() -> None:
+    where = RNG.integers(0, 3, 25)
+    x = RNG.normal(size=25)
+    mu = ed.Normal("mu", 0, 1)
+    tau = ed.HalfNormal("tau", 1)
+    a = ed.Normal("a", mu, tau, dims="group")
+    b = ed.Normal("b", 0, tau, dims="group")
+    s = ed.HalfNormal("s", 1, dims="group")
+    ed.Normal("y", a[where] + b[where] * x, s[where], observed=RNG.normal(size=25))
+
+
+@_row
+def counts() -> None:
+    a = ed.Normal("a", 1, 1)
+    b = ed.StudentT("b", 4, 0, 1, shape=2)
+    x = ed.Data("x", RNG.normal(size=(20, 2)))
+    rate = math.exp(a + (x * b).sum(1))
+    ed.Poisson("y", rate, observed=RNG.poisson(3, 20), weight=RNG.uniform(0.5, 2, 20))
+
+
+@_row
+def reductions() -> None:
+    mu = ed.Normal("mu", 0, 1, shape=6)
+    sigma = ed.Uniform("sigma", 0.5, 3)
+    y, mask = RNG.normal(size=6), np.array([True, True, False, True, False, True])
+    ed.Normal("total", mu, sigma, observed=y, mask=mask)
+    ed.Normal("mean", mu, sigma, observed=y, mask=mask, reduce="mean", weight=2.0)
+    ed.Normal("plain_mean", mu, 2 * sigma, observed=y, reduce="mean")
+    ed.Normal("top", mu, sigma, observed=y, mask=mask, reduce="logsumexp")
+    ed.Normal("ignored", mu, sigma, observed=y, likelihood=False)
+
+
+@_row
+def simplex() -> None:
+    weights = ed.Dirichlet("weights", np.array([2.0, 3.0, 1.5]))
+    mu = ed.Normal("mu", 0, 3, shape=3, transform="ordered")
+    tau = ed.Gamma("tau", 2, 1)
+    ed.NormalMixture("y", weights, mu, 1 / math.sqrt(tau), observed=RNG.normal(size=15))
+
+
+@_row
+def matrices() -> None:
+    rho = ed.Uniform("rho", -0.9, 0.9)
+    mu = ed.Normal("mu", 0, 1, shape=2)
+    lower = math.stack(
+        [math.stack([1.0 + 0.0 * rho, 0.0 * rho]), math.stack([rho, math.sqrt(1 - rho**2)])]
+    )
+    ed.MvNormal("y", mu, chol=lower, observed=RNG.normal(size=(7, 2)))
+
+
+@_row
+def bounds() -> None:
+    low = ed.Normal("low", 0, 1)
+    x = ed.Flat("x", shape=2, transform=interval(low, low + 4.0))
+    scale = ed.Exponential("scale", 1.0, transform="softplus")
+    ed.Potential("pull", -0.5 * (x - low) ** 2 / scale)
+    ed.Deterministic("width", x[1] - x[0])
+
+
+@_row
+def walk() -> None:
+    sigma = ed.HalfNormal("sigma", 1)
+    x = ed.GaussianRandomWalk("x", 0.0, sigma, shape=10)
+    ed.Normal("y", math.cumsum(x) / 10.0, 1.0, observed=RNG.normal(size=10))
+
+
+@_row
+def scaled() -> None:
+    mu = ed.Normal("mu", 0, 1)
+    x = ed.Normal("x", mu, 2.0, shape=5)
+    ed.Normal("z", x[0], 1.0, shape=2)
+    open_model().observe("y", 3.0 - 2.0 * x, RNG.normal(size=5))
+
+
+def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:
+    """Values of PARAM leaves at a point."""
+    return {(Op.PARAM, name): value for name, value in layout.unpack(q).items()}
+
+
+def from_data(data: dict[str, np.ndarray]) -> dict[tuple[Op, str], np.ndarray]:
+    """Values of DATA leaves."""
+    return {(Op.DATA, name): value for name, value in data.items()}
+
+
+def numbers(roots: list[Node], *leaves: dict[tuple[Op, str], np.ndarray]) -> list[Array]:
+    """Values of roots."""
+    known = {key: value for some in leaves for key, value in some.items()}
+    return [np.asarray(value) for value in evaluate(roots, known)]
