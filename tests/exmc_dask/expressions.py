@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
-from exmc_dask.ir import Node, make
+from exmc_dask.graph import topological
+from exmc_dask.ir import Inline, Node, make
 from exmc_dask.math import sum as sum_of
 from exmc_dask.ops import FLOAT, Op
 
@@ -21,9 +22,18 @@ def leaf(name: str, value: Any) -> Node:
     return make(Op.VAR, (), name, np.shape(value), FLOAT)
 
 
+def inline(node: Node) -> dict[Node, Array]:
+    """Arrays written into an expression."""
+    return {
+        data: data.arg.array
+        for data in topological([node])
+        if data.op is Op.DATA and isinstance(data.arg, Inline)
+    }
+
+
 def numbers(node: Node, leaves: Mapping[Node, object]) -> Array:
     """Value of one expression."""
-    return np.asarray(evaluate([node], leaves)[0])
+    return np.asarray(evaluate([node], {**leaves, **inline(node)})[0])
 
 
 def slopes(
@@ -31,7 +41,7 @@ def slopes(
 ) -> list[Array]:
     """Gradient of the sum over `node` with respect to every leaf that is not fixed."""
     roots = gradient(sum_of(node), list(leaves))
-    return [np.asarray(g) for g in evaluate(roots, {**leaves, **(fixed or {})})]
+    return [np.asarray(g) for g in evaluate(roots, {**leaves, **(fixed or {}), **inline(node)})]
 
 
 def differences(

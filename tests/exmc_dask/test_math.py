@@ -1,0 +1,197 @@
+"""Every function of ed.math against NumPy and SciPy, with its gradient."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from exmc_dask import math
+from exmc_dask.errors import DataError, ShapeError
+from exmc_dask.ir import Node, as_node
+from tests.exmc_dask.expressions import differences, leaf, numbers, slopes
+
+RNG = np.random.default_rng(4)
+X = RNG.uniform(0.15, 0.85, (3, 4))
+Y = RNG.uniform(0.15, 0.85, (3, 4))
+SQUARE = X[:, :3] @ X[:, :3].T + np.eye(3)
+PLACES = np.array([2, 0, 2])
+x, y, square = leaf("x", X), leaf("y", Y), leaf("square", SQUARE)
+LEAVES = {x: X, y: Y, square: SQUARE}
+
+
+def _softmax(x: Any) -> Any:
+    return special.softmax(x, axis=-1)
+
+
+CASES: dict[str, tuple[Callable[..., Node], Callable[..., Any], tuple[Node, ...]]] = {
+    **{
+        name: (getattr(math, name), reference, (x,))
+        for name, reference in {
+            "exp": np.exp,
+            "log": np.log,
+            "log1p": np.log1p,
+            "expm1": np.expm1,
+            "sqrt": np.sqrt,
+            "square": np.square,
+            "abs": np.abs,
+            "sign": np.sign,
+            "floor": np.floor,
+            "sin": np.sin,
+            "cos": np.cos,
+            "tan": np.tan,
+            "tanh": np.tanh,
+            "sigmoid": special.expit,
+            "logit": special.logit,
+            "softplus": lambda x: np.log1p(np.exp(x)),
+            "erf": special.erf,
+            "erfc": special.erfc,
+            "erfcx": special.erfcx,
+            "log_ndtr": special.log_ndtr,
+            "gammaln": special.gammaln,
+            "digamma": special.digamma,
+            "sum": np.sum,
+            "mean": np.mean,
+            "var": np.var,
+            "max": np.max,
+            "min": np.min,
+            "logsumexp": special.logsumexp,
+            "softmax": _softmax,
+            "log_softmax": lambda x: special.log_softmax(x, axis=-1),
+            "cumsum": lambda x: np.cumsum(x, axis=-1),
+            "diff": np.diff,
+            "transpose": np.transpose,
+        }.items()
+    },
+    "mean, one axis": (lambda x: math.mean(x, 0), lambda x: x.mean(0), (x,)),
+    "var, one axis kept": (
+        lambda x: math.var(x, -1, keepdims=True),
+        lambda x: x.var(-1, keepdims=True),
+        (x,),
+    ),
+    "cumsum, first axis": (lambda x: math.cumsum(x, 0), lambda x: np.cumsum(x, 0), (x,)),
+    "diff, first axis": (lambda x: math.diff(x, 0), lambda x: np.diff(x, axis=0), (x,)),
+    "betaln": (math.betaln, special.betaln, (x, y)),
+    "maximum": (math.maximum, np.maximum, (x, y)),
+    "minimum": (math.minimum, np.minimum, (x, y)),
+    "clip": (lambda x: math.clip(x, 0.3, 0.6), lambda x: np.clip(x, 0.3, 0.6), (x,)),
+    "where": (
+        lambda x, y: math.where(x < y, x * y, y),
+        lambda x, y: np.where(x < y, x * y, y),
+        (x, y),
+    ),
+    "guard": (
+        lambda x: math.log(math.guard(x > 0.5, x, 1.0)),
+        lambda x: np.log(np.where(x > 0.5, x, 1.0)),
+        (x,),
+    ),
+    "dot": (lambda x, y: math.dot(x[0], y[0]), lambda x, y: x[0] @ y[0], (x, y)),
+    "dot of scalars": (lambda x: math.dot(x[0, 0], 2.0), lambda x: 2 * x[0, 0], (x,)),
+    "matmul": (lambda x, y: math.matmul(x, y.T), lambda x, y: x @ y.T, (x, y)),
+    "outer": (lambda x, y: math.outer(x[0], y[1]), lambda x, y: np.outer(x[0], y[1]), (x, y)),
+    "stack": (lambda x, y: math.stack([x, y], 1), lambda x, y: np.stack([x, y], 1), (x, y)),
+    "stack, last axis": (
+        lambda x, y: math.stack([x, y], -1),
+        lambda x, y: np.stack([x, y], -1),
+        (x, y),
+    ),
+    "concatenate": (
+        lambda x, y: math.concatenate([x, y[:1]]),
+        lambda x, y: np.concatenate([x, y[:1]]),
+        (x, y),
+    ),
+    "reshape": (lambda x: math.reshape(x, (2, 6)), lambda x: x.reshape(2, 6), (x,)),
+    "transpose, one way round": (
+        lambda x: math.transpose(math.expand_dims(x, 0), (1, 2, 0)),
+        lambda x: x[:, :, None],
+        (x,),
+    ),
+    "broadcast_to": (
+        lambda x: math.broadcast_to(x[0], (3, 4)),
+        lambda x: np.broadcast_to(x[0], (3, 4)),
+        (x,),
+    ),
+    "take": (lambda x: math.take(x, PLACES, 1), lambda x: np.take(x, PLACES, 1), (x,)),
+    "expand_dims": (lambda x: math.expand_dims(x, -1), lambda x: x[..., None], (x,)),
+    "diagonal": (math.diagonal, np.diagonal, (square,)),
+    "cholesky": (
+        lambda a: math.cholesky(a + a.T),
+        lambda a: np.linalg.cholesky(a + a.T),
+        (square,),
+    ),
+    "solve_triangular": (
+        lambda a, x: math.solve_triangular(a, x),
+        lambda a, x: np.linalg.solve(np.tril(a), x),
+        (square, x),
+    ),
+    "solve_triangular, transposed": (
+        lambda a, x: math.solve_triangular(a, x, transposed=True),
+        lambda a, x: np.linalg.solve(np.tril(a).T, x),
+        (square, x),
+    ),
+    "logdet": (
+        lambda a: math.logdet(a + a.T),
+        lambda a: np.linalg.slogdet(a + a.T).logabsdet,
+        (square,),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_function_is_that_of_numpy(name: str) -> None:
+    build, reference, operands = CASES[name]
+    found = numbers(build(*operands), LEAVES)
+    np.testing.assert_allclose(found, reference(*(LEAVES[o] for o in operands)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_its_gradient_is_that_of_differences(name: str) -> None:
+    build, _, operands = CASES[name]
+    node = build(*operands)
+    weights = np.random.default_rng(1).normal(size=numbers(node, LEAVES).shape)
+    weighted = node * leaf("weights", weights)
+    fixed = {leaf("weights", weights): weights}
+    moved = {operand: LEAVES[operand] for operand in operands}
+
+    for found, expected in zip(
+        slopes(weighted, moved, fixed), differences(weighted, moved, fixed), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: math.where(x, x, y), "not a comparison"),
+        (lambda: math.take(x, np.array([0.5])), "whole numbers"),
+        (lambda: math.sum(x, axis=2), "axis 2"),
+        (lambda: math.concatenate([1.0, 2.0]), "stack"),
+        (lambda: math.transpose(x, (0, 0)), "order of 2 axes"),
+        (lambda: x @ y, "do not fit"),
+        (lambda: math.cholesky(x), "do not fit"),
+        (lambda: math.broadcast_to(x, (5, 4)), "do not fit"),
+    ],
+)
+def test_misuse_is_a_shape_error(build: Callable[[], Node], words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        build()
+
+
+def test_the_mean_counts_data_when_they_are_bound() -> None:
+    data = as_node(np.array([1.0, 2.0, 6.0]))
+
+    assert numbers(math.mean(data), {}) == 3.0
+
+
+def test_text_is_no_expression() -> None:
+    with pytest.raises(DataError, match="not numeric"):
+        math.exp("x")
+
+
+def test_the_value_not_chosen_leaves_no_trace() -> None:
+    z = leaf("z", np.array([-1.0, 4.0]))
+    node = math.where(z > 0, math.log(math.guard(z > 0, z, 1.0)), -np.inf)
+    (slope,) = slopes(node, {z: np.array([-1.0, 4.0])})
+
+    np.testing.assert_array_equal(slope, [0.0, 0.25])
