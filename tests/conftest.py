@@ -22,17 +22,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def mutant(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Mutant:
+def mutant(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> Mutant:
     """Return ``mutate(file, old, new)``: the runtime package with exactly one text replaced.
 
-    A known defect is put back to prove that a test would notice it.
+    A known defect is put back to prove that a test would notice it. What was compiled stays in
+    pytest's own cache, away from that of the package.
     """
     from exmc_dask.kernels import build
 
     def mutate(file: str, old: str, new: str) -> ModuleType:
         texts = build.sources()
         assert texts[file].count(old) == 1
-        monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path_factory.mktemp("cache") / "exmc"))
+        monkeypatch.setenv("EXMC_CACHE_DIR", str(pytestconfig.cache.mkdir("mutants")))
         return build.runtime(texts | {file: texts[file].replace(old, new)})
 
     return mutate

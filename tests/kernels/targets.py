@@ -200,11 +200,11 @@ class ScaleMixture(stats.rv_continuous):  # type: ignore[misc]
         super().__init__(name="funnel_x")
         self.scale = scale
 
-    def _cdf(self, x: float) -> float:
+    def _cdf(self, x: Any) -> Any:
         v = np.linspace(-9.0 * self.scale, 9.0 * self.scale, 2001)
         density = stats.norm.pdf(v, 0.0, self.scale)
         inner = stats.norm.cdf(np.multiply.outer(np.asarray(x), np.exp(-0.5 * v)))
-        return integrate.simpson(inner * density, x=v)  # type: ignore[no-any-return]
+        return integrate.simpson(inner * density, x=v)
 
     def _stats(self) -> tuple[float, float, float, float]:
         return 0.0, math.exp(0.5 * self.scale**2), 0.0, math.nan
@@ -227,10 +227,10 @@ class Banana(stats.rv_continuous):  # type: ignore[misc]
         super().__init__(name="banana_y")
         self.scale = scale
 
-    def _cdf(self, y: float) -> float:
+    def _cdf(self, y: Any) -> Any:
         x = np.linspace(-9.0, 9.0, 4001)
         inner = stats.norm.cdf(np.subtract.outer(np.asarray(y), x * x + x) / self.scale)
-        return integrate.simpson(inner * stats.norm.pdf(x), x=x)  # type: ignore[no-any-return]
+        return integrate.simpson(inner * stats.norm.pdf(x), x=x)
 
     def _stats(self) -> tuple[float, float, float, float]:
         return 1.0, 3.0 + self.scale**2, math.nan, math.nan

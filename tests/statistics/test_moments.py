@@ -8,18 +8,22 @@ from tests.kernels.targets import (
     AR_90,
     BANANA,
     GAMMA,
-    INF_WALL,
-    NAN_WALL,
     NORMAL,
     REGRESSION,
     RHO_90,
     RHO_99,
     SMOOTH,
+    WALLS,
     Target,
+    gaussian,
 )
 from tests.statistics.moments import LIMIT, worst
 from tests.statistics.sampling import sample, sample_fixed
 
+#: Scales over four decades: without a metric a trajectory would need ten thousand steps. Stan's
+#: shrinkage towards 1e-3 would spoil smaller ones.
+SCALES = np.logspace(-1, 3, 7)
+UNEVEN = gaussian("uneven", SCALES, np.diag(SCALES**2))
 SCHEMES = [(adapt, metric) for adapt in ("fisher", "stan") for metric in ("diag", "dense")]
 
 #: Step sizes from timid to where the leapfrog nearly breaks, so that trees of all depths, and of
@@ -47,7 +51,7 @@ def test_trees_at_a_fixed_step_have_the_targets_law(target: Target, step_size: f
     assert abs(z) < LIMIT, (name, z)
 
 
-@pytest.mark.parametrize("target", [NAN_WALL, INF_WALL], ids=str)
+@pytest.mark.parametrize("target", WALLS, ids=str)
 @pytest.mark.parametrize("step_size", [0.2, 0.7])
 def test_leaves_beyond_the_support_are_never_drawn(target: Target, step_size: float) -> None:
     name, z = worst(sample_fixed(target, step_size, 50_000), target)
@@ -67,4 +71,25 @@ def test_a_start_far_in_the_tail_is_forgotten(adapt: str, metric: str) -> None:
 def test_a_greatest_depth_that_binds_does_not_bias() -> None:
     settings = Settings(seed=13, draws=30_000, tune=300, max_treedepth=2)
     name, z = worst(sample(RHO_90, settings)[0], RHO_90)
+    assert abs(z) < LIMIT, (name, z)
+
+
+@pytest.mark.parametrize(("adapt", "metric"), SCHEMES)
+@pytest.mark.parametrize("target_accept", [0.8, 0.9])
+def test_warmup_finds_metric_and_step_size(adapt: str, metric: str, target_accept: float) -> None:
+    settings = Settings(14, 1000, 1000, target_accept, adapt=adapt, metric=metric)
+    for target in (UNEVEN, *((RHO_99,) if metric == "dense" else ())):
+        stats = sample(target, settings, chains=2)[1]
+        accept = stats["acceptance_rate"].mean()
+        # After a late restart the averaged step stays below what the target asks for.
+        excess = 0.05 if (adapt, metric) == ("fisher", "diag") else 0.13
+        assert target_accept - 0.05 < accept < target_accept + excess
+        assert stats["n_steps"].mean() < 12
+        assert stats["diverging"].sum() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "step_size"), TREES, ids=str)
+def test_long_chains_have_the_targets_law(target: Target, step_size: float) -> None:
+    name, z = worst(sample_fixed(target, step_size, 1_000_000), target)
     assert abs(z) < LIMIT, (name, z)

@@ -19,13 +19,13 @@ MERGE_INVALID_SUBTREE = (
 )
 TAKE_ENDPOINTS_IN_ORDER_OF_GROWTH = (
     "tree.py",
-    "        walk[LEFT + RIGHT - walk_i[SIDE] + END_V],\n",
-    "        walk[LEFT + END_V],\n",
+    "    far = LEFT + RIGHT - walk_i[SIDE] + END_V\n",
+    "    far = LEFT + END_V\n",
 )
 KEEP_THE_LAST_LEAFS_GRADIENT = (
     "tree.py",
-    "        copy(walk[SUB_GRAD], walk[NEW_GRAD])\n",
-    "        copy(walk[NEXT_GRAD], walk[NEW_GRAD])\n",
+    "        copy(walk, SUB_GRAD, walk, NEW_GRAD)\n",
+    "        copy(walk, NEXT_GRAD, walk, NEW_GRAD)\n",
 )
 DROP_NEAR_CHECK = (
     "tree.py",

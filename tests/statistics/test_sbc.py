@@ -15,12 +15,10 @@ import pytest
 from scipy import stats
 
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import FLOAT_STATS
 from tests.kernels.targets import F4, F8, I8, Target, log_density, same
 from tests.statistics.sampling import sample
 
 REPLICATIONS, RANKS, THIN, BINS = 400, 63, 6, 16
-LP = FLOAT_STATS.index("lp")
 
 
 @dataclass(frozen=True)
@@ -179,12 +177,12 @@ def ranks(joint: Joint, replications: int) -> I8:
         law = (None,) * joint.dim  # the posterior is not known in closed form
         target = Target("sbc", joint.dim, joint.logp_grad, same, law, joint.simulate(rng, q))
         settings = Settings(seed=i, draws=RANKS * THIN, tune=300)
-        values, stats_f = sample(target, settings, chains=1)
+        values, drawn = sample(target, settings, chains=1)
         bound, work = target.bound, np.zeros(0)
         truth = target.logp_grad(
             q, np.zeros(joint.dim), bound.data, bound.data32, bound.index, work
         )
-        kept = np.column_stack([values[0, ::THIN], stats_f[0, ::THIN, LP]])
+        kept = np.column_stack([values[0, ::THIN], drawn["lp"][0, ::THIN]])
         found[i] = (kept < np.append(q, truth)).sum(axis=0)
     return found
 
