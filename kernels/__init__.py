@@ -9,12 +9,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import numpy as np
 import numpy.typing as npt
 
-from exmc_dask.axes import Shape
 from exmc_dask.density import LogDensity
 from exmc_dask.errors import CompileError
 from .bind import Bound, Storage
@@ -53,7 +50,7 @@ class Kernel:
     logp_grad: Any
     expand: Any
     storage: Storage = field(repr=False)
-    outputs: tuple[Shape, ...] = field(repr=False)
+    density: LogDensity = field(repr=False)
 
     def bind(self, data: Mapping[str, npt.NDArray[Any]]) -> Bound:
         """Lay the arrays of a run, as ``LogDensity.fold`` returned them, out for the kernel.
@@ -63,7 +60,8 @@ class Kernel:
         DataError, ShapeError
             See `Storage.bind`.
         """
-        return self.storage.bind(data, self.outputs)
+        lengths = self.density.axis_lengths(data)
+        return self.storage.bind(data, lengths, [output.shape for output in self.density.outputs])
 
 
 _compiled: dict[tuple[int, str], tuple[LogDensity, Kernel]] = {}
@@ -95,7 +93,7 @@ def compile(density: LogDensity, target: str = "cpu") -> Kernel:
         logp_grad=module.logp_grad,
         expand=module.expand,
         storage=program.storage,
-        outputs=tuple(output.shape for output in density.outputs),
+        density=density,
     )
     _compiled[id(density), target] = density, kernel
     return kernel

@@ -158,13 +158,15 @@ class Storage:
             return self.axes.flat(at[::-1], node.shape[::-1])
         return self.axes.flat(at, node.shape)
 
-    def bind(self, arrays: Arrays, outputs: Sequence[Shape]) -> Bound:
+    def bind(self, arrays: Arrays, lengths: Lengths, outputs: Sequence[Shape]) -> Bound:
         """Lay the arrays of one run out as the kernel reads them.
 
         Parameters
         ----------
         arrays : mapping of slot name to array
             What ``LogDensity.fold`` returned.
+        lengths : mapping of axis to int
+            What ``LogDensity.axis_lengths`` returned for them.
         outputs : sequence of Shape
             Shapes of what ``expand`` writes.
 
@@ -176,8 +178,7 @@ class Storage:
         ShapeError
             Lengths do not fit together.
         """
-        given = {name: self._array(slot, arrays) for name, slot in self.slots.items()}
-        lengths = self._lengths(given)
+        given = {name: self._array(slot, arrays, lengths) for name, slot in self.slots.items()}
         self._check_lengths(lengths)
         self._check_indices(given, lengths)
         header = len(self._fields)
@@ -200,39 +201,23 @@ class Storage:
             n_out=_total(tuple(outputs))(lengths, {}),
         )
 
-    def _array(self, slot: Input, arrays: Arrays) -> npt.NDArray[np.generic]:
+    def _array(self, slot: Input, arrays: Arrays, lengths: Lengths) -> npt.NDArray[np.generic]:
         if slot.name not in arrays:
             raise DataError(f"data '{slot.name}' has no value; bind an array to it")
         array = np.asarray(arrays[slot.name])
-        if array.ndim != len(slot.shape):
+        if array.shape != extents(slot.shape, lengths):
             raise ShapeError(
-                f"'{slot.name}' has {array.ndim} axes; {len(slot.shape)} were declared"
+                f"'{slot.name}' has shape {array.shape}, where {extents(slot.shape, lengths)} "
+                "is needed"
             )
-        if (
-            array.dtype.kind in "iu"
-            and array.size
-            and max(-int(array.min()), int(array.max())) > _EXACT
-        ):
-            raise DataError(
-                f"'{slot.name}' holds whole numbers beyond 2**53, which float64 cannot tell apart; "
-                "subtract a constant or convert it to float64"
-            )
+        if array.dtype.kind in "iu" and array.size:
+            largest = max(-int(array.min()), int(array.max()))
+            if largest > _EXACT and self.arrays[slot.name] != "index":
+                raise DataError(
+                    f"'{slot.name}' holds whole numbers up to {largest}, but float64 cannot tell "
+                    "those beyond 2**53 apart; subtract a constant or convert it to float64"
+                )
         return array
-
-    def _lengths(self, given: Arrays) -> dict[str, int]:
-        lengths: dict[str, int] = {}
-        for name, slot in self.slots.items():
-            for axis, (dim, length) in enumerate(zip(slot.shape, given[name].shape, strict=True)):
-                expected = length
-                if isinstance(dim, str):
-                    expected = lengths.setdefault(dim, length)
-                elif isinstance(dim, int):
-                    expected = dim
-                if expected != length:
-                    raise ShapeError(
-                        f"'{name}' has length {length} along axis {axis}, where {expected} is needed"
-                    )
-        return lengths
 
     def _check_lengths(self, lengths: Lengths) -> None:
         """Verify that dimensions the kernel takes for equal are; a length of 1 does not stretch."""

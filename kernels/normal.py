@@ -215,4 +215,5 @@ RULES: Mapping[Op, Callable[[Node, tuple[Node, ...]], Node | None]] = {
     Op.LOGSUMEXP: _logsumexp,
     Op.MATMUL: _matmul,
     Op.CONCAT: _concat,
+    Op.CUMSUM: lambda node, src: src[0] if node.shape[node.arg[0]] == 1 else None,
 }

@@ -30,10 +30,11 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     """Translate a log-density into the text of a module."""
     outputs = [output.node for output in density.outputs]
     terms = [node for _, node in density.terms]
-    nodes = normalise([density.logp, *density.grads, *outputs, *terms])
+    declared = [density.logp, *density.grads, *outputs, *terms]
+    nodes = normalise(declared)
     logp, grads = nodes[0], nodes[1 : 1 + len(density.grads)]
     outs = nodes[1 + len(grads) : 1 + len(grads) + len(outputs)]
-    axes = Axes(nodes, [slot.shape for slot in density.slots])
+    axes = Axes([*nodes, *declared], [slot.shape for slot in density.slots])
     storage = Storage(density.slots, [logp, *grads, *outs], axes)
     hints: dict[Node, str] = {}
     for (name, _), node in zip(density.terms, nodes[1 + len(grads) + len(outs) :], strict=True):
