@@ -11,7 +11,7 @@ from .moves import Note, Progress
 
 def pids(client: Client) -> dict[str, int]:
     """Return the process number of each worker by address; all on this machine, one hopes."""
-    found: dict[str, int] = client.run(os.getpid)  # type: ignore[no-untyped-call]
+    found: dict[str, int] = client.run(os.getpid)
     return found
 
 

@@ -214,7 +214,10 @@ class DaskPool(Pool):
     # Answers come in; on the client's loop --------------------------------------------------------
 
     def _landed(self, name: str, _: object) -> None:
-        self._soon(self._collect, name)
+        if self._client.status == "running":
+            self._soon(self._collect, name)
+        else:
+            self._lose_all()
 
     def _collect(self, name: str) -> None:
         if not self._arrived:
@@ -239,6 +242,8 @@ class DaskPool(Pool):
             for name in sent:
                 self._spawn(self._gather([name], None))
             return
+        except Exception:  # each is asked below for what ails it
+            answers = []
         events: list[Event] = []
         again: list[Order] = []
         for answer in map(unpack, answers):

@@ -9,6 +9,7 @@ import contextlib
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from math import inf
 from typing import Self
@@ -21,6 +22,7 @@ from .moves import BlockProgress, Stage
 from .wire import Stop, Task
 
 _LOOK_S = 0.25  # between two looks whether a block is still wanted
+_MAX_EARLY = 1000  # wishes to stop blocks that have not begun
 _SLOW_S = 0.25  # a block that has not begun to draw by then is compiling
 
 Report = Callable[[BlockProgress], None]
@@ -64,7 +66,9 @@ class Watch:
         self._report_at = time.monotonic() + _SLOW_S
 
     def __enter__(self) -> Self:
-        _watching.add(self._task.name, self)
+        early = _watching.add(self._task.name, self)
+        if early is not None:
+            self.stop(early.drop)
         self._tell(Stage.STARTED)
         if self._report is not None or self._wanted is not None:
             _watching.wake()
@@ -134,14 +138,17 @@ class _Watching:
         self._changed = threading.Condition()
         self._news = False  # something is due earlier than the thread believes
         self._watches: dict[str, Watch] = {}
+        self._early: OrderedDict[str, Stop] = OrderedDict()
         self._thread: threading.Thread | None = None
 
-    def add(self, name: str, watch: Watch) -> None:
+    def add(self, name: str, watch: Watch) -> Stop | None:
+        """Watch a block; return the wish to stop it if that came before it."""
         with self._changed:
             self._watches[name] = watch
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="exmc-watch", daemon=True)
                 self._thread.start()
+            return self._early.pop(name, None)
 
     def remove(self, name: str) -> None:
         with self._changed:
@@ -152,9 +159,15 @@ class _Watching:
             self._news = True
             self._changed.notify()
 
-    def named(self, name: str) -> Watch | None:
+    def stop_early(self, order: Stop) -> Watch | None:
+        """Return the watch of a block; without one, keep the wish to stop it for when it begins."""
         with self._changed:
-            return self._watches.get(name)
+            watch = self._watches.get(order.name)
+            if watch is None:
+                self._early[order.name] = order
+                while len(self._early) > _MAX_EARLY:
+                    self._early.popitem(last=False)
+            return watch
 
     def all(self) -> list[Watch]:
         with self._changed:
@@ -175,8 +188,8 @@ os.register_at_fork(after_in_child=_watching.reset)
 
 
 def stop(order: Stop) -> None:
-    """Stop the block of one name, if it runs in this process."""
-    watch = _watching.named(order.name)
+    """Stop the block of one name, which may not have begun here yet."""
+    watch = _watching.stop_early(order)
     if watch is not None:
         watch.stop(order.drop)
 

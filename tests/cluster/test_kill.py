@@ -1,0 +1,90 @@
+"""Processes die: the draws are those of the undisturbed run, each once."""
+
+import time
+from pathlib import Path
+
+import pytest
+import toy
+from distributed import Client
+from test_pools import draws, notes, start
+
+from exmc_dask.cluster import clusters
+from exmc_dask.cluster.chaos import Strike, pids
+from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.moves import HOME, Progress, Trouble
+from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.errors import PoisonModelError
+
+SLOW = {"pause_s": 0.01}
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[int, bytes]:
+    return draws(start(ThreadPool(1), toy.spec()))
+
+
+def workers(events: list[object]) -> set[str]:
+    return {event.worker for event in events if isinstance(event, Progress)}
+
+
+def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
+    undisturbed: dict[int, bytes],
+) -> None:
+    with clusters.local(2) as cluster, Client(cluster) as client:
+        strike = Strike(pids(client), unit=1, draw=50)
+        run = start(DaskPool(client), toy.spec(**SLOW), on_event=strike)
+
+        assert draws(run) == undisturbed
+        assert strike.struck is not None
+        assert notes(run) == [Trouble.WORKER_LOST]
+        time.sleep(0.3)
+
+
+def test_when_no_worker_is_left_the_coordinator_runs_the_blocks_and_gives_them_back(
+    undisturbed: dict[int, bytes],
+) -> None:
+    with clusters.local(1) as cluster, Client(cluster) as client:
+        strike = Strike(pids(client), unit=1, draw=20)
+        run = start(DaskPool(client), toy.spec(pause_s=0.02), on_event=strike, grace_s=0.1)
+
+        assert draws(run) == undisturbed
+        assert notes(run)[:2] == [Trouble.WORKER_LOST, Trouble.FALLBACK]
+        assert HOME in workers(run.events())
+        late = [event.worker for event in run.events() if isinstance(event, Progress)]
+        assert set(late) - {HOME, strike.struck}  # the nanny's new worker, which joined late
+        time.sleep(0.3)
+
+
+def test_a_cluster_that_is_gone_leaves_the_coordinator(undisturbed: dict[int, bytes]) -> None:
+    cluster = clusters.local(1)
+    client = Client(cluster)
+    run = start(DaskPool(client), toy.spec(**SLOW), grace_s=0.1)
+    while not any(run.results().values()):
+        time.sleep(0.01)
+    client.close()
+    cluster.close()
+
+    assert draws(run) == undisturbed
+    assert Trouble.FALLBACK in notes(run)
+
+
+def test_a_model_that_kills_once_is_run_again_in_a_child_of_another_worker(
+    tmp_path: Path, undisturbed: dict[int, bytes]
+) -> None:
+    with clusters.local(2) as cluster, Client(cluster) as client:
+        spec = toy.spec(die_at=[1, 100], once=str(tmp_path / "died"))
+        run = start(DaskPool(client), spec)
+
+        assert draws(run) == undisturbed
+        assert notes(run) == [Trouble.WORKER_LOST]
+        time.sleep(0.3)
+
+
+def test_a_model_that_always_kills_costs_one_worker_and_is_named() -> None:
+    with clusters.local(2) as cluster, Client(cluster) as client:
+        run = start(DaskPool(client), toy.spec(die_at=[1, 100]))
+
+        with pytest.raises(PoisonModelError, match=r"chain 1.*SIGKILL"):
+            run.wait(60)
+        assert [n for n in notes(run) if n is Trouble.WORKER_LOST] == [Trouble.WORKER_LOST]
+        time.sleep(0.3)
