@@ -16,7 +16,7 @@ from exmc_dask.errors import DuplicateName, ModelError, OptionError
 from exmc_dask.ir import Node
 from exmc_dask.slots import unknown
 from exmc_dask.transform import Transform
-from exmc_dask.verify import traced
+from exmc_dask.verify import TRACED_LATER, traced
 
 __all__ = ["Builder", "Data", "Deterministic", "Model", "Potential", "set_data"]
 
@@ -220,9 +220,6 @@ class Builder:
         for name in _names(argument):
             if name not in self._calls:
                 raise unknown(f"variable for '{owner}' called", name, self._calls)
-
-
-TRACED_LATER = frozenset({"logp", "draw"})  # functions of Custom, which take values, not names
 
 
 def _names(argument: Any) -> list[str]:

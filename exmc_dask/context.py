@@ -13,12 +13,11 @@ import numpy as np
 from exmc_dask import verify
 from exmc_dask.dist.base import Declares, Dist, Function, open_model
 from exmc_dask.dist.law import logp, shape_of
-from exmc_dask.errors import DataError, DuplicateName, FrozenError, ModelError, OptionError
+from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.graph import check, leaves
 from exmc_dask.ir import Node, as_float, as_node
 from exmc_dask.joint import joint
 from exmc_dask.model import (
-    REDUCTIONS,
     Deterministic,
     ModelSpec,
     Observation,
@@ -27,9 +26,9 @@ from exmc_dask.model import (
     is_name,
     roots_of,
 )
-from exmc_dask.ops import BOOL, Op
-from exmc_dask.slots import Slots, checked_array, unknown
-from exmc_dask.transform import Transform, transform
+from exmc_dask.ops import Op
+from exmc_dask.slots import Slots, unknown
+from exmc_dask.transform import Transform
 
 type Dims = str | Sequence[str | None] | None
 type Names = tuple[str | None, ...]
@@ -195,8 +194,8 @@ class Model:
         else:
             if transform != "default" or shape is not None:
                 raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
-            leaf = self._observed(name, observed, names)
-            terms = self._terms(name, weight, mask, reduce)
+            leaf = verify.observed_leaf(slots, name, observed, names)
+            terms = verify.terms_of(slots, name, weight, mask, reduce)
             law = verify.with_formulas(slots, name, dist, leaf.shape)
             names = names or (None,) * leaf.ndim
             variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
@@ -228,17 +227,18 @@ class Model:
             The data.
         """
         self._check_name(name)
-        node = self._slots.claim(name, "expr", as_node(expression))
+        slots = self._slots
+        node = slots.claim(name, "expr", as_node(expression))
         free = {v.name for v in self._variables if v.observed is None}
         if node.op is Op.VAR:
             raise ModelError(f"'{name}': give observed= to the distribution of '{node.arg}' itself")
         if free.isdisjoint(leaves(node)):
             raise ModelError(f"'{name}': the expression has no free variable in it")
         names = self._dims(name, dims)
-        leaf = self._observed(name, value, names)
-        self._fits(name, node - as_float(leaf))
+        leaf = verify.observed_leaf(slots, name, value, names)
+        verify.fits(slots, name, node - as_float(leaf))
         names = names or (None,) * leaf.ndim
-        terms = self._terms(name, weight, mask, reduce)
+        terms = verify.terms_of(slots, name, weight, mask, reduce)
         self._observations.append(Observation(name, node, leaf, names, *terms, likelihood))
         self._names.add(name)
         return leaf
@@ -246,11 +246,12 @@ class Model:
     def deterministic(self, name: str, expression: Any, dims: Dims = None) -> Node:
         """Name an expression, whose values are then kept beside the draws."""
         self._check_name(name)
-        node = self._slots.claim(name, "expr", as_node(expression))
+        slots = self._slots
+        node = slots.claim(name, "expr", as_node(expression))
         names = self._dims(name, dims)
-        self._fits(name, node)
+        verify.fits(slots, name, node)
         if names:
-            self._slots.check_dims(name, self._slots.extents(node.shape), names)
+            slots.check_dims(name, slots.extents(node.shape), names)
         names = names or (None,) * node.ndim
         self._deterministics.append(Deterministic(name, node, names))
         self._names.add(name)
@@ -259,8 +260,9 @@ class Model:
     def potential(self, name: str, expression: Any) -> Node:
         """Add an expression, summed over its elements, to the log-density."""
         self._check_name(name)
-        node = self._slots.claim(name, "expr", as_float(expression))
-        self._fits(name, node)
+        slots = self._slots
+        node = slots.claim(name, "expr", as_float(expression))
+        verify.fits(slots, name, node)
         self._potentials.append(Potential(name, node))
         self._names.add(name)
         return node
@@ -300,6 +302,21 @@ class Model:
         """
         return sum(joint(self.spec, self._slots.arrays, values).values())
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Record, data and coordinates; what comes back is closed and has no `draws`."""
+        return {"spec": self.spec.to_bytes(), "data": self.data, "coords": self.coords}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__init__(state["coords"])  # type: ignore[misc]
+        spec = ModelSpec.from_bytes(state["spec"])
+        self._variables += spec.variables
+        self._deterministics += spec.deterministics
+        self._potentials += spec.potentials
+        self._observations += spec.observations
+        self._slots.slots = {slot.name: slot for slot in spec.slots}
+        self._slots.arrays = dict(state["data"])
+        self._closed = True
+
     def _check_data(self) -> None:
         """Verify the data as they are now against every declaration."""
         slots = self._slots
@@ -319,18 +336,19 @@ class Model:
         """Verify shapes and observed values with the data as they are."""
         slots = self._slots
         verify.fit(v.name, v.dist, slots.extents(shape_of(v.dist)), slots.extents(v.shape))
-        self._fits(v.name, logp(v.dist, v.node))
+        verify.fits(slots, v.name, logp(v.dist, v.node))
         if v.observed is not None:
             verify.check_observed(v.name, v.dist, slots.arrays[v.observed.arg], slots.arrays)
 
     def _free(
         self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None
     ) -> Variable:
+        slots = self._slots
         verify.check_free(name, dist)
-        sizes = verify.free_shape(self._slots, name, dist, shape, dims)
-        law = verify.with_formulas(self._slots, name, dist, sizes)
+        sizes = verify.free_shape(slots, name, dist, shape, dims)
+        law = verify.with_formulas(slots, name, dist, sizes)
         dims = dims or (None,) * len(sizes)
-        return Variable(name, law, sizes, dims, self._transform(name, moved))
+        return Variable(name, law, sizes, dims, verify.transform_of(slots, name, moved))
 
     def _check_open(self, what: str) -> None:
         if self._closed:
@@ -352,49 +370,3 @@ class Model:
             if dim is not None and dim not in self._slots.coords:
                 raise unknown(f"dimension for '{name}' called", str(dim), self._slots.coords)
         return names
-
-    def _transform(self, name: str, chosen: Transform | str | None) -> Any:
-        if chosen is None or chosen == "default":
-            return chosen
-        chosen = transform(chosen) if isinstance(chosen, str) else chosen
-        bounds = [self._slots.claim(name, "bound", arg) for arg in chosen.args]
-        return Transform(chosen.kind, tuple(bounds))
-
-    def _observed(self, name: str, value: Any, dims: Names) -> Node:
-        """Leaf of the data of `name`, with a slot of its own where `value` is an array."""
-        if isinstance(value, Node):
-            if value.op is not Op.DATA or value.arg not in self._slots.slots:
-                raise DataError(f"'{name}': observed takes an array or ed.Data, no expression")
-            leaf = value
-        else:
-            array = checked_array(name, value)
-            part = "observed"
-            leaf = as_node(value) if array.ndim else self._slots.add(f"{name}.{part}", array)
-            leaf = self._slots.claim(name, part, leaf)
-        self._slots.check_dims(name, self._slots.extents(leaf.shape), dims or [None] * leaf.ndim)
-        return leaf
-
-    def _terms(
-        self, name: str, weight: Any, mask: Any, reduce: str
-    ) -> tuple[Node | None, Node | None, str]:
-        """Verify what stands between elementwise log-densities and their sum."""
-        if reduce not in REDUCTIONS:
-            raise OptionError(f"'{name}': reduce={reduce!r} is none of {', '.join(REDUCTIONS)}")
-        if weight is not None and not isinstance(weight, Node) and np.all(np.equal(weight, 1)):
-            weight = None
-        if mask is not None and not isinstance(mask, Node):
-            mask = checked_array(f"{name}.mask", mask).astype(bool)
-        factor = (
-            None if weight is None else as_float(self._slots.claim(name, "weight", as_node(weight)))
-        )
-        kept = None if mask is None else self._slots.claim(name, "mask", as_node(mask))
-        if kept is not None and kept.dtype != BOOL:
-            raise DataError(f"'{name}': mask must be of bools")
-        return factor, kept, reduce
-
-    def _fits(self, name: str, node: Node) -> None:
-        """Verify an expression against the lengths of the data."""
-        try:
-            check([node], self._slots.lengths())
-        except ModelError as error:
-            raise type(error)(f"'{name}': {error}") from None

@@ -45,7 +45,8 @@ def text_of_dist(dist: Dist) -> str:
                 written = "[" + ", ".join(map(text_of_dist, argument)) + "]"
             case _:
                 written = repr(argument)
-        parts.append(written if places[i : i + 1] == [name] else f"{name}={written}")
+        plain = places[i : i + 1] == [name] or name not in places
+        parts.append(written if plain else f"{name}={written}")
     return f"{dist.family}({', '.join(parts)})"
 
 

@@ -17,13 +17,19 @@ from exmc_dask.errors import (
     DataError,
     DiscreteError,
     ModelError,
+    OptionError,
     ShapeError,
     SupportError,
     TraceError,
 )
-from exmc_dask.ir import Node, as_float
-from exmc_dask.ops import Op
-from exmc_dask.slots import Slots, place
+from exmc_dask.graph import check
+from exmc_dask.ir import Node, as_float, as_node
+from exmc_dask.model import REDUCTIONS
+from exmc_dask.ops import BOOL, Op
+from exmc_dask.slots import Slots, checked_array, place
+from exmc_dask.transform import Transform, transform
+
+TRACED_LATER = frozenset({"logp", "draw"})  # functions of Custom, which take values, not names
 
 
 def traced(label: str, call: Callable[..., Any], operands: list[Node]) -> Node:
@@ -54,7 +60,7 @@ def settled(slots: Slots, owner: str, dist: Dist) -> Dist:
                     f"'{owner}': {param} is the text {name!r}; give the variable itself "
                     "(names stand for variables in ed.Builder only)"
                 )
-            case Function() if param != "logp":
+            case Function() if param not in TRACED_LATER:
                 raise DataError(f"'{owner}': {param} is a function; give an expression")
             case Node():
                 node = slots.claim(owner, param, argument)
@@ -75,7 +81,7 @@ def with_formulas(slots: Slots, owner: str, dist: Dist, shape: Shape) -> Dist:
                 formula = traced(
                     f"'{owner}': the logp of Custom", call, [placeholder(shape), *operands]
                 )
-                params.append(("formula", slots.claim(owner, "logp", formula)))
+                params.append(("logp", slots.claim(owner, "logp", formula)))
             case Function():
                 pass  # draws stay with the process that declares, see Model.draws
             case Dist():
@@ -186,3 +192,56 @@ def check_observed(
             f"'{name}': {place(~inside)} is {observed[~inside].flat[0]:g}, outside the support "
             f"{support(dist)} of {dist.family}"
         )
+
+
+def transform_of(slots: Slots, name: str, chosen: Any) -> Any:
+    """Transform that the user chose for a free variable, with its bounds settled."""
+    if chosen is None or chosen == "default":
+        return chosen
+    if isinstance(chosen, str):
+        return transform(chosen)
+    if not isinstance(chosen, Transform):
+        raise OptionError(f"'{name}': transform={chosen!r} is neither a transform nor a name")
+    return Transform(chosen.kind, tuple(slots.claim(name, "bound", arg) for arg in chosen.args))
+
+
+def observed_leaf(slots: Slots, name: str, value: Any, dims: tuple[str | None, ...]) -> Node:
+    """Leaf of the data of `name`, with a slot of its own where `value` is an array."""
+    if isinstance(value, Node):
+        if value.op is not Op.DATA or value.arg not in slots.slots:
+            raise DataError(f"'{name}': observed takes an array or ed.Data, no expression")
+        leaf = value
+    else:
+        array = checked_array(name, value)
+        leaf = as_node(value) if array.ndim else slots.add(f"{name}.observed", array)
+        leaf = slots.claim(name, "observed", leaf)
+    shape = slots.extents(leaf.shape)
+    if dims and len(dims) != len(shape):
+        raise ShapeError(f"'{name}': data of shape {show(shape)} have other axes than dims {dims}")
+    slots.check_dims(name, shape, dims or (None,) * len(shape))
+    return leaf
+
+
+def terms_of(
+    slots: Slots, name: str, weight: Any, mask: Any, reduce: str
+) -> tuple[Node | None, Node | None, str]:
+    """Verify what stands between elementwise log-densities and their sum."""
+    if reduce not in REDUCTIONS:
+        raise OptionError(f"'{name}': reduce={reduce!r} is none of {', '.join(REDUCTIONS)}")
+    factor = kept = None
+    if isinstance(weight, Node) or (weight is not None and np.any(np.not_equal(weight, 1))):
+        factor = as_float(slots.claim(name, "weight", as_node(weight)))
+    if mask is not None:
+        given = mask if isinstance(mask, Node) else checked_array(f"{name}.mask", mask).astype(bool)
+        kept = slots.claim(name, "mask", as_node(given))
+        if kept.dtype != BOOL:
+            raise DataError(f"'{name}': mask must be of bools")
+    return factor, kept, reduce
+
+
+def fits(slots: Slots, name: str, node: Node) -> None:
+    """Verify an expression against the lengths of the data."""
+    try:
+        check([node], slots.lengths())
+    except ModelError as error:
+        raise type(error)(f"'{name}': {error}") from None

@@ -174,10 +174,10 @@ class Formula(Family):
             for p, value in zip(names, args, strict=True)
         ]
         calls = [(key, Function(call)) for key, call in functions]
-        return Dist(self.name, (("support", kind), *params, *calls))
+        return Dist(self.name, (*params, ("support", kind), *calls))
 
 
-def _apply(x: Node, support: str, formula: Node) -> Node:
+def _apply(x: Node, support: str, logp: Node) -> Node:
     """Put the value into the traced formula; elementwise operations broadcast again."""
 
     def replaced(node: Node, src: tuple[Node, ...]) -> Node | None:
@@ -189,11 +189,11 @@ def _apply(x: Node, support: str, formula: Node) -> Node:
             return src[0]
         return None
 
-    return rebuild([formula], replaced)[0]
+    return rebuild([logp], replaced)[0]
 
 
 def _custom_shape(dist: Dist) -> Shape:
-    operands = [a for name, a in dist.params if isinstance(a, Node) and name != "formula"]
+    operands = [a for name, a in dist.params if isinstance(a, Node) and name != "logp"]
     return broadcast((), *(operand.shape for operand in operands))
 
 
@@ -204,11 +204,11 @@ Custom = row(
         "``logp(value, *params)``, written with operators and ed.math. It is called once, with "
         "expressions, so the model travels without it. `draw(rng, shape, *params)` serves "
         "predictive draws in this process.",
-        params=(Param("support", domain="text"), Param("formula")),
+        params=(Param("support", domain="text"), Param("logp")),
         logp=_apply,
         draw=None,
         support_point=None,
-        support=lambda support, formula: SUPPORTS[support],
+        support=lambda support, logp: SUPPORTS[support],
         shape_of=_custom_shape,
     )
 )
