@@ -1,13 +1,16 @@
 """NUTS on the CPU or a GPU as an engine: the place where model, kernel and sampler meet."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask import kernels
-from exmc_dask.density import lower
+from exmc_dask.density import LogDensity, lower
+from exmc_dask.errors import BadStart
 from exmc_dask.kernels import build
 from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
 from exmc_dask.model import ModelSpec
@@ -23,6 +26,8 @@ from .wire import Spec
 class Prepared:
     """A compiled model with its data and settings; see `exmc_dask.cluster.worker.Engine`."""
 
+    density: LogDensity
+    slots: Mapping[str, NDArray[Any]]
     kernel: kernels.Kernel
     bound: kernels.Bound
     settings: Settings
@@ -37,7 +42,12 @@ class Prepared:
 
     def start(self, unit: int, initial: NDArray[np.float64] | None) -> ChainState:
         """Return the state before a chain's first draw."""
-        return start(self.kernel, self.bound, self.settings, unit, self.support_point, initial)
+        try:
+            return start(self.kernel, self.bound, self.settings, unit, self.support_point, initial)
+        except BadStart as error:
+            names = ", ".join(map(repr, self.density.broken_terms(error.q, self.slots)))
+            message = f"{error}; not finite there: {names or 'the gradient'}"
+            raise BadStart(message, error.q, error.grad, error.logp) from None
 
     def run(
         self, state: ChainState, n: int, control: NDArray[np.int64]
@@ -51,6 +61,8 @@ def prepare(spec: Spec) -> Prepared:
     density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
     kernel = kernels.compile(density, spec.target)
     return Prepared(
+        density=density,
+        slots=spec.data,
         kernel=kernel,
         bound=kernel.bind(spec.data),
         settings=Settings.from_dict(spec.settings),

@@ -125,6 +125,10 @@ def sample(
     draws, tune, chains = (*counts, *(draws, tune, chains)[len(counts) :])
     if not isinstance(chains, int) or chains < 1:
         raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
+    if on_failure not in ("raise", "drop"):
+        raise OptionError(f"on_failure={on_failure!r} is not possible; use 'raise' or 'drop'")
+    if block_draws is not None and (not isinstance(block_draws, int) or block_draws < 1):
+        raise OptionError(f"block_draws={block_draws!r} is not possible; it has to be above 0")
     settings = Settings(
         seed=_seed(random_seed),
         draws=draws,

@@ -10,12 +10,13 @@ import numpy as np
 from exmc_dask.axes import Shape
 from exmc_dask.binding import Binding, Input, inputs
 from exmc_dask.errors import UnknownName
+from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
 from exmc_dask.graph import axes_of, check, topological
 from exmc_dask.ir import Node, const
 from exmc_dask.layout import Layout
 from exmc_dask.model import ModelSpec
-from exmc_dask.ops import INT
+from exmc_dask.ops import INT, Op
 from exmc_dask.rewrite import Choice, changes, run
 from exmc_dask.rewrite.fold import INDEXED, fold, is_data, separate
 from exmc_dask.rewrite.simplify import simplify
@@ -100,6 +101,22 @@ class LogDensity:
                 if isinstance(dim, str):
                     lengths[dim] = length
         return lengths
+
+    def broken_terms(self, q: np.ndarray, slots: Mapping[str, np.ndarray]) -> list[str]:
+        """Names of the variables and potentials whose terms are not finite at a point.
+
+        Parameters
+        ----------
+        q : (layout.dim,) float64
+            Unconstrained.
+        slots : mapping
+            What `fold` returned.
+        """
+        leaves: dict[Any, Any] = {(Op.DATA, name): array for name, array in slots.items()}
+        leaves |= {(Op.PARAM, name): value for name, value in self.layout.unpack(q).items()}
+        lengths = self.axis_lengths(slots)
+        values = evaluate([node for _, node in self.terms], leaves, lengths)
+        return [name for (name, _), x in zip(self.terms, values, strict=True) if not np.isfinite(x)]
 
     def _hidden(self) -> dict[str, str]:
         """Slots that hold a length, and the axes they hold it for."""

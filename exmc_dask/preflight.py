@@ -94,7 +94,8 @@ def preflight(spec: ModelSpec, data: Mapping[str, np.ndarray], target: str = "cp
         try:
             state = start(kernel, bound, settings, chain, support_point)
         except BadStart as error:
-            troubles.append(str(error))
+            names = ", ".join(map(repr, density.broken_terms(error.q, slots)))
+            troubles.append(f"{error}; not finite there: {names or 'the gradient'}")
             break
         points.append(state.q.copy())
     point = _Point(kernel, bound)
