@@ -46,9 +46,9 @@ def bounds(node: Node, depth: int = DEPTH) -> Bounds:
         case Op.SQRT, [(low, high)]:
             return (TINY if low > 0 else 0.0), inf
         case Op.ADD, [(a, b), (c, d)]:
-            return _sum(a, c), b + d
+            return _above(a, c), -_above(-b, -d)
         case Op.SUB, [(a, b), (c, d)]:
-            return _sum(a, -d), b - c
+            return _above(a, -d), -_above(-b, c)
         case Op.MUL, [(a, _), (c, _)] if node.src[0] is node.src[1] or (a >= 0 and c >= 0):
             return (TINY if a > 0 and c > 0 else 0.0), inf
         case Op.DIV, [(a, _), (c, _)] if a >= 0 and c > 0:
@@ -66,7 +66,7 @@ def bounds(node: Node, depth: int = DEPTH) -> Bounds:
     return ANYWHERE
 
 
-def _sum(a: float, b: float) -> float:
+def _above(a: float, b: float) -> float:
     """Lower end of a sum, where ``a + tiny`` must not lose that it is above `a`."""
     total = a + b
     if total != total:

@@ -76,33 +76,33 @@ def unify(roots: Sequence[Node]) -> tuple[list[Node], list[Agreement]]:
 
 
 def _pairs(node: Node) -> Iterator[tuple[Dim, Dim]]:
-    """Axes that an operation takes to be equally long without their having one name."""
+    """Axes that an operation takes to be equally long; the second gives the name if it can."""
     shapes = [operand.shape for operand in node.src]
     match node.op:
         case Op.BROADCAST:
             meeting = zip(reversed(shapes[0]), reversed(node.shape), strict=False)
             yield from ((have, want) for have, want in meeting if have != 1)
         case Op.MATMUL:
-            yield shapes[0][-1], shapes[1][0]
+            yield shapes[1][0], shapes[0][-1]
         case Op.CHOLESKY:
             yield shapes[0][0], shapes[0][1]
         case Op.TRISOLVE:
             yield shapes[0][0], shapes[0][1]
-            yield shapes[0][1], shapes[1][0]
+            yield shapes[1][0], shapes[0][1]
         case Op.CONCAT:
             for shape in shapes[1:]:
-                pairs = enumerate(zip(shapes[0], shape, strict=True))
+                pairs = enumerate(zip(shape, shapes[0], strict=True))
                 yield from (pair for axis, pair in pairs if axis != node.arg)
         case Op.EMBED:
             whole, cuts = node.arg
             for have, dim, cut in zip(shapes[0], whole, cuts, strict=True):
                 yield have, sliced(dim, *cut)
         case Op.SCATTER_ADD:
-            yield from zip(shapes[1], shapes[0], strict=False)
+            yield from zip(shapes[0], shapes[1], strict=False)
 
 
 class _Names:
-    """Disjoint sets of axes; a number speaks for its set, else a symbol, else the first."""
+    """Disjoint sets of axes; a number speaks for its set, else a symbol."""
 
     def __init__(self) -> None:
         self.parent: dict[Dim, Dim] = {}
@@ -129,9 +129,9 @@ class _Names:
                 f"meet in an expression ({found.node.op.value}) of "
                 f"{', '.join(leaves(found.node))}"
             )
-        if _weight(right) < _weight(left):
+        if _weight(left) < _weight(right):
             left, right = right, left
-        self.parent[right] = left
+        self.parent[left] = right
         return True
 
 

@@ -120,7 +120,7 @@ def test_a_deterministic_may_be_as_long_as_the_data() -> None:
     model = model_of("regression")
     density = lower(model.spec)
     (mu,) = [o for o in density.outputs if o.name == "mu"]
-    assert mu.shape == ("mu.expr.0",)
+    assert mu.shape == density.axes == ("y.observed.0",)
     (value,) = values(density, model, [mu.node], np.zeros(density.layout.dim))
     assert value.shape == (30,)
 
