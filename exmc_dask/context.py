@@ -12,7 +12,7 @@ import numpy as np
 
 from exmc_dask import verify
 from exmc_dask.dist.base import Declares, Dist, Function, open_model
-from exmc_dask.dist.law import logp, shape_of
+from exmc_dask.dist.law import shape_of
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.graph import check, leaves
 from exmc_dask.ir import Node, as_float, as_node
@@ -236,9 +236,9 @@ class Model:
             raise ModelError(f"'{name}': the expression has no free variable in it")
         names = self._dims(name, dims)
         leaf = verify.observed_leaf(slots, name, value, names)
-        verify.fits(slots, name, node - as_float(leaf))
         names = names or (None,) * leaf.ndim
         terms = verify.terms_of(slots, name, weight, mask, reduce)
+        verify.fits(slots, name, node - as_float(leaf), *terms[:2])
         self._observations.append(Observation(name, node, leaf, names, *terms, likelihood))
         self._names.add(name)
         return leaf
@@ -336,7 +336,8 @@ class Model:
         """Verify shapes and observed values with the data as they are."""
         slots = self._slots
         verify.fit(v.name, v.dist, slots.extents(shape_of(v.dist)), slots.extents(v.shape))
-        verify.fits(slots, v.name, logp(v.dist, v.node))
+        elements = verify.elements(slots, v.name, v.dist, v.node)
+        verify.fits(slots, v.name, elements, v.weight, v.mask)
         if v.observed is not None:
             verify.check_observed(v.name, v.dist, slots.arrays[v.observed.arg], slots.arrays)
 

@@ -43,10 +43,11 @@ class Slots:
             It does not have the axes that `dims` name.
         """
         array = checked_array(name, value)
-        self.slots[name] = slot = _slot(name, array, dims)
+        dims = dims or (None,) * array.ndim
+        self.check_dims(name, array.shape, dims)
+        self.slots[name] = Slot(name, data_shape(name, array), str(array.dtype), dims)
         self.arrays[name] = array
-        self.check_dims(name, array.shape, slot.dims)
-        return slot.node
+        return self.slots[name].node
 
     def claim(self, owner: str, part: str, node: Node) -> Node:
         """Return `node` with a slot in the place of every array the user wrote into it.
@@ -132,21 +133,16 @@ class Slots:
             return len(self.coords[dim])
         return asked[axis] if -axis <= len(asked) else 1
 
-    def check_dims(self, name: str, shape: tuple[int, ...], dims: Iterable[str | None]) -> None:
-        """Verify that the axes of `name` are as long as the coordinates of its dimensions."""
+    def check_dims(self, name: str, shape: tuple[int, ...], dims: tuple[str | None, ...]) -> None:
+        """Verify that `name` has an axis for each of its dimensions, as long as the coordinates."""
+        if len(dims) != len(shape):
+            raise ShapeError(f"'{name}' has shape {shape}, which dims {dims} do not name")
         for dim, length in zip(dims, shape, strict=True):
             if dim is not None and len(self.coords[dim]) != length:
                 raise ShapeError(
                     f"'{name}' has length {length} along '{dim}', which has "
                     f"{len(self.coords[dim])} coordinates"
                 )
-
-
-def _slot(name: str, array: np.ndarray, dims: tuple[str | None, ...]) -> Slot:
-    dims = dims or (None,) * array.ndim
-    if len(dims) != array.ndim:
-        raise ShapeError(f"'{name}' has {array.ndim} axes, but dims {dims}")
-    return Slot(name, data_shape(name, array), str(array.dtype), dims)
 
 
 def checked_array(name: str, value: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from exmc_dask.axes import Shape, broadcast, show
 from exmc_dask.dist.base import Dist, Function, Name, placeholder
 from exmc_dask.dist.domain import DOMAINS
-from exmc_dask.dist.law import family_of, in_support, is_discrete, shape_of, support
+from exmc_dask.dist.law import family_of, in_support, is_discrete, logp, shape_of, support
 from exmc_dask.errors import (
     DataError,
     DiscreteError,
@@ -124,11 +124,7 @@ def free_shape(
 
 def fit(name: str, dist: Dist, asked: Shape, given: Shape) -> None:
     """Verify that parameters of shape `asked` broadcast into `given`."""
-    try:
-        fits = broadcast(asked, given) == given
-    except ShapeError:
-        fits = False
-    if not fits or len(given) < family_of(dist).event_ndim:
+    if not _broadcasts(asked, given) or len(given) < family_of(dist).event_ndim:
         raise ShapeError(
             f"'{name}': the parameters of {dist.family} ask for shape {show(asked)}, which does "
             f"not fit {show(given)}"
@@ -199,7 +195,10 @@ def transform_of(slots: Slots, name: str, chosen: Any) -> Any:
     if chosen is None or chosen == "default":
         return chosen
     if isinstance(chosen, str):
-        return transform(chosen)
+        try:
+            return transform(chosen)
+        except OptionError as error:
+            raise OptionError(f"'{name}': {error}") from None
     if not isinstance(chosen, Transform):
         raise OptionError(f"'{name}': transform={chosen!r} is neither a transform nor a name")
     return Transform(chosen.kind, tuple(slots.claim(name, "bound", arg) for arg in chosen.args))
@@ -215,10 +214,7 @@ def observed_leaf(slots: Slots, name: str, value: Any, dims: tuple[str | None, .
         array = checked_array(name, value)
         leaf = as_node(value) if array.ndim else slots.add(f"{name}.observed", array)
         leaf = slots.claim(name, "observed", leaf)
-    shape = slots.extents(leaf.shape)
-    if dims and len(dims) != len(shape):
-        raise ShapeError(f"'{name}': data of shape {show(shape)} have other axes than dims {dims}")
-    slots.check_dims(name, shape, dims or (None,) * len(shape))
+    slots.check_dims(name, slots.extents(leaf.shape), dims or (None,) * leaf.ndim)
     return leaf
 
 
@@ -229,19 +225,51 @@ def terms_of(
     if reduce not in REDUCTIONS:
         raise OptionError(f"'{name}': reduce={reduce!r} is none of {', '.join(REDUCTIONS)}")
     factor = kept = None
-    if isinstance(weight, Node) or (weight is not None and np.any(np.not_equal(weight, 1))):
+    if isinstance(weight, Node) or np.ndim(weight) or weight not in (None, 1):
         factor = as_float(slots.claim(name, "weight", as_node(weight)))
     if mask is not None:
-        given = mask if isinstance(mask, Node) else checked_array(f"{name}.mask", mask).astype(bool)
+        given = mask if isinstance(mask, Node) else as_mask(name, mask)
         kept = slots.claim(name, "mask", as_node(given))
         if kept.dtype != BOOL:
-            raise DataError(f"'{name}': mask must be of bools")
+            raise DataError(f"'{name}': mask is an expression, but no comparison")
     return factor, kept, reduce
 
 
-def fits(slots: Slots, name: str, node: Node) -> None:
-    """Verify an expression against the lengths of the data."""
+def as_mask(name: str, mask: Any) -> np.ndarray:
+    """Array of bools, which may be written as 0 and 1."""
+    array = checked_array(name, mask)
+    if not np.isin(array, (0, 1)).all():
+        raise DataError(f"'{name}': mask must be of True and False")
+    return array.astype(bool)
+
+
+def elements(slots: Slots, name: str, dist: Dist, value: Node) -> Node:
+    """Log-density of every element, verified against the lengths of the data."""
     try:
+        node = logp(dist, value)
         check([node], slots.lengths())
+    except (ModelError, OptionError) as error:
+        raise type(error)(f"'{name}': {error}") from None
+    return node
+
+
+def fits(slots: Slots, name: str, node: Node, *parts: Node | None) -> None:
+    """Verify an expression against the lengths of the data, and that `parts` broadcast into it."""
+    try:
+        check([node, *(part for part in parts if part is not None)], slots.lengths())
     except ModelError as error:
         raise type(error)(f"'{name}': {error}") from None
+    shape = slots.extents(node.shape)
+    for part in parts:
+        if part is not None and not _broadcasts(slots.extents(part.shape), shape):
+            raise ShapeError(
+                f"'{name}': weight or mask of shape {show(slots.extents(part.shape))} for "
+                f"observations of shape {show(shape)}"
+            )
+
+
+def _broadcasts(shape: Shape, into: Shape) -> bool:
+    try:
+        return broadcast(shape, into) == into
+    except ShapeError:
+        return False

@@ -177,12 +177,9 @@ class Support:
                 self.shape
             ]
         left, right = "[]" if self.closed else "()"
-        ends = [
-            infinite if bound is None else _name(bound)
-            for bound, infinite in ((self.lower, "-inf"), (self.upper, "inf"))
-        ]
-        numbers = "whole numbers in " if self.whole else ""
-        return f"{numbers}{left}{ends[0]}, {ends[1]}{right}"
+        low = "(-inf" if self.lower is None else left + _name(self.lower)
+        high = "inf)" if self.upper is None else _name(self.upper) + right
+        return f"{'whole numbers in ' if self.whole else ''}{low}, {high}"
 
 
 REAL = Support()

@@ -269,7 +269,7 @@ def test_a_formula_of_the_user_travels() -> None:
 )
 def test_options_of_an_observation(options: dict[str, object], expected: float) -> None:
     with ed.Model() as model:
-        ed.Normal("y", 0, 1, observed=Y, **options)  # type: ignore[arg-type]
+        ed.Normal("y", 0, 1, observed=Y, **options)
     named = ed.Builder().rv("x", ed.Normal).obs("y", "x", Y, **options).build()  # type: ignore[arg-type]
 
     assert model.logp({}) == pytest.approx(expected, rel=1e-14)
