@@ -99,13 +99,13 @@ def preflight(spec: ModelSpec, data: Mapping[str, np.ndarray], target: str = "cp
             break
         points.append(state.q.copy())
     point = _Point(kernel, bound)
-    names = _labels(density)
+    labels = _labels(density)
     worst, worst_error = "", 0.0
     for q in points:
         coordinates = np.unique(np.linspace(0, kernel.dim - 1, N_COORDINATES).astype(int))
         for i, off in zip(coordinates, point.errors(q, coordinates), strict=True):
             if not off <= worst_error:
-                worst, worst_error = names[i], float(off)
+                worst, worst_error = labels[i], float(off)
     if not worst_error <= MAX_ERROR:
         troubles.append(
             f"the gradient of {worst} differs from finite differences by {worst_error:.1e}: the "
