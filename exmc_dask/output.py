@@ -56,8 +56,8 @@ class Shaped(Protocol):
         """Name in the result."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Extents of one draw."""
+    def shape(self) -> tuple[Any, ...]:
+        """Extents of one draw: whole numbers by now, whatever the model said before its data."""
 
 
 class Named(Shaped, Protocol):
