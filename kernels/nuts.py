@@ -30,7 +30,7 @@ from .chain import (
     UPDATES,
     Q,
 )
-from .group import device, group_sync
+from .group import device, group_sync, inlined
 from .metric import copy, drift, kick, kinetic, whiten
 from .rng import JITTER, MOMENTUM, fill_normal, uniform
 from .stepsize import begin_search, begin_trial, end_trial
@@ -76,7 +76,7 @@ _FIRST_METRIC_TREEDEPTH = 8
 """Greatest depth before the metric was first estimated."""
 
 
-@device
+@inlined
 def before_gradient(
     chain_f: np.ndarray,
     chain_i: np.ndarray,
@@ -124,7 +124,7 @@ def before_gradient(
     drift(walk, end, time, spread)
 
 
-@device
+@inlined
 def after_gradient(
     chain_f: np.ndarray,
     chain_i: np.ndarray,

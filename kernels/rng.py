@@ -97,7 +97,7 @@ def uniform_pair(seed: int, chain: int, draw: int, purpose: int, index: int) -> 
     return _unit(a, b), _unit(c, d)
 
 
-@device
+@inlined
 def uniform(seed: int, chain: int, draw: int, purpose: int, index: int) -> float:
     """Return the first number of `uniform_pair`."""
     return uniform_pair(seed, chain, draw, purpose, index)[0]

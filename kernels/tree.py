@@ -20,10 +20,10 @@ import math
 import numpy as np
 
 from .chain import CHAIN, DRAW, SEED
-from .group import device, group_sum, lane, n_lanes, summing
+from .group import device, group_sum, inlined, lane, n_lanes, summing
 from .metric import copy
 from .rng import DIRECTION, LEAF, MERGE, uniform
-from .vecmath import exp, log, log1p, maximum
+from .vecmath import exp, log1p, maximum
 from .walk import (
     ACCEPT,
     ACCEPT_BOTH_WAYS,
@@ -67,7 +67,7 @@ MAX_ENERGY_ERROR = 1000.0
 """A leaf whose energy exceeds the start's by more has diverged."""
 
 
-@device
+@inlined
 def double(
     chain_i: np.ndarray,
     option_i: np.ndarray,
@@ -80,11 +80,10 @@ def double(
     walk_i[SIDE] = RIGHT if u < 0.5 else LEFT
     walk_i[SIGN] = 1 if u < 0.5 else -1
     walk_i[N_LEAVES] = 0
-    walk_f[SUB_LOG_WEIGHT] = -math.inf
     copy(walk, walk_i[SIDE] + END_V, walk, JOINT)
 
 
-@device
+@inlined
 def weigh(
     chain_i: np.ndarray,
     option_i: np.ndarray,
@@ -112,11 +111,14 @@ def weigh(
     ratio = exp(-math.fabs(error))
     walk_f[ACCEPT] += ratio if error > 0.0 else 1.0
     walk_f[ACCEPT_BOTH_WAYS] += 2.0 * ratio / (1.0 + ratio)
-    total = _log_add(walk_f[SUB_LOG_WEIGHT], -error)
-    walk_f[SUB_LOG_WEIGHT] = total
-    if walk_i[N_LEAVES] > 1:
+    if walk_i[N_LEAVES] == 1:
+        walk_f[SUB_LOG_WEIGHT] = -error
+    else:  # the leaf wins with its share of all weights in the subtree so far
+        old = walk_f[SUB_LOG_WEIGHT]
+        ratio = exp(-math.fabs(old + error))
+        walk_f[SUB_LOG_WEIGHT] = maximum(old, -error) + log1p(ratio)
         u = uniform(option_i[SEED], chain_i[CHAIN], chain_i[DRAW], LEAF, number)
-        if not log(u) < -error - total:
+        if not u * (1.0 + ratio) < (1.0 if -error > old else ratio):
             return True
     end = walk_i[SIDE]
     copy(walk, end + END_Q, walk, SUB_Q)
@@ -128,7 +130,7 @@ def weigh(
     return True
 
 
-@device
+@inlined
 def grow(walk: np.ndarray, walk_i: np.ndarray) -> bool:
     """Merge the parts of the subtree that the new leaf completes.
 
@@ -158,7 +160,7 @@ def grow(walk: np.ndarray, walk_i: np.ndarray) -> bool:
     return True
 
 
-@device
+@inlined
 def merge(
     chain_i: np.ndarray,
     option_i: np.ndarray,
@@ -174,14 +176,16 @@ def merge(
         Whether the longer trajectory does not turn.
     """
     depth = walk_i[DEPTH]
+    old, new = walk_f[LOG_WEIGHT], walk_f[SUB_LOG_WEIGHT]
+    ratio = exp(-math.fabs(new - old))
+    walk_f[LOG_WEIGHT] = maximum(old, new) + log1p(ratio)
     u = uniform(option_i[SEED], chain_i[CHAIN], chain_i[DRAW], MERGE, depth)
-    if log(u) < walk_f[SUB_LOG_WEIGHT] - walk_f[LOG_WEIGHT]:
+    if new >= old or u < ratio:
         copy(walk, SUB_Q, walk, NEW_Q)
         copy(walk, SUB_GRAD, walk, NEW_GRAD)
         walk_f[NEW_LOGP] = walk_f[SUB_LOGP]
         walk_f[NEW_ENERGY] = walk_f[SUB_ENERGY]
         walk_i[NEW_INDEX] = walk_i[SUB_INDEX]
-    walk_f[LOG_WEIGHT] = _log_add(walk_f[LOG_WEIGHT], walk_f[SUB_LOG_WEIGHT])
     if walk_i[SIDE] == LEFT:
         walk_i[N_LEFT] += walk_i[N_LEAVES]
     else:
@@ -236,9 +240,3 @@ def _turns(
 def _add(walk: np.ndarray, a: int, b: int, total: int) -> None:
     for k in range(lane(), walk.shape[1], n_lanes()):
         walk[total, k] = walk[a, k] + walk[b, k]
-
-
-@device
-def _log_add(a: float, b: float) -> float:
-    """Return log(exp(a) + exp(b)) for a finite b."""
-    return maximum(a, b) + log1p(exp(-math.fabs(a - b)))
