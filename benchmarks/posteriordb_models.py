@@ -6,6 +6,7 @@ standard deviations have ``ddof=1``.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def _z_height(d: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 HS, IQ = _column("mom_hs"), _column("mom_iq")
-KIDIQ = {
+KIDIQ: dict[str, tuple[Column, ...]] = {
     "kidiq-kidscore_momhs": (HS,),
     "kidiq-kidscore_momiq": (IQ,),
     "kidiq-kidscore_momhsiq": (HS, IQ),
@@ -173,15 +174,11 @@ def _eight_schools(data: Data) -> Any:
 
 BUILDERS: dict[str, Callable[[Data], Any]] = {
     **{
-        name: lambda data, columns=columns: _regression(
-            data, _column("kid_score"), columns, kidiq=True
-        )
+        name: partial(_regression, response=_column("kid_score"), columns=columns, kidiq=True)
         for name, columns in KIDIQ.items()
     },
     **{
-        name: lambda data, response=response, columns=columns: _regression(
-            data, response, columns, kidiq=False
-        )
+        name: partial(_regression, response=response, columns=columns, kidiq=False)
         for name, (response, columns) in FLAT_REGRESSIONS.items()
     },
     "sblrc-blr": _blr,

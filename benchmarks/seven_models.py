@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
@@ -134,11 +135,9 @@ def main() -> None:
     ratios: dict[str, list[float]] = {name: [] for name in peers}
     for name in options.models.split(","):
         model = MODELS[name]()
-        mine = measure(
-            name, "exmc_dask", lambda m=model: ours(m, {"adapt": options.adapt}), options.seeds
-        )
-        rows = [mine]
-        rows += [measure(name, p, lambda p=p, n=name: peer(p, n), options.seeds) for p in peers]
+        prepare = partial(ours, model, {"adapt": options.adapt})
+        mine = measure(name, "exmc_dask", prepare, options.seeds)
+        rows = [mine, *(measure(name, p, partial(peer, p, name), options.seeds) for p in peers)]
         for row in rows:
             ratio = mine.ess_per_s / row.ess_per_s
             if row is not mine:

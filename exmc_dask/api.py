@@ -140,8 +140,10 @@ def sample(
         thin=thin,
         store_unconstrained=store_unconstrained,
     )
-    options = {"ncp": ncp if isinstance(ncp, bool | str) else dict(ncp)}
-    options["var_names"] = None if var_names is None else list(var_names)
+    options: dict[str, Any] = {
+        "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
+        "var_names": None if var_names is None else list(var_names),
+    }
     density = lower(model.spec, **options)
     spec = _spec(model, density, options, settings)
     began = time.perf_counter()
@@ -291,10 +293,9 @@ def _tree(
     declared, data = model.spec, model.data
     lengths = density.axis_lengths(spec.data)
     seen = [
-        (o.name, str(o.observed.arg), o.dims)
-        for o in (*declared.observed, *declared.observations)
-        if o.observed is not None
+        (v.name, str(v.observed.arg), v.dims) for v in declared.observed if v.observed is not None
     ]
+    seen += [(o.name, str(o.observed.arg), o.dims) for o in declared.observations]
     conditioned = {slot for _, slot, _ in seen}
     return to_datatree(
         run.results(),

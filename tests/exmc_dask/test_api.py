@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ import pytest
 import exmc_dask as ed
 from exmc_dask.errors import CompileError, ModelError, OptionError, SamplingError, SupportError
 
-QUIET = {"progressbar": False, "compute_convergence_checks": False, "cluster": "threads"}
-SHORT = {"draws": 50, "tune": 50, "chains": 2, "random_seed": 3, **QUIET}
+QUIET: dict[str, Any] = {
+    "progressbar": False,
+    "compute_convergence_checks": False,
+    "cluster": "threads",
+}
+SHORT: dict[str, Any] = {"draws": 50, "tune": 50, "chains": 2, "random_seed": 3, **QUIET}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +93,7 @@ def test_var_names_thin_and_warmup_choose_what_is_kept(model):
 
 def test_initial_values_are_where_the_chains_start(model):
     start = {"mu": 40.0, "tau": 0.5, "theta": [40.0, 41.0, 39.0]}
-    options = SHORT | {"tune": 5, "draws": 1, "ncp": False}
+    options: dict[str, Any] = SHORT | {"tune": 5, "draws": 1, "ncp": False}
     near = ed.sample(model, **options, initvals=start, discard_tuned_samples=False)
     each = ed.sample(model, **options, initvals=[start, start], discard_tuned_samples=False)
 
