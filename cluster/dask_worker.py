@@ -1,11 +1,13 @@
 """A block inside a Dask worker: what it hears of the scheduler, and the child it may run in."""
 
+from math import nan
+
 from dask.typing import Key
 from distributed import Worker, get_worker
 
 from . import worker
 from .child_pool import Child
-from .moves import BlockProgress
+from .moves import BlockProgress, Stage
 from .watch import Report
 from .wire import Missing, Task, pack, unpack
 
@@ -31,6 +33,8 @@ def answer(message: bytes, topic: str) -> bytes:
     if lacking:
         return pack(Missing(task.unit, task.first, task.attempt, lacking))
     child = Child(worker.parcels)
+    began = BlockProgress(task.unit, task.first, task.attempt, int(Stage.STARTED), 0, 0, 0, nan, 0)
+    report(began)  # the child would take a second to say so
     try:
         return child.run(task, report, lambda: _wanted(here, key))
     finally:

@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -23,9 +24,11 @@ from .moves import (
     BlockResult,
     CancelBlock,
     Command,
+    Due,
     Event,
     Finish,
     Note,
+    Options,
     Progress,
     Request,
     RunBlock,
@@ -35,7 +38,7 @@ from .moves import (
     Tick,
     Warn,
 )
-from .plan import Options, Plan
+from .plan import Plan
 from .pool import Order, Pool, n_processors
 from .wire import Spec, Stop, Task
 
@@ -198,7 +201,7 @@ class Run:
     def _await(self) -> list[Event]:
         """Return what has happened since the last time; wait for it, or for the plan's deadline."""
         deadline = self._plan.deadline
-        timeout = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+        timeout = None if deadline == inf else max(deadline - time.monotonic(), 0.0)
         events: list[Event] = []
         try:
             events += self._inbox.get(timeout=timeout)
@@ -211,6 +214,8 @@ class Run:
         commands = self._plan.step(Tick(time.monotonic()))
         for event in events:
             commands += self._plan.step(event)
+        if time.monotonic() >= self._plan.deadline:
+            commands += self._plan.step(Due())
         return commands
 
     def _carry(self, commands: Sequence[Command]) -> None:

@@ -1,9 +1,13 @@
 """Who can take a block and who has one: workers, their slots, the coordinator as last place."""
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from math import inf
 
 from .moves import HOME
+
+_BENCH_S = 30.0  # that a worker on which a block hung, or did not begin, is given no other
 
 
 @dataclass(slots=True)
@@ -19,18 +23,24 @@ class Fleet:
     ----------
     home_slots : int
         Blocks that the coordinator runs at a time when it has to.
+    grace_s : float
+        Time without workers before it has to.
+    now : float
     """
 
-    def __init__(self, home_slots: int) -> None:
+    def __init__(self, home_slots: int, grace_s: float, now: float) -> None:
         self._workers: dict[str, _Place] = {}
         self._free: dict[str, None] = {}  # workers with an empty slot, longest idle first
+        self._benched: dict[str, float] = {}  # workers given no work for now, and until when
         self._home = _Place(home_slots)
+        self._grace_s = grace_s
+        self._alone_since = now  # counts while no worker is given work
         self.at_home = False
         """Whether the coordinator takes any unit's blocks, for want of workers."""
 
     def __len__(self) -> int:
-        """Return the number of workers."""
-        return len(self._workers)
+        """Return the number of workers that are given work."""
+        return len(self._workers) - len(self._benched)
 
     def __contains__(self, worker: str) -> bool:
         return worker in self._workers
@@ -41,11 +51,40 @@ class Fleet:
         self._free[worker] = None
         self.at_home = False
 
-    def remove(self, worker: str) -> list[int]:
+    def remove(self, worker: str, now: float) -> list[int]:
         """Take out a worker, and return the units whose blocks it has, in order."""
         place = self._workers.pop(worker)
         self._free.pop(worker, None)
+        self._benched.pop(worker, None)
+        self._begin_grace(now)
         return sorted(place.units)
+
+    def bench(self, worker: str, now: float) -> None:
+        """Give a worker no work for a while; the blocks it has stay with it."""
+        self._benched[worker] = now + _BENCH_S
+        self._free.pop(worker, None)
+        self._begin_grace(now)
+
+    def recall(self, worker: str) -> None:
+        """Give a benched worker work again; the coordinator is relieved."""
+        if self._benched.pop(worker, None) is not None:
+            self._open(worker)
+            self.at_home = False
+
+    @property
+    def deadline(self) -> float:
+        """The time at which `pass_time` changes something; inf for never."""
+        rested = min(self._benched.values(), default=inf)
+        alone = not (len(self) or self.at_home)
+        return min(rested, self._alone_since + self._grace_s if alone else inf)
+
+    def pass_time(self, now: float) -> bool:
+        """Recall rested workers; tell whether the coordinator has to help itself from now on."""
+        for worker in [worker for worker, until in self._benched.items() if until <= now]:
+            self.recall(worker)
+        takes_over = not (len(self) or self.at_home) and now >= self._alone_since + self._grace_s
+        self.at_home = self.at_home or takes_over
+        return takes_over
 
     @property
     def has_room(self) -> bool:
@@ -57,9 +96,13 @@ class Fleet:
         return len(self._home.units) < self._home.slots
 
     def exhausts(self, tried: Collection[str]) -> bool:
-        """Tell whether there are workers and all of them are among those tried."""
-        present = sum(worker in self._workers for worker in set(tried))
-        return bool(present) and present == len(self._workers)
+        """Tell whether there are workers to be had and all of them are among those tried."""
+        present = {w for w in tried if w in self._workers and w not in self._benched}
+        return bool(present) and len(present) == len(self)
+
+    def has_room_beside(self, worker: str) -> bool:
+        """Tell whether another worker has an empty slot."""
+        return any(other != worker for other in itertools.islice(self._free, 2))
 
     def choose(self, tried: Collection[str], stays_home: bool) -> str | None:
         """Name a place with room, none of those tried; None when there is none now."""
@@ -72,7 +115,7 @@ class Fleet:
         place = self._place(name)
         place.units.add(unit)
         if name != HOME and len(place.units) == place.slots:
-            del self._free[name]
+            self._free.pop(name, None)
 
     def release(self, name: str, unit: int) -> None:
         """Empty a slot, of a worker that may be gone."""
@@ -80,7 +123,8 @@ class Fleet:
             self._home.units.discard(unit)
         elif name in self._workers:
             self._workers[name].units.discard(unit)
-            self._free[name] = None
+            if name not in self._benched:
+                self._open(name)
 
     def invariants(self, at: dict[str, set[int]]) -> None:
         """Raise AssertionError unless slots are filled as ``at`` says: place to units."""
@@ -89,7 +133,17 @@ class Fleet:
             place = self._place(name)
             assert place.units == at.get(name, set())
             assert len(place.units) <= place.slots
-            assert name == HOME or (name in self._free) == (len(place.units) < place.slots)
+            if name != HOME:
+                open_ = len(place.units) < place.slots and name not in self._benched
+                assert (name in self._free) == open_
+
+    def _begin_grace(self, now: float) -> None:
+        if not len(self):
+            self._alone_since = now
+
+    def _open(self, name: str) -> None:
+        if len(self._workers[name].units) < self._workers[name].slots:
+            self._free[name] = None
 
     def _place(self, name: str) -> _Place:
         return self._home if name == HOME else self._workers[name]

@@ -14,11 +14,12 @@ _MAX_CHILD_DEATHS = 3  # of children under one block, wherever they were
 
 @dataclass(slots=True)
 class Flight:
-    """A block on its way: where, whether in a child process, and since when."""
+    """A block on its way: where, whether in a child process, since when, and whether it began."""
 
     place: str
     isolated: bool
     sent_at: float
+    begun: bool = False
 
 
 @dataclass(slots=True)

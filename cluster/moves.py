@@ -6,6 +6,7 @@ commands; ``Progress`` and ``Note`` are what those who watch a run are shown.
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
 
 from exmc_dask.errors import ExmcError
 from exmc_dask.sampler.state import ChainState, Draws
@@ -46,6 +47,7 @@ class Trouble(enum.StrEnum):
     """The kinds of notes, from the harmless to those that end a run."""
 
     WORKER_LOST = "worker lost"
+    WORKER_HUNG = "worker hung"
     WORKER_REFUSED = "worker refused"
     RESULT_LOST = "result lost"
     CHILD_DIED = "child died"
@@ -109,6 +111,32 @@ class BlockResult:
         return self.state.draw - self.first
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a plan is told once.
+
+    Attributes
+    ----------
+    total, tune : int
+        Draws of each unit, warmup included, and how many of them are warmup.
+    max_block : int or None
+        Draws of a block at most; None leaves it to the time budget.
+    on_failure : {"raise", "drop"}
+        Whether a unit that cannot go on ends the run.
+    grace_s : float
+        Time without any worker before the coordinator runs blocks itself.
+    home_slots : int
+        Blocks that the coordinator runs at a time when it has to.
+    """
+
+    total: int
+    tune: int = 0
+    max_block: int | None = None
+    on_failure: Literal["raise", "drop"] = "raise"
+    grace_s: float = 5.0
+    home_slots: int = 1
+
+
 # What a run shows to those who watch it ----------------------------------------------------------
 
 
@@ -162,9 +190,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The time, in seconds since any fixed moment."""
+    """The time, in seconds since any fixed moment; said before what happened then."""
 
     now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The plan's deadline has passed, and nothing that happened before it is still unsaid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +271,15 @@ class Ask:
 
 
 Event = (
-    Tick | WorkerJoined | WorkerRefused | WorkerLost | BlockProgress | BlockDone | BlockFailed | Ask
+    Tick
+    | Due
+    | WorkerJoined
+    | WorkerRefused
+    | WorkerLost
+    | BlockProgress
+    | BlockDone
+    | BlockFailed
+    | Ask
 )
 
 

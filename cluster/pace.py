@@ -1,4 +1,7 @@
-"""How long a block may take and how often it speaks: enough, and not too much."""
+"""How long a block may take, how often it speaks, and how long it may be silent."""
+
+import heapq
+from math import inf
 
 _MIN_S, _MAX_S = 0.25, 15.0
 
@@ -21,3 +24,43 @@ class Pace:
     def every_s(self, n_workers: int) -> float:
         """Return the distance of a block's progress messages: at most 200 a second in all."""
         return max(1.0, n_workers / 200)
+
+    def silence_s(self, n_workers: int) -> float:
+        """Return how long a block that has begun may say nothing before it counts as hung."""
+        return max(10.0, 5 * self.every_s(n_workers))
+
+
+class Alarms:
+    """One alarm per unit; setting it anew, later than before, costs nothing."""
+
+    def __init__(self) -> None:
+        self._due: dict[int, float] = {}
+        self._heap: list[tuple[float, int]] = []  # of each unit the alarm as it was once set
+
+    def set(self, unit: int, when: float) -> None:
+        """Let a unit's alarm ring at some time instead of when it would have."""
+        if unit not in self._due or when < self._due[unit]:
+            heapq.heappush(self._heap, (when, unit))
+        self._due[unit] = when
+
+    def clear(self, unit: int) -> None:
+        """Let a unit have no alarm."""
+        self._due.pop(unit, None)
+
+    @property
+    def next(self) -> float:
+        """A time before which none rings."""
+        return self._heap[0][0] if self._heap else inf
+
+    def ring(self, now: float) -> list[int]:
+        """Return the units whose time has come; their alarms are over."""
+        rung = []
+        while self.next <= now:
+            _, unit = heapq.heappop(self._heap)
+            due = self._due.get(unit, inf)
+            if due <= now:
+                rung.append(unit)
+                del self._due[unit]
+            elif due < inf:
+                heapq.heappush(self._heap, (due, unit))
+        return rung

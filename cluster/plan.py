@@ -14,8 +14,8 @@ nothing.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from math import inf
+from typing import Any
 
 from exmc_dask.errors import ClusterMismatch, ExmcError
 from exmc_dask.sampler.state import ChainState
@@ -31,10 +31,12 @@ from .moves import (
     BlockResult,
     CancelBlock,
     Command,
+    Due,
     Event,
     Fault,
     Finish,
     Note,
+    Options,
     Request,
     RunBlock,
     Show,
@@ -48,35 +50,10 @@ from .moves import (
     WorkerLost,
     WorkerRefused,
 )
-from .pace import Pace
+from .pace import Alarms, Pace
 
+_BEGIN_S = 2.0  # for a block to begin where it was sent
 _STOP_S = 5.0  # from the wish to stop now until what has not come in is given up
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a plan is told once.
-
-    Attributes
-    ----------
-    total, tune : int
-        Draws of each unit, warmup included, and how many of them are warmup.
-    max_block : int or None
-        Draws of a block at most; None leaves it to the time budget.
-    on_failure : {"raise", "drop"}
-        Whether a unit that cannot go on ends the run.
-    grace_s : float
-        Time without any worker before the coordinator runs blocks itself.
-    home_slots : int
-        Blocks that the coordinator runs at a time when it has to.
-    """
-
-    total: int
-    tune: int = 0
-    max_block: int | None = None
-    on_failure: Literal["raise", "drop"] = "raise"
-    grace_s: float = 5.0
-    home_slots: int = 1
 
 
 class Plan:
@@ -114,14 +91,14 @@ class Plan:
             chain.over = chain.complete
         self._ready = OrderedDict((u, None) for u, c in self._chains.items() if not c.over)
         self._flying: dict[int, None] = {}
-        self._fleet = Fleet(options.home_slots)
+        self._fleet = Fleet(options.home_slots, options.grace_s, now)
         self._refused: dict[str, str] = {}
         self._delivered = False  # some worker has
-        self._alone_since = now  # counts while there is no worker
         self._pace = Pace()
+        self._alarms = Alarms()
         self._held = False  # no block is started
         self._ending = False  # ends when the last block in flight is in
-        self._give_up_at: float | None = None
+        self._give_up_at = inf
         self._error: ExmcError | None = None
         self._out: list[Command] = []
 
@@ -139,26 +116,26 @@ class Plan:
         return self._out
 
     @property
-    def deadline(self) -> float | None:
-        """The time at which a Tick is needed even if nothing happens."""
-        if self._give_up_at is not None:
+    def deadline(self) -> float:
+        """The time at which Due is to be said even if nothing happens; inf for never."""
+        if self._give_up_at < inf:
             return self._give_up_at
-        if self._fleet or self._fleet.at_home or self._held:
-            return None
-        return self._alone_since + self._options.grace_s
+        return min(self._alarms.next, self._fleet.deadline)
 
     # Rules, one per event ------------------------------------------------------------------------
 
     def _tick(self, event: Tick) -> None:
         self._now = event.now
-        if self.deadline is None or self._now < self.deadline:
-            return
-        if self._give_up_at is not None:
+
+    def _due(self, _: Due) -> None:
+        if self._now >= self._give_up_at:
             for unit in list(self._flying):
                 self._cancel(self._chains[unit])
                 self._again(self._chains[unit])
-        else:
-            self._fleet.at_home = True
+            return
+        for unit in self._alarms.ring(self._now):
+            self._overdue(self._chains[unit])
+        if self._fleet.pass_time(self._now):
             self._note(
                 Trouble.FALLBACK,
                 f"no worker for {self._options.grace_s:g} s: the coordinator runs the blocks "
@@ -191,11 +168,16 @@ class Plan:
 
     def _progress(self, event: BlockProgress) -> None:
         chain = self._in_flight(event)
-        if chain is not None and chain.flight is not None and event.stage != Stage.STARTED:
+        if chain is None or chain.flight is None:
+            return
+        chain.flight.begun = True
+        self._watch(chain)
+        if event.stage != Stage.STARTED:
             self._out.append(Show(chain.progress(chain.flight.place, event)))
 
     def _done(self, event: BlockDone) -> None:
         result = event.result
+        self._fleet.recall(event.worker)
         chain = self._chains.get(result.unit)
         if chain is None or chain.over or result.first != chain.next:
             return  # published before, by another attempt
@@ -281,6 +263,7 @@ class Plan:
         self._fleet.take(place, chain.unit)
         self._flying[chain.unit] = None
         chain.flight = Flight(place, isolated, self._now)
+        self._watch(chain)
         n = self._options.total - chain.next
         self._out.append(
             RunBlock(
@@ -296,10 +279,33 @@ class Plan:
             )
         )
 
+    def _watch(self, chain: Chain) -> None:
+        """Set the alarm that rings when a block has not begun, or is not heard of, for too long."""
+        assert chain.flight is not None
+        if chain.flight.place != HOME:
+            silence_s = self._pace.silence_s(len(self._fleet))
+            patience_s = silence_s if chain.flight.begun else _BEGIN_S
+            self._alarms.set(chain.unit, self._now + patience_s)
+
+    def _overdue(self, chain: Chain) -> None:
+        """Place a block elsewhere: one that waits for others' tasks, or whose worker hangs."""
+        assert chain.flight is not None
+        place = chain.flight.place
+        if chain.flight.begun:
+            self._note(Trouble.WORKER_HUNG, f"worker {place} is not heard of", chain, place)
+            chain.losses += 1
+        elif not self._fleet.has_room_beside(place):
+            self._watch(chain)
+            return
+        self._cancel(chain)
+        self._again(chain)
+        self._fleet.bench(place, self._now)
+
     def _land(self, chain: Chain) -> None:
         """Empty the slot that a chain's block had."""
         assert chain.flight is not None
         self._fleet.release(chain.flight.place, chain.unit)
+        self._alarms.clear(chain.unit)
         del self._flying[chain.unit]
         chain.flight = None
 
@@ -319,13 +325,11 @@ class Plan:
         """Take a worker out and its blocks back; ``blame`` counts the loss against them."""
         if worker not in self._fleet:
             return
-        for unit in reversed(self._fleet.remove(worker)):
+        for unit in reversed(self._fleet.remove(worker, self._now)):
             chain = self._chains[unit]
             self._cancel(chain)
             chain.deaths += blame
             self._again(chain)
-        if not self._fleet:
-            self._alone_since = self._now
 
     def _publish(self, chain: Chain, worker: str, result: BlockResult) -> None:
         if chain.fingerprint not in ("", result.fingerprint):
@@ -358,7 +362,7 @@ class Plan:
 
     def _stop_now(self) -> None:
         self._held = self._ending = True
-        if self._give_up_at is None:
+        if self._give_up_at == inf:
             self._give_up_at = self._now + _STOP_S
             for unit in self._flying:
                 chain = self._chains[unit]
@@ -399,6 +403,7 @@ class Plan:
 
 _HANDLERS: dict[type, Callable[[Plan, Any], None]] = {
     Tick: Plan._tick,
+    Due: Plan._due,
     WorkerJoined: Plan._joined,
     WorkerRefused: Plan._was_refused,
     WorkerLost: Plan._lost,

@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import toy
 from distributed import Client, LocalCluster
-from test_pools import draws, notes, start
 
 from exmc_dask.cluster import clusters, versions
 from exmc_dask.cluster.dask_pool import DaskPool
@@ -27,6 +25,8 @@ from exmc_dask.errors import (
     ClusterMismatch,
     ClusterStartError,
 )
+from tests.cluster import toy
+from tests.cluster.test_pools import draws, notes, start
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,11 @@ def client() -> Iterator[Client]:
     with clusters.local(2) as cluster, Client(cluster) as client:
         yield client
         time.sleep(0.3)  # for the last unsubscription to arrive
+
+
+def address(client: Client) -> str:
+    assert client.scheduler is not None
+    return str(client.scheduler.address)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +158,7 @@ def test_a_closed_client_is_refused_at_the_door(client: Client) -> None:
 
 def test_an_asynchronous_client_is_refused_at_the_door(client: Client) -> None:
     async def knock() -> None:
-        async with Client(client.scheduler.address, asynchronous=True) as other:
+        async with Client(address(client), asynchronous=True) as other:
             open_pool(client=other)
 
     with pytest.raises(ClientError, match="asynchronous"):
@@ -162,7 +167,7 @@ def test_an_asynchronous_client_is_refused_at_the_door(client: Client) -> None:
 
 def test_the_current_client_an_address_and_a_cluster_are_found(client: Client) -> None:
     chosen = open_pool()
-    for given in (client.scheduler.address, client.cluster):
+    for given in (address(client), client.cluster):
         pool = open_pool(cluster=given)
         assert isinstance(pool, DaskPool)
         pool.close()
@@ -219,7 +224,7 @@ _KINDS = {"good": "", "broken": _HIDE_IMPORT, "lacking": _HIDE_IMPORT + _HIDE_ME
 def foreign_cluster(folder: Path, *kinds: str) -> Iterator[Client]:
     """Start a scheduler that lacks us and a worker of each kind, all of them bare processes."""
     address_file = folder / "scheduler.json"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
     common = ["--scheduler-file", str(address_file), "--dashboard-address", "127.0.0.1:0"]
     programs = [_KINDS["lacking"] + _MAIN.format("scheduler")]
     arguments = [["--host", "127.0.0.1", "--port", "0", *common]]
@@ -269,7 +274,7 @@ def test_a_cluster_without_the_package_is_an_error_that_names_it(bad: str, tmp_p
 def test_a_program_without_the_guard_is_told_of_it(tmp_path: Path) -> None:
     program = tmp_path / "unguarded.py"
     program.write_text("from exmc_dask.cluster import clusters\nclusters.local(1)\n")
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
     ended = subprocess.run(
         [sys.executable, str(program)], env=env, capture_output=True, text=True, timeout=60
     )

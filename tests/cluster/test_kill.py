@@ -4,18 +4,19 @@ import time
 from pathlib import Path
 
 import pytest
-import toy
 from distributed import Client
-from test_pools import draws, notes, start
 
 from exmc_dask.cluster import clusters
 from exmc_dask.cluster.chaos import Strike, pids
 from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.driver import Run
 from exmc_dask.cluster.moves import HOME, Progress, Trouble
 from exmc_dask.cluster.pool import ThreadPool
 from exmc_dask.errors import PoisonModelError
+from tests.cluster import toy
+from tests.cluster.test_pools import draws, notes, start
 
-SLOW = {"pause_s": 0.01}
+SLOW = toy.spec(pause_s=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,8 @@ def undisturbed() -> dict[int, bytes]:
     return draws(start(ThreadPool(1), toy.spec()))
 
 
-def workers(events: list[object]) -> set[str]:
-    return {event.worker for event in events if isinstance(event, Progress)}
+def workers(run: Run) -> set[str]:
+    return {event.worker for event in run.events() if isinstance(event, Progress)}
 
 
 def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
@@ -32,7 +33,7 @@ def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
 ) -> None:
     with clusters.local(2) as cluster, Client(cluster) as client:
         strike = Strike(pids(client), unit=1, draw=50)
-        run = start(DaskPool(client), toy.spec(**SLOW), on_event=strike)
+        run = start(DaskPool(client), SLOW, on_event=strike)
 
         assert draws(run) == undisturbed
         assert strike.struck is not None
@@ -49,16 +50,15 @@ def test_when_no_worker_is_left_the_coordinator_runs_the_blocks_and_gives_them_b
 
         assert draws(run) == undisturbed
         assert notes(run)[:2] == [Trouble.WORKER_LOST, Trouble.FALLBACK]
-        assert HOME in workers(run.events())
-        late = [event.worker for event in run.events() if isinstance(event, Progress)]
-        assert set(late) - {HOME, strike.struck}  # the nanny's new worker, which joined late
+        assert HOME in workers(run)
+        assert workers(run) - {HOME, strike.struck}  # the nanny's new worker, which joined late
         time.sleep(0.3)
 
 
 def test_a_cluster_that_is_gone_leaves_the_coordinator(undisturbed: dict[int, bytes]) -> None:
     cluster = clusters.local(1)
     client = Client(cluster)
-    run = start(DaskPool(client), toy.spec(**SLOW), grace_s=0.1)
+    run = start(DaskPool(client), SLOW, grace_s=0.1)
     while not any(run.results().values()):
         time.sleep(0.01)
     client.close()

@@ -1,5 +1,6 @@
 """Events in, commands out: every trouble a run can meet, without a thread or a clock."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from exmc_dask.cluster.moves import (
     BlockResult,
     CancelBlock,
     Command,
+    Due,
     Event,
     Fault,
     Finish,
+    Options,
     Phase,
     Request,
     RunBlock,
@@ -31,7 +34,7 @@ from exmc_dask.cluster.moves import (
     WorkerLost,
     WorkerRefused,
 )
-from exmc_dask.cluster.plan import Options, Plan
+from exmc_dask.cluster.plan import Plan
 from exmc_dask.errors import BlockError, ClusterMismatch, PoisonModelError
 from exmc_dask.sampler.state import ChainState, Draws
 
@@ -79,6 +82,9 @@ class Story:
         for event in events:
             commands += self.plan.step(event)
             self.plan.invariants()
+            if isinstance(event, Tick) and event.now >= self.plan.deadline:
+                commands += self.plan.step(Due())
+                self.plan.invariants()
         for command in commands:
             if isinstance(command, StoreBlock):
                 stored = command.result
@@ -266,7 +272,7 @@ def test_without_workers_the_coordinator_helps_itself_after_the_grace() -> None:
     assert story.tell(Tick(4.9)) == []
     assert [b.worker for b in story.blocks(Tick(5.0))] == [HOME, HOME]
     assert story.notes() == [Trouble.FALLBACK]
-    assert story.plan.deadline is None
+    assert story.plan.deadline == math.inf
 
 
 def test_units_move_back_to_a_worker_that_joins() -> None:
@@ -281,9 +287,63 @@ def test_units_move_back_to_a_worker_that_joins() -> None:
 
 def test_the_grace_begins_anew_when_the_last_worker_goes() -> None:
     story = Story(n_units=1, grace_s=5.0)
-    story.tell(WorkerJoined("a"), Tick(60.0), WorkerLost("a"))
+    story.tell(WorkerJoined("a"), Tick(60.0))
+    story.tell(WorkerLost("a"))
 
-    assert story.plan.deadline == 65.0
+    assert story.blocks(Tick(64.9)) == []
+    assert story.only(Tick(65.0)).worker == HOME
+
+
+def report(block: RunBlock, stage: Stage = Stage.DRAWING) -> BlockProgress:
+    return BlockProgress(block.unit, block.first, block.attempt, int(stage), 1, 3, 0, 0.1, 0.1)
+
+
+def test_a_block_that_does_not_begin_is_placed_elsewhere_when_there_is_room() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+
+    assert story.tell(Tick(2.0)) == []  # nowhere else to go
+    story.tell(WorkerJoined("b"))
+    commands = story.tell(Tick(4.0))
+    assert of(CancelBlock, commands) == [CancelBlock("a", 0, 0, block.attempt)]
+    assert [(b.worker, b.isolated) for b in of(RunBlock, commands)] == [("b", False)]
+    assert story.notes() == []
+
+
+def test_a_block_that_falls_silent_runs_again_elsewhere() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"), WorkerJoined("b"))
+    story.tell(Tick(1.0), report(block, Stage.STARTED), Tick(9.0), report(block))
+
+    assert story.tell(Tick(18.9)) == []
+    again = story.only(Tick(19.0))
+    assert (again.worker, again.attempt, again.isolated) == ("b", 1, False)
+    assert story.notes() == [Trouble.WORKER_HUNG]
+
+
+def test_a_hung_worker_gets_nothing_until_it_is_heard_of_or_has_rested() -> None:
+    story = Story(n_units=2)
+    hung, _ = story.blocks(WorkerJoined("a"), WorkerJoined("b"))
+    story.tell(report(hung, Stage.STARTED))
+    waiting = [b for b in story.blocks(Tick(10.0)) if b.worker == "a"]
+
+    assert waiting == []
+    assert story.blocks(BlockDone("a", result(hung, 5)))[0].worker == "a"
+
+
+def test_when_all_workers_hang_the_coordinator_helps_itself() -> None:
+    story = Story(n_units=1, grace_s=5.0)
+    block = story.only(WorkerJoined("a"))
+    story.tell(report(block, Stage.STARTED), Tick(10.0))
+
+    assert story.only(Tick(15.0)).worker == HOME
+
+
+def test_blocks_at_home_are_not_watched() -> None:
+    story = Story(n_units=1, grace_s=5.0)
+    story.tell(Tick(5.0))
+
+    assert story.tell(Tick(1e6)) == []
 
 
 def test_a_model_that_raises_ends_the_run_and_keeps_the_others_draws() -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import toy
 
 from exmc_dask.cluster.child_pool import ChildPool
 from exmc_dask.cluster.driver import Run
 from exmc_dask.cluster.moves import BlockResult, Note, Phase, Progress, Trouble
 from exmc_dask.cluster.pool import Pool, ThreadPool, open_pool
 from exmc_dask.errors import BlockError, OptionError, PoisonModelError
+from tests.cluster import toy
 
 CHAINS = range(3)
 
@@ -201,19 +201,25 @@ def test_two_runs_share_the_threads(undisturbed: dict[int, bytes]) -> None:
     assert [draws(run) for run in runs] == [undisturbed] * 2
 
 
+IN_TWO_THREADS = (
+    "from tests.cluster import toy, test_pools as t\n"
+    "def begin(**options): return t.start(t.ThreadPool(2), toy.spec(**options))\n"
+)
+
+
 def test_a_process_ends_although_blocks_run() -> None:
-    script = "import toy, test_pools as t; t.start(t.ThreadPool(2), toy.spec(pause_s=0.05))"
+    script = IN_TWO_THREADS + "begin(pause_s=0.05)"
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", script], check=True, env=_env(), timeout=30)
 
     assert time.monotonic() - began < 8
 
 
-def test_a_forked_process_has_its_own_threads(undisturbed: dict[int, bytes]) -> None:
-    script = (
-        "import os, toy, test_pools as t; t.draws(t.start(t.ThreadPool(2), toy.spec()));\n"
+def test_a_forked_process_has_its_own_threads() -> None:
+    script = IN_TWO_THREADS + (
+        "import os; t.draws(begin())\n"
         "if pid := os.fork(): raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
-        "t.draws(t.start(t.ThreadPool(2), toy.spec())); os._exit(7)"
+        "t.draws(begin()); os._exit(7)"
     )
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=_env(), timeout=30)
 
@@ -236,4 +242,4 @@ def test_an_unknown_or_double_wish_for_a_cluster_is_an_error(given: dict[str, An
 
 def _env() -> dict[str, str]:
 
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}

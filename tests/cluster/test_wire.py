@@ -4,12 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
-import toy
 
 from exmc_dask import errors
 from exmc_dask.cluster.moves import HOME, BlockProgress, Fault
 from exmc_dask.cluster.wire import Failure, Parcel, Task, digest, pack, unpack
 from exmc_dask.sampler.state import ChainState
+from tests.cluster import toy
 
 STATE = ChainState.blank(2, "fisher", "diag", 3, q=np.array([1.0, np.nan]), draw=7)
 

@@ -30,7 +30,7 @@ def spec(*, tune: int = 20, draws: int = 180, data: Any = 1.0, **settings: Any) 
         target="cpu",
         data={"x": np.atleast_1d(np.asarray(data, np.float64))},
         support_point=np.zeros(DIM),
-        engine="toy:Toy",
+        engine="tests.cluster.toy:Toy",
     )
 
 
