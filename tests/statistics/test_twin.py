@@ -28,7 +28,7 @@ SCHEMES = [
 CASES = [
     *((target, options) for target in (AR_90, BANANA, NAN_WALL) for options in SCHEMES),
     (DIRICHLET, {"tune": 400, "draws": 1}),  # long enough for a window of the main phase
-    (DIRICHLET, {"tune": 320, "draws": 1, "adapt": "stan"}),  # for three windows
+    (DIRICHLET, {"tune": 430, "draws": 1, "adapt": "stan"}),  # for three windows
     (AR_90, {"tune": 60, "draws": 140, "max_treedepth": 3, "target_accept": 0.95}),
     (AR_90, {"tune": 1, "draws": 100, "max_treedepth": 9, "step_size_jitter": 0.5}),
     (NORMAL, {"tune": 0, "draws": 200}),
