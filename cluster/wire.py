@@ -193,7 +193,8 @@ class Failure:
             named = self.message.startswith(f"chain {self.unit}")
             error = own(self.message if named else f"{where}: {self.message}")
         else:
-            error = errors.BlockError(f"{where}: {self.kind}: {self.message}\n{self.trace}")
+            error = errors.BlockError(f"{where}: {self.kind}: {self.message}")
+        error.add_note(f"Where the block ran:\n{self.trace}")
         fault = Fault[self.fault]
         return BlockFailed(worker, self.unit, self.first, self.attempt, fault, self.message, error)
 

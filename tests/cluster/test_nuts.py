@@ -1,0 +1,81 @@
+"""The real sampler on real processes: one seed, one result, whatever happens."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client
+
+import exmc_dask as ed
+from exmc_dask.cluster import clusters
+from exmc_dask.cluster.chaos import Strike, pids
+from exmc_dask.cluster.moves import Note, Progress, Trouble
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with clusters.local(2) as cluster, Client(cluster) as client:
+        yield client
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def model() -> ed.Model:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=20_000)
+    y = (rng.random(x.size) < 0.4).astype(int)
+    with ed.Model() as model:
+        slope = ed.Normal("slope", 0.0, 1.0)
+        base = ed.Normal("base", 0.0, 1.0)
+        ed.Bernoulli("y", logit_p=base + slope * x, observed=y)
+    return model
+
+
+def draw(model: ed.Model, draws: int = 300, **where: Any) -> bytes:
+    where.setdefault("progressbar", False)
+    trace = ed.sample(
+        model, draws, 200, 3, random_seed=7, compute_convergence_checks=False, **where
+    )
+    kept = [trace[group][name] for group in ("posterior", "sample_stats") for name in NAMES[group]]
+    return b"".join(values.to_numpy().tobytes() for values in kept)
+
+
+NAMES = {"posterior": ("slope", "base"), "sample_stats": ("lp", "energy", "step_size", "n_steps")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(model: ed.Model) -> bytes:
+    return draw(model, cluster="threads", block_draws=10_000)
+
+
+@pytest.mark.parametrize("block_draws", [1, 7, 100, None])
+def test_draws_do_not_know_threads_or_block_borders(
+    model: ed.Model, block_draws: int | None, undisturbed: bytes
+) -> None:
+    assert draw(model, cluster="threads", block_draws=block_draws) == undisturbed
+
+
+@pytest.mark.parametrize("block_draws", [100, None])
+def test_draws_do_not_know_processes(
+    model: ed.Model, client: Client, block_draws: int | None, undisturbed: bytes
+) -> None:
+    assert draw(model, client=client, block_draws=block_draws) == undisturbed
+
+
+def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
+    model: ed.Model, client: Client
+) -> None:
+    strike = Strike(pids(client), unit=1, draw=1)
+    seen: list[Any] = []
+
+    def watch(event: Any) -> None:
+        strike(event)
+        seen.append(event)
+
+    disturbed = draw(model, draws=1500, client=client, progressbar=watch)
+
+    assert [event.kind for event in seen if isinstance(event, Note)] == [Trouble.WORKER_LOST]
+    assert max(event.retries for event in seen if isinstance(event, Progress)) == 1
+    assert disturbed == draw(model, draws=1500, cluster="threads")
