@@ -14,10 +14,12 @@ import numpy.typing as npt
 
 from exmc_dask.density import LogDensity
 from exmc_dask.errors import CompileError
-from .bind import Bound, Storage
-from .program import write
 
-__all__ = ["Bound", "Kernel", "compile"]
+from .bind import Bound
+from .cost import Cost
+from .program import Program, write
+
+__all__ = ["Bound", "Cost", "Kernel", "compile"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,6 @@ class Kernel:
         The emitted text.
     dim : int
         Length of the unconstrained vector.
-    n_out : int
-        Length of what `expand` writes, where no data decide it.
     logp_grad : numba dispatcher
         ``(q, grad, data, data32, index, work) -> logp``; writes `grad`.
     expand : numba dispatcher
@@ -46,10 +46,9 @@ class Kernel:
     target: str
     source: str
     dim: int
-    n_out: int
     logp_grad: Any
     expand: Any
-    storage: Storage = field(repr=False)
+    program: Program = field(repr=False)
     density: LogDensity = field(repr=False)
 
     def bind(self, data: Mapping[str, npt.NDArray[Any]]) -> Bound:
@@ -61,7 +60,13 @@ class Kernel:
             See `Storage.bind`.
         """
         lengths = self.density.axis_lengths(data)
-        return self.storage.bind(data, lengths, [output.shape for output in self.density.outputs])
+        return self.program.storage.bind(
+            data, lengths, [output.shape for output in self.density.outputs]
+        )
+
+    def cost(self, data: Mapping[str, npt.NDArray[Any]]) -> Cost:
+        """Count what one gradient costs for data of these lengths; takes what `bind` takes."""
+        return self.program.count.at(self.program.storage.numbers(self.density.axis_lengths(data)))
 
 
 _compiled: dict[tuple[int, str], tuple[LogDensity, Kernel]] = {}
@@ -89,10 +94,9 @@ def compile(density: LogDensity, target: str = "cpu") -> Kernel:
         target=target,
         source=program.source,
         dim=density.layout.dim,
-        n_out=program.n_out,
         logp_grad=module.logp_grad,
         expand=module.expand,
-        storage=program.storage,
+        program=program,
         density=density,
     )
     _compiled[id(density), target] = density, kernel

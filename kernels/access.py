@@ -5,14 +5,16 @@ values, so that slices, transposes, reshapes and gathers are all arithmetic on i
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from math import prod
 
 from exmc_dask.axes import Dim, Shape, Sliced, symbols
 from exmc_dask.graph import topological
+from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
-from exmc_dask.ops import ELEMENTWISE, REDUCTION, Op
+from exmc_dask.ops import ELEMENTWISE, Op
 
 VARIABLES = ("i", "j", "k", "l", "m", "n")
 """Loop variables by depth."""
@@ -72,6 +74,24 @@ class Index:
         (atoms, factor), *others = self.terms
         return factor if not atoms and not others else None
 
+    def value(self, names: Mapping[str, int]) -> int:
+        """Return the number that this is for the values of all names in it."""
+        return sum(
+            factor * prod(names[atom] for atom in atoms if isinstance(atom, str))
+            for atoms, factor in self.terms
+        )
+
+    def replaced(self, values: "Mapping[str, Index]") -> "Index":
+        """Put polynomials in the place of names."""
+        total = ZERO
+        for atoms, factor in self.terms:
+            term = number(factor)
+            for each in atoms:
+                known = values.get(each) if isinstance(each, str) else None
+                term = term * (atom(each) if known is None else known)
+            total = total + term
+        return total
+
     def variables(self) -> frozenset[str]:
         """Names in it, those inside of elements too."""
         return frozenset(_names(self))
@@ -124,7 +144,7 @@ class Axes:
         self._parent: dict[Dim, Dim] = {}
         self.equal: dict[tuple[Dim, Dim], Node] = {}
         self.names: dict[Dim, str] = {}
-        self.starts: dict[tuple[Dim, tuple[int | None, int | None, int]], str] = {}
+        self.starts: dict[tuple[Dim, Cut], str] = {}
         order = topological(roots)
         for node in order:
             for one, other in _equal_dims(node):
@@ -165,7 +185,7 @@ class Axes:
             )
             self.names[dim] = f"{base}_part{taken}" if taken else base
 
-    def _name_start(self, dim: Dim, cut: tuple[int | None, int | None, int]) -> None:
+    def _name_start(self, dim: Dim, cut: Cut) -> None:
         start, _, step = cut
         fixed = isinstance(dim, int) or (step > 0 and (start is None or start >= 0))
         if not fixed:
@@ -188,7 +208,7 @@ class Axes:
         long = int(isinstance(a, int) and (not isinstance(b, int) or b > a))
         return 1 - long if matrix.op is Op.TRANSPOSE else long
 
-    def start(self, dim: Dim, cut: tuple[int | None, int | None, int]) -> Index:
+    def start(self, dim: Dim, cut: Cut) -> Index:
         """First index of a slice."""
         dim = self.same(dim)
         if (dim, cut) in self.starts:
@@ -231,7 +251,7 @@ class Axes:
         self,
         at: tuple[Index, ...],
         whole: Shape,
-        cuts: tuple[tuple[int | None, int | None, int], ...],
+        cuts: tuple[Cut, ...],
     ) -> tuple[Index, ...]:
         """Place in the whole of an element of a slice."""
         return tuple(
@@ -269,9 +289,9 @@ def _equal_dims(node: Node) -> Iterator[tuple[Dim, Dim]]:
         case Op.MATMUL:
             yield shapes[0][-1], shapes[1][0]
         case Op.CHOLESKY:
-            yield shapes[0]
+            yield shapes[0][0], shapes[0][1]
         case Op.TRISOLVE:
-            yield shapes[0]
+            yield shapes[0][0], shapes[0][1]
             yield shapes[0][1], shapes[1][0]
         case Op.EMBED:
             for have, dim, cut in zip(shapes[0], *node.arg, strict=True):
@@ -285,7 +305,7 @@ def _equal_dims(node: Node) -> Iterator[tuple[Dim, Dim]]:
             yield from zip(shapes[0], shapes[1], strict=False)
 
 
-def _cut(dim: Dim, cut: tuple[int | None, int | None, int]) -> Dim:
+def _cut(dim: Dim, cut: Cut) -> Dim:
     if isinstance(dim, int):
         return len(range(*slice(*cut).indices(dim)))
     return Sliced(dim, *cut)

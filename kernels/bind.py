@@ -13,14 +13,16 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from exmc_dask.axes import Shape, extent, extents
+from exmc_dask.axes import Dim, Shape, extent, extents
 from exmc_dask.density import Input
 from exmc_dask.errors import DataError, ShapeError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import check, leaves, topological
+from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
-from .access import Axes, Index, atom, identifier, number
 from exmc_dask.ops import INT, Op
+
+from .access import Axes, Index, atom, identifier, number
 
 type Arrays = Mapping[str, npt.NDArray[np.generic]]
 type Lengths = Mapping[str, int]
@@ -93,11 +95,9 @@ class Storage:
         self.work_shapes: list[list[Shape]] = []
         self._fields: dict[str, Field] = {}
         for dim, name in axes.names.items():
-            self._fields[name] = lambda lengths, places, dim=dim: extent(dim, lengths)
+            self._fields[name] = _extent(dim)
         for (dim, cut), name in axes.starts.items():
-            self._fields[name] = lambda lengths, places, dim=dim, cut=cut: slice(*cut).indices(
-                extent(dim, lengths)
-            )[0]
+            self._fields[name] = _start(dim, cut)
         self._offsets = self._place()
 
     @property
@@ -122,9 +122,7 @@ class Storage:
                 offsets[name] = number(used[array])
                 used[array] += size
             else:
-                offsets[name] = self._field(
-                    f"at_{identifier(name)}", lambda lengths, places, name=name: places[name]
-                )
+                offsets[name] = self._field(f"at_{identifier(name)}", _place_of(name))
         return offsets
 
     def _field(self, name: str, value: "Field") -> Index:
@@ -219,6 +217,10 @@ class Storage:
                 )
         return array
 
+    def numbers(self, lengths: Lengths) -> dict[str, int]:
+        """Lengths of dimensions by their names in the emitted text."""
+        return {name: extent(dim, lengths) for dim, name in self.axes.names.items()}
+
     def _check_lengths(self, lengths: Lengths) -> None:
         """Verify that dimensions the kernel takes for equal are; a length of 1 does not stretch."""
         check(self.roots, lengths)
@@ -251,9 +253,21 @@ class Storage:
 type Field = Callable[[Lengths, Mapping[str, int]], int]
 
 
+def _extent(dim: Dim) -> Field:
+    return lambda lengths, places: extent(dim, lengths)
+
+
+def _start(dim: Dim, cut: Cut) -> Field:
+    return lambda lengths, places: slice(*cut).indices(extent(dim, lengths))[0]
+
+
+def _place_of(name: str) -> Field:
+    return lambda lengths, places: places[name]
+
+
 def _total(shapes: tuple[Shape, ...]) -> Field:
     return lambda lengths, places: sum(prod(extents(shape, lengths)) for shape in shapes)
 
 
-def _joined(parts: list[npt.NDArray[np.generic]], dtype: type) -> npt.NDArray[np.generic]:
+def _joined[T: np.generic](parts: list[npt.NDArray[np.generic]], dtype: type[T]) -> npt.NDArray[T]:
     return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)

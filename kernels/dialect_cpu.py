@@ -6,8 +6,9 @@ emitted file: from ``math`` where LLVM has an instruction, from the runtime othe
 
 from collections.abc import Callable, Mapping
 
-from .source import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SUM, UNARY, Text
 from exmc_dask.ops import Op
+
+from .source import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SUM, UNARY, Text
 
 type Rule = Callable[..., Text]
 

@@ -73,7 +73,7 @@ def _without_ones(shape: Shape, whole: Shape) -> Shape:
 
 
 def _outside_embed(node: Node, src: tuple[Node, ...]) -> Node | None:
-    """What is linear acts on the slice before it is embedded in zeros."""
+    """Apply what is linear to a slice before it is embedded in zeros."""
     if node.op not in (Op.NEG, Op.MUL, Op.DIV) or src[0].op is not Op.EMBED:
         return None
     inner, cuts = src[0].src[0], src[0].arg[1]
@@ -180,7 +180,8 @@ def _logsumexp(node: Node, src: tuple[Node, ...]) -> Node:
 def normal(op: Op, *src: Node, arg: object = None) -> Node:
     """Make one operation on operands in normal form, in normal form."""
     node = make(op, src, arg) if arg is not None else elementwise(op, *src)
-    return RULES[op](node, node.src)
+    made = RULES[op](node, node.src)
+    return node if made is None else made
 
 
 def is_data_matrix(x: Node) -> bool:

@@ -1,102 +1,85 @@
 """The emitted module: imports, ``logp_grad`` and ``expand``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
 from exmc_dask.density import LogDensity
 from exmc_dask.ir import Node
-from . import dialect_cpu
-from .access import VIEWS, ZERO, Axes, Index, number
-from .bind import Storage
-from .emit import Function
-from .normal import normalise
-from .schedule import Root, Schedule
-from .source import Writer
 from exmc_dask.ops import LEAF, Op
 
-_SIGNATURE = "f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1]"
+from . import dialect_cpu
+from .access import VIEWS, ZERO, Axes, number
+from .bind import Storage
+from .cost import Count
+from .emit import Function
+from .normal import normalise
+from .schedule import Schedule
+from .source import indented
+from .tasks import Root
 
 
 @dataclass(frozen=True)
 class Program:
-    """Text of a kernel and what binding its data needs."""
+    """Text of a kernel, what binding its data needs, and what a gradient costs."""
 
     source: str
     storage: Storage
-    n_out: int
+    count: Count
 
 
 def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
-    """Translate a log-density into the text of a module."""
+    """Translate a log-density into the text of a module.
+
+    Raises
+    ------
+    CompileError
+        An operation has no row in the dialect's table.
+    """
     outputs = [output.node for output in density.outputs]
     terms = [node for _, node in density.terms]
     declared = [density.logp, *density.grads, *outputs, *terms]
     nodes = normalise(declared)
     logp, grads = nodes[0], nodes[1 : 1 + len(density.grads)]
-    outs = nodes[1 + len(grads) : 1 + len(grads) + len(outputs)]
+    values = nodes[1 + len(grads) : 1 + len(grads) + len(outputs)]
+    terms = nodes[1 + len(grads) + len(outputs) :]
+
     axes = Axes([*nodes, *declared], [slot.shape for slot in density.slots])
-    storage = Storage(density.slots, [logp, *grads, *outs], axes)
+    storage = Storage(density.slots, [logp, *grads, *values], axes)
     hints: dict[Node, str] = {}
-    for (name, _), node in zip(density.terms, nodes[1 + len(grads) + len(outs) :], strict=True):
-        _hint(hints, node, f"logp_{name}")
-    for output, node in zip(density.outputs, outs, strict=True):
+    for output, node in zip(density.outputs, values, strict=True):
         _hint(hints, node, output.name)
+    for (name, _), node in zip(density.terms, terms, strict=True):
+        _hint(hints, node, f"logp_{name}")
+
+    def function(second: str, roots: Sequence[Root], result: Node | None) -> Function:
+        arguments = ("q", second, "data", "data32", "index", "work")
+        schedule = Schedule(axes, roots, result)
+        written = Function(schedule, storage, density.layout, hints, dialect, arguments)
+        written.write()
+        return written
 
     entries = density.layout.entries
-    gradient = Schedule(
-        axes,
-        [
-            Root(node, "grad", number(entry.offset), entry.name)
-            for node, entry in zip(grads, entries, strict=True)
-        ],
+    gradient = function(
+        "grad",
+        [Root(g, "grad", number(e.offset), e.name) for g, e in zip(grads, entries, strict=True)],
         logp,
     )
-    place: Index = ZERO
     roots = []
-    for output, node in zip(density.outputs, outs, strict=True):
+    place = ZERO
+    for output, node in zip(density.outputs, values, strict=True):
         roots.append(Root(node, "out", place, output.name))
         place = place + axes.size(node.shape)
-    functions = [
-        ("logp_grad", "f8", "grad", gradient, "Return the log density at `q`; write its gradient"),
-        (
-            "expand", "void", "out", Schedule(axes, roots, None),
-            "Write what is kept of the draw at `q`: " + ", ".join(o.name for o in density.outputs),
-        ),
-    ]  # fmt: skip
-    bodies: list[tuple[Function, str]] = []
-    for _, _, second, schedule, _ in functions:
-        arguments = ("q", second, "data", "data32", "index", "work")
-        function = Function(schedule, storage, density.layout, hints, dialect, arguments)
-        function.steps(schedule.steps, 0)
-        bodies.append(function)
-    writer = Writer()
-    writer.line('"""Log density, gradient and outputs of a model; written by exmc_dask."""')
-    writer.line()
-    called = set().union(*(function.called for function in bodies))
-    for module, names in {"math": dialect.IMPORTS["math"], "numba": {"njit"}}.items():
-        used = sorted(names & (called | {"njit"}))
-        if used:
-            writer.line(f"from {module} import {', '.join(used)}")
-    writer.line()
-    for module, names in dialect.IMPORTS.items():
-        used = sorted(names & called)
-        if used and module != "math":
-            writer.line(f"from {module} import {', '.join(used)}")
-    for (name, result, second, _, doc), function in zip(functions, bodies, strict=True):
-        header = [
-            f"{field} = index[{place}]"
-            for place, field in enumerate(storage.header)
-            if field in function.header
-        ]
-        writer.line()
-        writer.line()
-        writer.block(
-            f'@njit(\n    "{result}({_SIGNATURE})",\n    cache=True, error_model="numpy", '
-            f'fastmath={{"contract"}}, nogil=True,\n)\n'
-            f"def {name}(q, {second}, data, data32, index, work):",
-            [f'"""{doc}."""', *header, *function.unpacked, *function.regions[0].lines],
-        )
-    return Program(str(writer), storage, place.constant if place.constant is not None else -1)
+    expand = function("out", roots, None)
+    called = gradient.called | expand.called
+    lines = [
+        '"""Log density, gradient and outputs of a model; written by exmc_dask."""',
+        "",
+        *_imports(called, dialect),
+        *_define("logp_grad", "f8", gradient, "Return the log density at `q`; write its gradient."),
+        *_define("expand", "void", expand, "Write what is kept of the draw at `q`."),
+    ]
+    return Program("\n".join(lines) + "\n", storage, gradient.count)
 
 
 def _hint(hints: dict[Node, str], node: Node, name: str) -> None:
@@ -105,3 +88,39 @@ def _hint(hints: dict[Node, str], node: Node, name: str) -> None:
         node = node.src[0]
     if node.op not in LEAF or node.op is Op.PARAM:
         hints.setdefault(node, name)
+
+
+def _imports(called: set[str], dialect: ModuleType) -> list[str]:
+    own = [
+        line
+        for module, names in dialect.IMPORTS.items()
+        if (line := _import(module, names & called))
+    ]
+    outside = [line for line in own if not line.startswith("from .")]
+    inside = [line for line in own if line.startswith("from .")]
+    return [*outside, "from numba import njit", "", *inside]
+
+
+def _import(module: str, names: set[str]) -> str:
+    return f"from {module} import {', '.join(sorted(names))}" if names else ""
+
+
+def _define(name: str, result: str, function: Function, doc: str) -> list[str]:
+    """Return the lines of a function: signature, header, arrays, body."""
+    arguments = tuple(function.unpacked)
+    header = [
+        f"{field} = index[{place}]"
+        for place, field in enumerate(function.storage.header)
+        if field in function.header
+    ]
+    arrays = [line for lines in function.unpacked.values() for line in lines]
+    return [
+        "",
+        "",
+        "@njit(",
+        f'    "{result}(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",',
+        '    cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,',
+        ")",
+        f"def {name}({', '.join(arguments)}):",
+        *indented([f'"""{doc}"""', *header, *arrays, *function.regions[0].lines]),
+    ]
