@@ -10,7 +10,6 @@ from .chain import FACTOR, M2_GRAD, M2_Q
 from .group import device
 
 _SWEEPS = 60  # of Jacobi's method; it needs 6 to 12
-_SHRINKAGE = 5.0  # draws that the prior guess counts for
 
 
 @device
@@ -108,7 +107,7 @@ def stan_factor(spread: np.ndarray, n: int) -> None:
     """
     d = spread.shape[1]
     cov = np.zeros((d, d))
-    weight = n / (n + _SHRINKAGE)
+    weight = n / (n + 5.0)
     for r in range(d):
         for c in range(r + 1):
             cov[r, c] = weight * spread[M2_Q, r, c] / (n - 1.0)
@@ -122,9 +121,9 @@ def fisher_factor(spread: np.ndarray, n: int) -> None:
     """Set `factor` from the geometric mean of draw covariance A and inverse score covariance B^-1.
 
     Coordinates are scaled first, by the diagonal rule, so that A and B have one diagonal D; then
-    each is shrunk, n / (n + 5) of itself and the rest of D. For a normal posterior and n > dim the
-    mean is the covariance itself, whatever the draws, but for the shrinkage. The factor stays as
-    it is when a matrix is not positive definite.
+    D counts in each for (dim / n)^2 draws. That is next to nothing once n > dim, where the mean
+    needs no help: for a normal posterior it then is the covariance, whatever the draws. The factor
+    stays as it is when a matrix is not positive definite.
 
     Notes
     -----
@@ -137,7 +136,7 @@ def fisher_factor(spread: np.ndarray, n: int) -> None:
     for r in range(d):
         scale[r] = (spread[M2_Q, r, r] / spread[M2_GRAD, r, r]) ** 0.25
     a, root = np.empty((d, d)), np.empty((d, d))
-    weight = n / (n + _SHRINKAGE) / n
+    weight = 1.0 / (n + (d / n) ** 2)
     for r in range(d):
         for c in range(r + 1):
             shrink = weight if c < r else 1.0 / n

@@ -248,8 +248,8 @@ def _whole(lower: F8) -> F8:
 
 
 def _shrunk(matrix: F8, n: int) -> F8:
-    diagonal = np.diag(np.diag(matrix))
-    return np.asarray(diagonal + n / (n + 5) * (matrix - diagonal))
+    weight = n / (n + (len(matrix) / n) ** 2)
+    return weight * matrix + (1 - weight) * np.diag(np.diag(matrix))
 
 
 def _power(matrix: F8, exponent: float) -> F8:
