@@ -8,18 +8,17 @@ the tasks of others with them.
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import getitem
 from typing import Any
 
 from dask.base import annotate
-from distributed import Client, get_worker, secede
+from distributed import Client
 
-from exmc_dask.errors import ClientError, OptionError
+from exmc_dask.errors import ClientError
 
-from . import clusters, versions
+from . import versions
 from .hub import Hub
 from .moves import BlockDone, BlockFailed, Event, Fault, WorkerJoined, WorkerLost, WorkerRefused
 from .pool import Order, Pool, Post
@@ -339,43 +338,6 @@ class DaskPool(Pool):
         task = self._loop.create_task(job)
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
-
-
-def open_dask_pool(client: Any, cluster: Any) -> DaskPool:
-    """Return the pool of a client, or of a cluster: "local", an address, or a cluster object."""
-    if client is not None:
-        if in_task():
-            secede()  # type: ignore[no-untyped-call]  # the task waits for others, so it gives its slot back
-        return DaskPool(client)
-    if isinstance(cluster, str) and cluster != "local" and ":" not in cluster:
-        raise OptionError(
-            f"cluster={cluster!r} is not known; it can be 'threads', 'local', the address of a "
-            "scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
-        )
-    with ExitStack() as opened:
-        if cluster == "local":
-            cluster = opened.enter_context(clusters.local())
-        own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
-        client = opened.enter_context(own)
-        return DaskPool(client, on_close=opened.pop_all().close)
-
-
-def current_client() -> Client | None:
-    """Return the client that Dask would use here; None when there is none."""
-    try:
-        client: Client = Client.current()  # type: ignore[no-untyped-call]
-    except ValueError:
-        return None
-    return client
-
-
-def in_task() -> bool:
-    """Tell whether this thread runs a Dask task."""
-    try:
-        get_worker()
-    except ValueError:
-        return False
-    return True
 
 
 def _refusal(worker: str, why: str) -> WorkerRefused:

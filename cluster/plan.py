@@ -21,15 +21,14 @@ from exmc_dask.errors import ClusterMismatch, ExmcError
 from exmc_dask.sampler.state import ChainState
 
 from .fleet import Fleet
-from .ledger import Chain, Flight
+from .flights import Flights, stop
+from .ledger import Chain
 from .moves import (
-    HOME,
     Ask,
     BlockDone,
     BlockFailed,
     BlockProgress,
     BlockResult,
-    CancelBlock,
     Command,
     Due,
     Event,
@@ -38,10 +37,8 @@ from .moves import (
     Note,
     Options,
     Request,
-    RunBlock,
     Show,
     Stage,
-    StopBlock,
     StoreBlock,
     Tick,
     Trouble,
@@ -50,9 +47,7 @@ from .moves import (
     WorkerLost,
     WorkerRefused,
 )
-from .pace import Alarms, Pace
 
-_BEGIN_S = 2.0  # for a block to begin where it was sent
 _STOP_S = 5.0  # from the wish to stop now until what has not come in is given up
 
 
@@ -90,12 +85,10 @@ class Plan:
             chain.state, chain.next = state, state.draw
             chain.over = chain.complete
         self._ready = OrderedDict((u, None) for u, c in self._chains.items() if not c.over)
-        self._flying: dict[int, None] = {}
         self._fleet = Fleet(options.home_slots, options.grace_s, now)
+        self._flights = Flights(self._fleet, options.max_block)
         self._refused: dict[str, str] = {}
         self._delivered = False  # some worker has
-        self._pace = Pace()
-        self._alarms = Alarms()
         self._held = False  # no block is started
         self._ending = False  # ends when the last block in flight is in
         self._give_up_at = inf
@@ -111,7 +104,7 @@ class Plan:
         self._out = []
         _HANDLERS[type(event)](self, event)
         self._dispatch()
-        if not self._flying and (self._ending or not self._ready):
+        if not self._flights and (self._ending or not self._ready):
             self._finish()
         return self._out
 
@@ -120,7 +113,7 @@ class Plan:
         """The time at which Due is to be said even if nothing happens; inf for never."""
         if self._give_up_at < inf:
             return self._give_up_at
-        return min(self._alarms.next, self._fleet.deadline)
+        return min(self._flights.deadline, self._fleet.deadline)
 
     # Rules, one per event ------------------------------------------------------------------------
 
@@ -129,11 +122,11 @@ class Plan:
 
     def _due(self, _: Due) -> None:
         if self._now >= self._give_up_at:
-            for unit in list(self._flying):
+            for unit in self._flights:
                 self._cancel(self._chains[unit])
                 self._again(self._chains[unit])
             return
-        for unit in self._alarms.ring(self._now):
+        for unit in self._flights.overdue(self._now):
             self._overdue(self._chains[unit])
         if self._fleet.pass_time(self._now):
             self._note(
@@ -170,8 +163,7 @@ class Plan:
         chain = self._in_flight(event)
         if chain is None or chain.flight is None:
             return
-        chain.flight.begun = True
-        self._watch(chain)
+        self._flights.heard(chain, self._now)
         if event.stage != Stage.STARTED:
             self._out.append(Show(chain.progress(chain.flight.place, event)))
 
@@ -183,10 +175,7 @@ class Plan:
             return  # published before, by another attempt
         self._delivered = True
         if self._in_flight(result) is not None:
-            if chain.flight is not None and not chain.flight.isolated:
-                busy_s = result.prepare_s + result.seconds
-                self._pace.measure(self._now - chain.flight.sent_at - busy_s)
-            self._land(chain)
+            self._flights.land(chain, result, self._now)
         elif chain.flight is not None:
             self._cancel(chain)
         else:
@@ -205,7 +194,7 @@ class Plan:
         if chain is None or chain.flight is None:
             return
         place = chain.flight.place
-        self._land(chain)
+        self._flights.end(chain)
         if event.fault is Fault.RAISED:
             assert event.error is not None
             self._drop(chain, event.error)
@@ -253,67 +242,26 @@ class Plan:
             if place is None:
                 waiting.append(chain.unit)
             else:
-                self._send(chain, place)
+                self._out.append(self._flights.begin(chain, place, self._now))
         for unit in reversed(waiting):
             self._ready[unit] = None
             self._ready.move_to_end(unit, last=False)
-
-    def _send(self, chain: Chain, place: str) -> None:
-        isolated = place == HOME or chain.suspect
-        self._fleet.take(place, chain.unit)
-        self._flying[chain.unit] = None
-        chain.flight = Flight(place, isolated, self._now)
-        self._watch(chain)
-        n = self._options.total - chain.next
-        self._out.append(
-            RunBlock(
-                worker=place,
-                unit=chain.unit,
-                first=chain.next,
-                n=min(n, self._options.max_block or n),
-                attempt=chain.attempt,
-                budget_s=self._pace.budget_s(len(self._fleet)),
-                every_s=self._pace.every_s(len(self._fleet)),
-                state=chain.state,
-                isolated=isolated,
-            )
-        )
-
-    def _watch(self, chain: Chain) -> None:
-        """Set the alarm that rings when a block has not begun, or is not heard of, for too long."""
-        assert chain.flight is not None
-        if chain.flight.place != HOME:
-            silence_s = self._pace.silence_s(len(self._fleet))
-            patience_s = silence_s if chain.flight.begun else _BEGIN_S
-            self._alarms.set(chain.unit, self._now + patience_s)
 
     def _overdue(self, chain: Chain) -> None:
         """Place a block elsewhere: one that waits for others' tasks, or whose worker hangs."""
         assert chain.flight is not None
         place = chain.flight.place
+        if self._flights.wait_on(chain, self._now):
+            return
         if chain.flight.begun:
             self._note(Trouble.WORKER_HUNG, f"worker {place} is not heard of", chain, place)
             chain.losses += 1
-        elif not self._fleet.has_room_beside(place):
-            self._watch(chain)
-            return
         self._cancel(chain)
         self._again(chain)
         self._fleet.bench(place, self._now)
 
-    def _land(self, chain: Chain) -> None:
-        """Empty the slot that a chain's block had."""
-        assert chain.flight is not None
-        self._fleet.release(chain.flight.place, chain.unit)
-        self._alarms.clear(chain.unit)
-        del self._flying[chain.unit]
-        chain.flight = None
-
     def _cancel(self, chain: Chain) -> None:
-        assert chain.flight is not None
-        place = chain.flight.place
-        self._out.append(CancelBlock(place, chain.unit, chain.next, chain.attempt))
-        self._land(chain)
+        self._out.append(self._flights.cancel(chain))
 
     def _again(self, chain: Chain) -> None:
         """Put a chain whose block came to nothing before all others."""
@@ -364,11 +312,7 @@ class Plan:
         self._held = self._ending = True
         if self._give_up_at == inf:
             self._give_up_at = self._now + _STOP_S
-            for unit in self._flying:
-                chain = self._chains[unit]
-                assert chain.flight is not None
-                place = chain.flight.place
-                self._out.append(StopBlock(place, unit, chain.next, chain.attempt))
+            self._out += [stop(self._chains[unit]) for unit in self._flights]
 
     def _finish(self) -> None:
         self.finished = True
@@ -388,15 +332,12 @@ class Plan:
 
     def invariants(self) -> None:
         """Raise AssertionError unless the books are in order; for tests, as it looks at all."""
-        at: dict[str, set[int]] = {}
-        for chain in self._chains.values():
-            assert (chain.unit in self._flying) == (chain.flight is not None)
-            assert (chain.unit in self._flying) + (chain.unit in self._ready) == (not chain.over)
+        chains = list(self._chains.values())
+        for chain in chains:
             chain.invariants()
-            if chain.flight is not None:
-                at.setdefault(chain.flight.place, set()).add(chain.unit)
-        self._fleet.invariants(at)
-        assert not (self.finished and self._flying)
+            assert (chain.unit in self._ready) == (not chain.over and chain.flight is None)
+        self._flights.invariants(chains)
+        assert not (self.finished and self._flights)
         if self._fleet.has_room and not self._held:
             assert all(self._chains[u].attempt for u in self._ready), "an idle slot, a fresh block"
 

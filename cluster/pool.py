@@ -91,14 +91,14 @@ def open_pool(client: Any = None, cluster: Any = None) -> Pool:
     if client is None and cluster is None:
         if "distributed" not in sys.modules:
             return ThreadPool()
-        from .dask_pool import current_client, in_task
+        from .clients import current_client, in_task
 
         if in_task():
             return ThreadPool(1)
         client = current_client()
         if client is None:
             return ThreadPool()
-    from .dask_pool import open_dask_pool
+    from .clients import open_dask_pool
 
     return open_dask_pool(client, cluster)
 

@@ -66,6 +66,7 @@ ONE_ROOM = {
     "indexing": "ir",
     "codec": "model",
     "cluster.fleet": "cluster.plan",
+    "cluster.flights": "cluster.plan",
     "cluster.ledger": "cluster.plan",
     "cluster.moves": "cluster.plan",
     "cluster.pace": "cluster.plan",

@@ -1,27 +1,19 @@
 """Events in, commands out: every trouble a run can meet, without a thread or a clock."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
 from exmc_dask.cluster.moves import (
     HOME,
-    Ask,
     BlockDone,
-    BlockFailed,
     BlockProgress,
-    BlockResult,
     CancelBlock,
-    Command,
-    Due,
     Event,
     Fault,
     Finish,
-    Options,
     Phase,
-    Request,
     RunBlock,
     Show,
     Stage,
@@ -34,89 +26,8 @@ from exmc_dask.cluster.moves import (
     WorkerLost,
     WorkerRefused,
 )
-from exmc_dask.cluster.plan import Plan
-from exmc_dask.errors import BlockError, ClusterMismatch, PoisonModelError
-from exmc_dask.sampler.state import ChainState, Draws
-
-
-def state(unit: int, draw: int) -> ChainState:
-    return ChainState.blank(1, "fisher", "diag", unit, draw=draw)
-
-
-def result(block: RunBlock, n: int | None = None, fingerprint: str = "cpu") -> BlockResult:
-    n = block.n if n is None else n
-    draws = Draws(
-        block.first,
-        np.zeros((n, 1)),
-        np.zeros((0, 1)),
-        np.zeros((n, 7)),
-        np.zeros((n, 5), np.int64),
-    )
-    return BlockResult(
-        unit=block.unit,
-        first=block.first,
-        attempt=block.attempt,
-        state=state(block.unit, block.first + n),
-        draws=draws,
-        gradients=3 * n,
-        divergences=1,
-        step_size=0.5,
-        seconds=0.1,
-        prepare_s=0.0,
-        fingerprint=fingerprint,
-    )
-
-
-class Story:
-    """A plan whose books are looked at after each event, and whose draws must come in order."""
-
-    def __init__(self, n_units: int = 2, total: int = 100, **options: Any) -> None:
-        states = options.pop("states", None)
-        self.plan = Plan(range(n_units), Options(total=total, **options), states)
-        self.have = {u: s.draw for u, s in (states or {}).items()}
-        self.log: list[Command] = []
-
-    def tell(self, *events: Event) -> list[Command]:
-        """Return the commands that follow from some events."""
-        commands = []
-        for event in events:
-            commands += self.plan.step(event)
-            self.plan.invariants()
-            if isinstance(event, Tick) and event.now >= self.plan.deadline:
-                commands += self.plan.step(Due())
-                self.plan.invariants()
-        for command in commands:
-            if isinstance(command, StoreBlock):
-                stored = command.result
-                assert stored.first == self.have.get(stored.unit, 0)
-                self.have[stored.unit] = stored.first + stored.n
-        self.log += commands
-        return commands
-
-    def blocks(self, *events: Event) -> list[RunBlock]:
-        """Return the blocks that some events set off."""
-        return [c for c in self.tell(*events) if isinstance(c, RunBlock)]
-
-    def only(self, *events: Event) -> RunBlock:
-        (block,) = self.blocks(*events)
-        return block
-
-    def done(self, block: RunBlock, n: int | None = None, **kw: Any) -> BlockDone:
-        return BlockDone(block.worker, result(block, n, **kw))
-
-    def notes(self) -> list[Trouble]:
-        return [c.note.kind for c in self.log if isinstance(c, Warn)]
-
-
-def failed(block: RunBlock, fault: Fault) -> BlockFailed:
-    error = BlockError("boom") if fault is Fault.RAISED else None
-    return BlockFailed(
-        block.worker, block.unit, block.first, block.attempt, fault, fault.name, error
-    )
-
-
-def of(kind: type, commands: list[Command]) -> list[Any]:
-    return [c for c in commands if isinstance(c, kind)]
+from exmc_dask.errors import ClusterMismatch, PoisonModelError
+from tests.cluster.story import Story, failed, of, report, result, state
 
 
 def test_a_run_without_trouble_publishes_every_draw_once_and_finishes() -> None:
@@ -294,10 +205,6 @@ def test_the_grace_begins_anew_when_the_last_worker_goes() -> None:
     assert story.only(Tick(65.0)).worker == HOME
 
 
-def report(block: RunBlock, stage: Stage = Stage.DRAWING) -> BlockProgress:
-    return BlockProgress(block.unit, block.first, block.attempt, int(stage), 1, 3, 0, 0.1, 0.1)
-
-
 def test_a_block_that_does_not_begin_is_placed_elsewhere_when_there_is_room() -> None:
     story = Story(n_units=1)
     block = story.only(WorkerJoined("a"))
@@ -396,51 +303,6 @@ def test_a_worker_refused_in_use_gives_its_blocks_back_without_blame() -> None:
     again = story.only(WorkerRefused("a", "cannot import"))
 
     assert (again.worker, again.isolated) == ("b", False)
-
-
-def test_pause_starts_nothing_and_accepts_what_comes() -> None:
-    story = Story(n_units=1)
-    block = story.only(WorkerJoined("a"))
-    paused = story.tell(Ask(Request.PAUSE), story.done(block, 10))
-
-    assert of(StoreBlock, paused)
-    assert of(RunBlock, paused) == []
-    assert story.only(Ask(Request.RESUME)).first == 10
-
-
-def test_after_ends_with_the_last_block_in_flight() -> None:
-    story = Story(n_units=3)
-    one, two = story.blocks(WorkerJoined("a", 2))
-
-    assert story.tell(Ask(Request.AFTER)) == []
-    assert not of(Finish, story.tell(story.done(one, 10)))
-    assert of(Finish, story.tell(story.done(two, 20))) == [Finish(None)]
-
-
-def test_now_stops_blocks_takes_what_they_have_and_gives_up_in_time() -> None:
-    story = Story(n_units=2)
-    one, _ = story.blocks(WorkerJoined("a", 2))
-    stops = story.tell(Tick(1.0), Ask(Request.NOW))
-
-    assert of(StopBlock, stops) == [StopBlock("a", 0, 0, 0), StopBlock("a", 1, 0, 0)]
-    assert of(StoreBlock, story.tell(story.done(one, 10)))
-    assert story.plan.deadline == 6.0
-    assert story.tell(Tick(6.0))[-2:] == [CancelBlock("a", 1, 0, 0), Finish(None)]
-
-
-def test_now_after_after_still_stops() -> None:
-    story = Story(n_units=1)
-    story.tell(WorkerJoined("a"), Ask(Request.AFTER))
-
-    assert of(StopBlock, story.tell(Ask(Request.NOW)))
-
-
-def test_a_block_stopped_before_its_first_draw_gets_a_new_name() -> None:
-    story = Story(n_units=1)
-    block = story.only(WorkerJoined("a"))
-    again = story.only(story.done(block, 0))
-
-    assert (again.first, again.attempt) == (0, 1)
 
 
 def test_a_change_of_fingerprint_is_said_with_the_first_draw_after_it() -> None:

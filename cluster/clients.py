@@ -1,0 +1,48 @@
+"""Which Dask client a run uses, and whether it runs inside a task itself."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from distributed import Client, get_worker, secede
+
+from exmc_dask.errors import OptionError
+
+from . import clusters
+from .dask_pool import DaskPool
+
+
+def open_dask_pool(client: Any, cluster: Any) -> DaskPool:
+    """Return the pool of a client, or of a cluster: "local", an address, or a cluster object."""
+    if client is not None:
+        if in_task():
+            secede()  # type: ignore[no-untyped-call]  # the task waits for others, so it gives its slot back
+        return DaskPool(client)
+    if isinstance(cluster, str) and cluster != "local" and ":" not in cluster:
+        raise OptionError(
+            f"cluster={cluster!r} is not known; it can be 'threads', 'local', the address of a "
+            "scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
+        )
+    with ExitStack() as opened:
+        if cluster == "local":
+            cluster = opened.enter_context(clusters.local())
+        own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = opened.enter_context(own)
+        return DaskPool(client, on_close=opened.pop_all().close)
+
+
+def current_client() -> Client | None:
+    """Return the client that Dask would use here; None when there is none."""
+    try:
+        client: Client = Client.current()  # type: ignore[no-untyped-call]
+    except ValueError:
+        return None
+    return client
+
+
+def in_task() -> bool:
+    """Tell whether this thread runs a Dask task."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
