@@ -8,11 +8,11 @@ from exmc_dask.ops import Op
 
 # operator and how tightly it binds
 INFIX: Mapping[Op, tuple[str, int]] = {
-    Op.OR: (" | ", 1),
-    Op.AND: (" & ", 2),
-    Op.LT: (" < ", 3),
-    Op.LE: (" <= ", 3),
-    Op.EQ: (" == ", 3),
+    Op.LT: (" < ", 1),
+    Op.LE: (" <= ", 1),
+    Op.EQ: (" == ", 1),
+    Op.OR: (" | ", 2),
+    Op.AND: (" & ", 3),
     Op.ADD: (" + ", 4),
     Op.SUB: (" - ", 4),
     Op.MUL: (" * ", 5),
@@ -68,7 +68,7 @@ def _write(node: Node, room: int) -> tuple[str, int]:
         sign, binds = INFIX[node.op]
         left, left_tight = _write(node.src[0], room - len(sign))
         right, right_tight = _write(node.src[1], room - len(sign) - len(left))
-        left = left if left_tight >= binds else f"({left})"
+        left = left if left_tight > binds - (node.op is not Op.POW) else f"({left})"
         right = right if right_tight > binds else f"({right})"
         return left + sign + right, binds
     if node.op is Op.RESHAPE and len(node.src[0].shape) >= len(node.shape):

@@ -140,6 +140,8 @@ class Family:
         The parameters for which ``loc + scale * standard`` has this law.
     event_ndim : int
         Trailing axes of the value that make one event.
+    event_of : function (Dist) -> int, optional
+        The same where it depends on the parameters.
     logcdf, logsf : function (value, **params) -> Node, optional
         Logarithms of P(X <= value) and P(X > value), for censoring.
     shape_of : function (Dist) -> Shape, optional
@@ -157,6 +159,7 @@ class Family:
     valid: Callable[..., Node] | None = None
     location_scale: tuple[str, str] | None = None
     event_ndim: int = 0
+    event_of: Callable[[Dist], int] | None = None
     logcdf: Callable[..., Node] | None = None
     logsf: Callable[..., Node] | None = None
     shape_of: Callable[[Dist], Shape] | None = None

@@ -25,6 +25,12 @@ def family_of(dist: Dist) -> Family:
     return FAMILIES[dist.family]
 
 
+def event_ndim(dist: Dist) -> int:
+    """Count the trailing axes of a value that make one event, with one log-density."""
+    family = family_of(dist)
+    return family.event_ndim if family.event_of is None else family.event_of(dist)
+
+
 def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
     """Log-density of every element of the batch.
 
@@ -32,7 +38,7 @@ def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
     ----------
     dist : Dist
     value : Node
-        Batch axes, then the family's ``event_ndim`` axes.
+        Batch axes, then those of ``event_ndim(dist)``.
     inside : bool
         The caller knows that `value` lies in the support: it was made by the default transform, or
         is observed and ``is_checked(dist)``. Saves the comparison.
@@ -51,9 +57,9 @@ def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
     else:
         anchor = support(Dist(dist.family, tuple(params.items()))).anchor()
         formula = family.logp(math.guard(condition, x, anchor), **params)
-        result = math.where(_every(condition, family.event_ndim), formula, -np.inf)
+        result = math.where(_every(condition, event_ndim(dist)), formula, -np.inf)
     result = result if penalty is None else result + penalty
-    batch = x.shape[: x.ndim - family.event_ndim]
+    batch = x.shape[: x.ndim - event_ndim(dist)]
     return broadcast_to(result, broadcast(result.shape, batch))
 
 
@@ -203,7 +209,7 @@ def draw(
     if family.draw is None:
         raise ModelError(f"{family.name} has no way to draw")
 
-    rank = len(shape) - family.event_ndim
+    rank = len(shape) - event_ndim(dist)
 
     def given(argument: Any, core: int) -> Any:
         match argument:

@@ -14,7 +14,7 @@ from exmc_dask.dist.domain import REAL, SUPPORTS, Support
 from exmc_dask.dist.forms import log_or_minus_infinity
 from exmc_dask.dist.law import family_of, guarded, logp, shape_of, support, support_point
 from exmc_dask.errors import OptionError
-from exmc_dask.graph import rebuild
+from exmc_dask.graph import rebuild, topological
 from exmc_dask.ir import Node, elementwise
 from exmc_dask.ops import ELEMENTWISE, Op
 
@@ -192,6 +192,15 @@ def _apply(x: Node, support: str, logp: Node) -> Node:
     return rebuild([logp], replaced)[0]
 
 
+def _custom_event(dist: Dist) -> int:
+    """Axes of the value that the formula reduced away: they have one log-density together."""
+    formula = dist.get("logp")
+    if not isinstance(formula, Node):
+        return 0
+    value = next((n for n in topological([formula]) if n.arg == VALUE), formula)
+    return max(value.ndim - formula.ndim, 0)
+
+
 def _custom_shape(dist: Dist) -> Shape:
     operands = [a for name, a in dist.params if isinstance(a, Node) and name != "logp"]
     return broadcast((), *(operand.shape for operand in operands))
@@ -201,14 +210,15 @@ Custom = row(
     Formula(
         name="Custom",
         doc="Custom(*params, logp=..., support='real', draw=None): a log-density of the user, "
-        "``logp(value, *params)``, written with operators and ed.math. It is called once, with "
-        "expressions, so the model travels without it. `draw(rng, shape, *params)` serves "
-        "predictive draws in this process.",
+        "``logp(value, *params)``, written with operators and ed.math, which returns one number an "
+        "element or one for all. It is called once, with expressions, so the model travels without "
+        "it. `draw(rng, shape, *params)` serves predictive draws in this process.",
         params=(Param("support", domain="text"), Param("logp")),
         logp=_apply,
         draw=None,
         support_point=None,
         support=lambda support, logp: SUPPORTS[support],
+        event_of=_custom_event,
         shape_of=_custom_shape,
     )
 )

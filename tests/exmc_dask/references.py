@@ -199,7 +199,7 @@ CASES: dict[str, Case] = {
     ),
     "Dirichlet": Case(
         Dirichlet.dist, {"a": A}, SHARES, lambda x: stats.dirichlet(A).logpdf(x.T),
-        outside=np.array([0.5, 0.6, -0.1]), inner=SHARES[::2],
+        outside=np.array([1.0, 0.0, 0.0]), inner=SHARES[::2],
     ),
     "MvNormal, cov": Case(
         lambda mu, cov: MvNormal.dist(mu, cov=(cov + cov.T) / 2), {"mu": MEAN, "cov": COV},
@@ -225,6 +225,18 @@ CASES: dict[str, Case] = {
     ),
     "Mixture, batched": Case(
         lambda w, mu, sigma: Mixture.dist(w, Normal.dist(mu, sigma)),
+        {"w": WEIGHTS, "mu": CENTRES, "sigma": SPREADS}, REAL[1:-1], _mixture,
+    ),
+    "Mixture of formulas": Case(
+        lambda w, mu, sigma: Mixture.dist(
+            w,
+            Custom.dist(
+                mu, sigma,
+                logp=lambda x, mu, sigma: (
+                    -math.square((x - mu) / sigma) / 2 - math.log(sigma) - np.log(2 * np.pi) / 2
+                ),
+            ),
+        ),
         {"w": WEIGHTS, "mu": CENTRES, "sigma": SPREADS}, REAL[1:-1], _mixture,
     ),
     "Mixture, list": Case(

@@ -7,6 +7,7 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.errors import ModelError, ShapeError, SupportError, UnknownName
+from exmc_dask.ir import as_node
 from exmc_dask.model import ModelSpec
 from exmc_dask.transform import interval
 
@@ -80,6 +81,22 @@ def test_arrays_become_slots_named_by_their_parameter() -> None:
 
     assert model.data.keys() == {"y.mu", "y.mu.2", "y.sigma", "m.w", "m.observed"}
     np.testing.assert_array_equal(model.data["y.mu"], z)
+
+
+def test_an_array_used_twice_is_one_expression() -> None:
+    def declared(z: object) -> str:
+        with ed.Model() as model:
+            a = ed.Normal("a", 0, 1)
+            ed.Normal("y", z * a + z, 1, observed=Y)
+        return model.spec.key
+
+    assert declared(Y) == declared(as_node(Y))
+
+
+def test_after_the_end_no_model_is_open() -> None:
+    by_context()
+    with pytest.raises(ModelError, match="no model is open"):
+        ed.Normal("late", 0, 1)
 
 
 def test_an_array_changed_in_between_is_another_slot() -> None:
@@ -179,6 +196,20 @@ def test_new_data_may_have_another_length() -> None:
     assert model.spec.key == key
     assert model.data["x"].shape == (5, 2)
     assert np.isfinite(model.logp({"mu": 0.0, "tau": 1.0, "beta": np.zeros(2)}))
+
+
+def test_whole_numbers_may_stand_in_the_place_of_others() -> None:
+    model = by_context()
+    model.set_data({"y.observed": [1, 2, 3]})
+
+    assert model.data["y.observed"].dtype == np.float64
+
+
+def test_logp_has_no_jacobian() -> None:
+    with ed.Model() as model:
+        ed.HalfNormal("s", 2, transform="softplus")
+
+    assert model.logp({"s": 1.0}) == pytest.approx(-1 / 8 + 0.5 * np.log(2 / np.pi) - np.log(2))
 
 
 def test_new_coordinates_come_with_new_lengths() -> None:

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from exmc_dask import math
 from exmc_dask.axes import extents
 from exmc_dask.dist import (
     FAMILIES,
     Bernoulli,
     Binomial,
     Censored,
+    Custom,
     Dist,
     Normal,
     NormalMixture,
@@ -56,6 +58,7 @@ def test_log_density_is_that_of_scipy(name: str) -> None:
     found = numbers(logp(dist, leaf("x", case.values)), leaves)
     expected = np.asarray(case.logp(case.values))
 
+    assert logp(dist, leaf("x", case.values), inside=True).shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -167,6 +170,7 @@ def test_draws_have_the_law(name: str) -> None:
         assert far < 1.95 / np.sqrt(len(drawn))
     else:
         assert stats.kstest(drawn, case.law.cdf).pvalue > 1e-3
+        assert np.isfinite(case.law.logpdf(drawn)).all()
 
 
 VECTOR_LAWS = {
@@ -249,3 +253,14 @@ def test_the_default_transform_leads_into_the_support(name: str) -> None:
     z = leaf("z", start)
 
     assert np.isfinite(numbers(logp(dist, moved.backward(z)), {**leaves, z: start})).all()
+
+
+def test_a_formula_may_give_one_number_for_a_vector() -> None:
+    x = np.array([0.5, 2.0, 1.0])
+    dist = Custom.dist(logp=lambda v: math.dot(math.log(v), v), support="positive")
+    node = logp(with_formulas(Slots(), "x", dist, (3,)), leaf("x", x))
+    outside = {leaf("x", x): np.array([0.0, 2.0, 1.0])}
+
+    assert numbers(node, {leaf("x", x): x}) == pytest.approx(1.5 * np.log(2.0))
+    assert numbers(node, outside) == -np.inf
+    assert all(np.isfinite(slope).all() for slope in slopes(node, outside))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 
 import msgpack
@@ -11,7 +12,8 @@ import pytest
 import exmc_dask as ed
 from exmc_dask.codec import MAGIC, VERSION
 from exmc_dask.errors import FormatError
-from exmc_dask.model import ModelSpec, is_name, is_slot_name
+from exmc_dask.ir import param
+from exmc_dask.model import ModelSpec, Potential, is_name, is_slot_name
 from exmc_dask.transform import interval
 
 
@@ -133,6 +135,19 @@ def test_names_that_no_model_has_are_refused(old: bytes, new: bytes) -> None:
     assert old in body
     with pytest.raises(FormatError):
         ModelSpec.from_bytes(forged(body.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        replace(full().spec, slots=()),
+        replace(full().spec, variables=full().spec.variables[1:]),
+        replace(full().spec, potentials=(Potential("p", param("mu", ())),)),
+    ],
+)
+def test_leaves_that_are_not_declared_are_refused(broken: ModelSpec) -> None:
+    with pytest.raises(FormatError):
+        ModelSpec.from_bytes(broken.to_bytes())
 
 
 def test_names() -> None:

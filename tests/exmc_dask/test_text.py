@@ -1,0 +1,61 @@
+"""Expressions as the user would write them."""
+
+import numpy as np
+import pytest
+
+from exmc_dask import math
+from exmc_dask.dist import Censored, Mixture, Normal
+from exmc_dask.ir import Node
+from exmc_dask.text import text, text_of_dist
+from tests.exmc_dask.expressions import leaf
+
+a, b, v = leaf("a", 0.0), leaf("b", 0.0), leaf("v", np.zeros(4))
+
+CASES: dict[str, Node] = {
+    "a - (b - a)": a - (b - a),
+    "a - b - a": a - b - a,
+    "(a + b) * 2": (a + b) * 2,
+    "a + b * 2": a + b * 2,
+    "a / (b * 2)": a / (b * 2),
+    "-(a + b)": -(a + b),
+    "-a * b": -a * b,
+    "(a < b) & (b < 1)": (a < b) & (b < 1),
+    "a**(-0.5)": a**-0.5,
+    "(a**b)**2": (a**b) ** 2,
+    "(-a)**2": (-a) ** 2,
+    "exp(a / 2)": math.exp(a / 2),
+    "v[1]": v[1],
+    "v[1:]": v[1:],
+    "(v * 2)[::-1]": (v * 2)[::-1],
+    "v + a": v + a,
+    "v @ v": v @ v,
+    "where(a < b, a, b)": math.where(a < b, a, b),
+}
+
+
+@pytest.mark.parametrize("expected", CASES)
+def test_an_expression_reads_as_it_was_written(expected: str) -> None:
+    assert text(CASES[expected]) == expected
+
+
+def test_a_long_expression_is_cut() -> None:
+    node = a
+    for _ in range(2000):
+        node = node + b
+
+    assert len(text(node)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("dist", "expected"),
+    [
+        (Normal.dist(a, 2), "Normal(a, 2)"),
+        (Censored.dist(Normal.dist(), upper=3), "Censored(Normal(0, 1), upper=3)"),
+        (
+            Mixture.dist(v, [Normal.dist(a, 1), Normal.dist(b, 1)]),
+            "Mixture(v, [Normal(a, 1), Normal(b, 1)])",
+        ),
+    ],
+)
+def test_a_distribution_reads_as_it_was_written(dist: object, expected: str) -> None:
+    assert text_of_dist(dist) == expected  # type: ignore[arg-type]
