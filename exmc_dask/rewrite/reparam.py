@@ -1,8 +1,8 @@
 """Non-centred variables: ``x ~ Normal(mu, tau)`` as ``mu + tau * z`` with ``z ~ Normal(0, 1)``.
 
 Where data say little about x, the posterior of (x, tau) is a funnel that NUTS cannot enter, and z
-is the better coordinate; where they say much it is the other way round. See docs/decisions for the
-rule behind "auto". Traces show x in both cases.
+is the better coordinate; where they say much it is the other way round. See
+docs/decisions/0005-ncp-auto.md for the rule behind "auto". Traces show x in both cases.
 """
 
 from collections.abc import Iterator, Mapping

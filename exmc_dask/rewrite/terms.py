@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from exmc_dask import dist, math
-from exmc_dask.axes import is_static
+from exmc_dask.axes import broadcast, is_static
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, broadcast_to, elementwise, make, param, reduce
-from exmc_dask.ops import BOOL, Op
+from exmc_dask.ir import Node, as_float, broadcast_to, make, param
 from exmc_dask.rewrite.draft import Draft, Free, Term
 from exmc_dask.transform import Transform
 
@@ -118,15 +118,13 @@ def likelihood(term: Term) -> Node:
     """Log-density of an observation: elements, times weight, those that count, reduced."""
     logp = elements(term)
     if term.mask is not None:
-        counted = elementwise(Op.WHERE, term.mask, True, False)
-        counted = broadcast_to(counted, elementwise(Op.ADD, as_float(counted), logp).shape)
-        assert counted.dtype == BOOL
-        ignored = -float("inf") if term.reduce == "logsumexp" else 0.0
-        logp = math.where(counted, logp, ignored)
+        shape = broadcast(term.mask.shape, logp.shape)
+        counted, logp = broadcast_to(term.mask, shape), broadcast_to(logp, shape)
         n = math.maximum(as_float(counted).sum(), 1.0)
+        logp = math.where(counted, logp, -inf if term.reduce == "logsumexp" else 0.0)
     match term.reduce:
         case "logsumexp":
-            total = reduce(Op.LOGSUMEXP, logp)
+            total = math.logsumexp(logp)
         case "mean":
             total = math.mean(logp) if term.mask is None else logp.sum() / n
         case _:
