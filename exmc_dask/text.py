@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from exmc_dask.axes import Dim
 from exmc_dask.dist.base import FAMILIES, VALUE, Dist
 from exmc_dask.ir import Node
 from exmc_dask.ops import Op
@@ -71,7 +72,7 @@ def _write(node: Node, room: int) -> tuple[str, int]:
         left = left if left_tight > binds - (node.op is not Op.POW) else f"({left})"
         right = right if right_tight > binds else f"({right})"
         return left + sign + right, binds
-    if node.op is Op.RESHAPE and len(node.src[0].shape) >= len(node.shape):
+    if node.op is Op.RESHAPE and _long(node.src[0]) == _long(node):
         return _write(node.src[0], room)
     if node.op is Op.SLICE:
         inner, tight = _write(node.src[0], room)
@@ -86,6 +87,11 @@ def _write(node: Node, room: int) -> tuple[str, int]:
         parts.append(_write(operand, room - len(node.op.value))[0])
         room -= len(parts[-1])
     return f"{node.op.value}({', '.join(parts)})", 9
+
+
+def _long(node: Node) -> list[Dim]:
+    """Axes that are more than a single element."""
+    return [dim for dim in node.shape if dim != 1]
 
 
 def _cut(start: int | None, stop: int | None, step: int) -> str:

@@ -28,6 +28,7 @@ CASES: dict[str, Node] = {
     "v[1:]": v[1:],
     "(v * 2)[::-1]": (v * 2)[::-1],
     "v + a": v + a,
+    "exp(v - logsumexp(v))": math.softmax(v),
     "v @ v": v @ v,
     "where(a < b, a, b)": math.where(a < b, a, b),
 }
