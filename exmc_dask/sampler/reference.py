@@ -9,11 +9,10 @@ Notation: position q, momentum p, inverse mass M^-1, velocity M^-1 p, energy H =
 References
 ----------
 .. [1] M. D. Hoffman, A. Gelman (2014). The No-U-Turn Sampler. JMLR 15.
-.. [2] M. Betancourt (2017). A Conceptual Introduction to Hamiltonian Monte Carlo, arXiv:1701.02434:
-   multinomial trajectories (A.3.1), biased progressive sampling (A.3.2), the generalized U-turn
-   criterion on sums of momenta (A.4.2).
+.. [2] M. Betancourt (2017). A Conceptual Introduction to Hamiltonian Monte Carlo, arXiv:1701.02434,
+   appendix A: multinomial trajectories, biased progressive sampling, the generalized U-turn
+   criterion on sums of momenta.
 .. [3] Stan Reference Manual, "MCMC sampling": the two cross checks between neighbouring subtrees.
-.. [4] J. K. Salmon et al. (2011). Parallel random numbers: as easy as 1, 2, 3: Philox4x32-10.
 """
 
 import math
@@ -25,18 +24,15 @@ import numpy.typing as npt
 
 from exmc_dask.kernels.chain import INTS
 from exmc_dask.sampler import reference_warmup as warmup
+from exmc_dask.sampler.reference_random import Random
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState
 
 F8 = npt.NDArray[np.float64]
 LogpGrad = Callable[[F8], tuple[float, F8]]
 
-#: A leaf whose energy exceeds the initial one by more than this has diverged [1]_, section 3.1.2.
+#: A leaf whose energy exceeds the initial one by more than this has diverged [1]_.
 MAX_ENERGY_ERROR = 1000.0
-
-
-#: Words of the random counter: what a number is for.
-PURPOSES = ("init", "search", "momentum", "direction", "leaf", "merge", "jitter")
 
 
 def transition(
@@ -88,49 +84,6 @@ def transition(
             warmup.learn(chain, settings, found.energy_errors, found.diverging, end.index)
     chain["draw"] += 1
     return found, state.replace(**chain)
-
-
-def philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """Return the four 32-bit words of Philox4x32-10 [4]_."""
-    (k0, k1), (c0, c1, c2, c3) = key, counter
-    for _ in range(10):
-        a, b = 0xD2511F53 * c0, 0xCD9E8D57 * c2
-        c0, c1, c2, c3 = (b >> 32) ^ c1 ^ k0, b & 0xFFFFFFFF, (a >> 32) ^ c3 ^ k1, a & 0xFFFFFFFF
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return c0, c1, c2, c3
-
-
-class Random:
-    """The random numbers of one transition: each a function of (seed; chain, draw, purpose, index).
-
-    The kernel takes its numbers from the same counters; that is what makes the two comparable.
-    """
-
-    def __init__(self, seed: int, chain: int, draw: int) -> None:
-        self.key = seed & 0xFFFFFFFF, seed >> 32
-        self.chain, self.draw = chain, draw
-
-    def uniform_pair(self, purpose: str, index: int) -> tuple[float, float]:
-        """Return two numbers (x + 1/2) 2^-52, x of 52 random bits."""
-        counter = (self.chain, self.draw, PURPOSES.index(purpose), index)
-        a, b, c, d = philox(self.key, counter)
-        return ((a << 32 | b) // 2**12 + 0.5) / 2**52, ((c << 32 | d) // 2**12 + 0.5) / 2**52
-
-    def uniform(self, purpose: str, index: int) -> float:
-        """Return the first number of a pair."""
-        return self.uniform_pair(purpose, index)[0]
-
-    def log_u(self, purpose: str, index: int) -> float:
-        """Return the log of `uniform`."""
-        return math.log(self.uniform(purpose, index))
-
-    def normals(self, purpose: str, n: int) -> F8:
-        """Return standard normal numbers by Box and Muller's transform."""
-        pairs = [self.uniform_pair(purpose, index) for index in range((n + 1) // 2)]
-        radius = [math.sqrt(-2.0 * math.log(u)) for u, _ in pairs]
-        angle = [2.0 * math.pi * u for _, u in pairs]
-        both = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
-        return np.asarray(both.ravel()[:n])
 
 
 @dataclass(frozen=True)
@@ -251,7 +204,7 @@ class Trajectory:
         self.proposal = start  # of that subtree
 
     def grow(self, max_depth: int) -> Transition:
-        """Double until a U-turn, a divergence or `max_depth` ([2]_, A.4)."""
+        """Double until a U-turn, a divergence or `max_depth` ([2]_)."""
         tree, chosen, log_weight = Tree(self.start, self.start, self.start.p), self.start, 0.0
         directions: list[int] = []
         depth, turning = 0, False
@@ -295,7 +248,7 @@ class Trajectory:
     def leaf(self, start: Leaf, direction: int) -> Tree | None:
         """Step once, weigh the new leaf by exp(H0 - H) and perhaps make it the proposal.
 
-        The weighted reservoir over leaves has the law of the multinomial draw of [2]_, A.3.1.
+        The weighted reservoir over leaves has the law of the multinomial draw of [2]_.
         """
         leaf = leapfrog(self.logp_grad, self.inv_mass, direction * self.step_size, start)
         error = leaf.energy - self.start.energy
@@ -323,7 +276,7 @@ class Trajectory:
         return whole, any([self.turns(span) for span in spans])
 
     def turns(self, span: Tree) -> bool:
-        """Return whether an end of the span no longer moves away from the other ([2]_, A.4.2)."""
+        """Return whether an end of the span no longer moves away from the other ([2]_)."""
         going = True
         for end in (span.left, span.right):
             terms = end.velocity * span.rho

@@ -4,7 +4,7 @@ A chain is here a dict of the named fields of its `ChainState`, changed in place
 
 References
 ----------
-.. [1] M. D. Hoffman, A. Gelman (2014). The No-U-Turn Sampler. JMLR 15: dual averaging (3.2.1),
+.. [1] M. D. Hoffman, A. Gelman (2014). The No-U-Turn Sampler. JMLR 15: dual averaging (3.2),
    heuristic for a first step size (algorithm 4).
 .. [2] A. Seyboldt, E. Carlson, B. Carpenter (2026), arXiv:2603.18845, and nuts-rs: inverse mass
    from draws and scores, overlapping windows, the symmetric acceptance statistic.

@@ -61,7 +61,13 @@ def test_moments_notice(
     assert abs(z) > 2 * LIMIT, (name, z)
 
 
-@pytest.mark.parametrize("defect", [DROP_NEAR_CHECK, DROP_FAR_CHECK], ids=["near", "far"])
+@pytest.mark.parametrize(
+    "defect",
+    [
+        pytest.param(DROP_NEAR_CHECK, id="near"),
+        pytest.param(DROP_FAR_CHECK, id="far", marks=pytest.mark.slow),
+    ],
+)
 def test_the_twin_notices_a_missing_cross_check(
     mutant: Mutant, monkeypatch: pytest.MonkeyPatch, defect: tuple[str, str, str]
 ) -> None:

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from exmc_dask.sampler.reference import Leaf, Trajectory, leapfrog, philox
+from exmc_dask.sampler.reference import Leaf, Trajectory, leapfrog
+from exmc_dask.sampler.reference_random import philox
 from tests.kernels.targets import BANANA, F8, NORMAL, RHO_90, Target
 from tests.statistics.moments import LIMIT, worst
 
