@@ -186,7 +186,6 @@ class Model:
             raise OptionError(f"'{name}': {dist!r} is no distribution; use one such as ed.Normal")
         given = dist
         dist = verify.settled(slots, name, dist)
-        verify.check_params(name, dist, slots.arrays)
         if observed is None:
             if (weight, mask, reduce, likelihood) != (None, None, "sum", True):
                 raise OptionError(f"'{name}': weight, mask, reduce and likelihood need observed=")
@@ -283,16 +282,17 @@ class Model:
         ModelError
             One of its kinds; the model then keeps the data it had.
         """
-        slots, before = self._slots, (self._slots.arrays, self._slots.coords)
+        slots, before = self._slots, (dict(self._slots.arrays), self._slots.coords)
         for dim in coords or {}:
             if dim not in slots.coords:
                 raise unknown("dimension", dim, slots.coords)
         try:
-            slots.arrays = slots.exchanged(values)
+            slots.fill(slots.exchanged(values))
             slots.coords = slots.coords | {d: np.asarray(c) for d, c in (coords or {}).items()}
             self._check_data()
         except ModelError:
-            slots.arrays, slots.coords = before
+            slots.fill(before[0])
+            slots.coords = before[1]
             raise
 
     def logp(self, values: Mapping[str, Any]) -> float:
@@ -314,7 +314,7 @@ class Model:
         self._potentials += spec.potentials
         self._observations += spec.observations
         self._slots.slots = {slot.name: slot for slot in spec.slots}
-        self._slots.arrays = dict(state["data"])
+        self._slots.fill(state["data"])
         self._closed = True
 
     def _check_data(self) -> None:
@@ -327,17 +327,17 @@ class Model:
         named += [(d.name, d.node, d.dims) for d in self._deterministics]
         for name, node, dims in named:
             slots.check_dims(name, slots.extents(node.shape), dims)
-        check(roots_of(self.spec), slots.lengths())
+        check(roots_of(self.spec), slots.lengths)
         for variable in self._variables:
-            verify.check_params(variable.name, variable.dist, slots.arrays)
             self._check_variable(variable)
 
     def _check_variable(self, v: Variable) -> None:
-        """Verify shapes and observed values with the data as they are."""
+        """Verify shapes, parameters and observed values with the data as they are."""
         slots = self._slots
         verify.fit(v.name, v.dist, slots.extents(shape_of(v.dist)), slots.extents(v.shape))
-        elements = verify.elements(slots, v.name, v.dist, v.node)
+        elements = verify.elements(v.name, v.dist, v.node)
         verify.fits(slots, v.name, elements, v.weight, v.mask)
+        verify.check_params(v.name, v.dist, slots.arrays)
         if v.observed is not None:
             verify.check_observed(v.name, v.dist, slots.arrays[v.observed.arg], slots.arrays)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.axes import Dim, Shape, extents
+from exmc_dask.axes import Dim, Shape, extents, renamed
 from exmc_dask.errors import DataError, ShapeError, UnknownName
 from exmc_dask.graph import rebuild, topological
 from exmc_dask.ir import Inline, Node, as_array, data_shape
@@ -22,6 +22,8 @@ class Slots:
     arrays : dict of str to ndarray
         float64, int64 or bool, read-only.
     slots : dict of str to Slot
+    lengths : dict of str to int
+        Of every data axis, with the arrays as they are now.
     coords : dict of str to ndarray
         Labels of the dimensions.
     """
@@ -29,8 +31,9 @@ class Slots:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self.slots: dict[str, Slot] = {}
+        self.lengths: dict[str, int] = {}
         self.coords: dict[str, np.ndarray] = {}
-        self._inline: dict[Inline, Slot] = {}
+        self._inline: dict[int, list[tuple[Inline, Slot]]] = {}  # by identity of the user's object
 
     def add(self, name: str, value: Any, dims: tuple[str | None, ...] = ()) -> Node:
         """Put an array into a new slot and return its leaf.
@@ -45,9 +48,19 @@ class Slots:
         array = checked_array(name, value)
         dims = dims or (None,) * array.ndim
         self.check_dims(name, array.shape, dims)
-        self.slots[name] = Slot(name, data_shape(name, array), str(array.dtype), dims)
-        self.arrays[name] = array
-        return self.slots[name].node
+        self.slots[name] = slot = Slot(name, data_shape(name, array), str(array.dtype), dims)
+        self._put(slot, array)
+        return slot.node
+
+    def _put(self, slot: Slot, array: np.ndarray) -> None:
+        self.arrays[slot.name] = array
+        axes = zip(slot.shape, array.shape, strict=True)
+        self.lengths.update((dim, length) for dim, length in axes if isinstance(dim, str))
+
+    def fill(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put arrays of the right rank into all slots."""
+        for name, array in arrays.items():
+            self._put(self.slots[name], array)
 
     def claim(self, owner: str, part: str, node: Node) -> Node:
         """Return `node` with a slot in the place of every array the user wrote into it.
@@ -66,37 +79,28 @@ class Slots:
             return node
 
         def replace(old: Node, src: tuple[Node, ...]) -> Node | None:
-            if old.op is Op.BROADCAST and src[0].shape == tuple(names.get(d, d) for d in old.arg):
+            if old.op is Op.BROADCAST and src[0].shape == tuple(renamed(d, names) for d in old.arg):
                 return src[0]
             return leaves.get(old)
 
         return rebuild([node], replace, names)[0]
 
     def _slot_of(self, inline: Inline, wanted: str) -> Slot:
-        for known, slot in self._inline.items():
-            same = known is inline or known.source is inline.source
-            if same and np.array_equal(known.array, inline.array):
+        seen = self._inline.setdefault(id(inline.source), [])
+        for known, slot in seen:
+            if np.array_equal(known.array, inline.array):
                 return slot
         name, count = wanted, 1
         while name in self.slots:
             count += 1
             name = f"{wanted}.{count}"
         self.add(name, inline.array)
-        self._inline[inline] = self.slots[name]
+        seen.append((inline, self.slots[name]))  # keeps the object, and so its identity
         return self.slots[name]
-
-    def lengths(self, arrays: Mapping[str, np.ndarray] | None = None) -> dict[str, int]:
-        """Lengths of all data axes, for these arrays or for other ones."""
-        return {
-            dim: length
-            for name, array in (self.arrays if arrays is None else arrays).items()
-            for dim, length in zip(self.slots[name].shape, array.shape, strict=True)
-            if isinstance(dim, str)
-        }
 
     def extents(self, shape: Shape) -> tuple[int, ...]:
         """Numbers for a shape, with the data as they are now."""
-        return extents(shape, self.lengths())
+        return extents(shape, self.lengths)
 
     def exchanged(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Arrays with some exchanged; changes nothing.

@@ -153,7 +153,8 @@ def check_free(name: str, dist: Dist) -> None:
 
 def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> None:
     """Refuse constants and data outside the domain of the parameter they are given to."""
-    for param in family_of(dist).params:
+    family = family_of(dist)
+    for param in family.params:
         match dist.get(param.name):
             case Dist() as inner:
                 check_params(name, inner, arrays)
@@ -164,14 +165,23 @@ def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> Non
                 good = np.asarray(DOMAINS[param.domain].holds_for(numbers))
                 if not good.all():
                     raise SupportError(
-                        f"'{name}': {param.name} of {dist.family} must be "
+                        f"'{name}': {param.name} of {family.name} must be "
                         f"{DOMAINS[param.domain].words}, but {place(~good)} is "
                         f"{numbers[~good].flat[0]:g}"
                     )
 
+    if family.rising is not None:
+        low, high = (known(dist.get(side), arrays) for side in family.rising)
+        if low is not None and high is not None and not np.all(low < high):
+            raise SupportError(
+                f"'{name}': {family.rising[0]} of {family.name} must be below {family.rising[1]}"
+            )
 
-def known(node: Node, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+
+def known(node: Node | None, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
     """Numbers of a constant or a data slot; None for other expressions."""
+    if node is None:
+        return None
     leaf = node.src[0] if node.op is Op.FLOAT else node
     if leaf.op is Op.CONST:
         return np.asarray(leaf.arg, dtype=float)
@@ -243,20 +253,18 @@ def as_mask(name: str, mask: Any) -> np.ndarray:
     return array.astype(bool)
 
 
-def elements(slots: Slots, name: str, dist: Dist, value: Node) -> Node:
-    """Log-density of every element, verified against the lengths of the data."""
+def elements(name: str, dist: Dist, value: Node) -> Node:
+    """Log-density of every element; errors name the variable."""
     try:
-        node = logp(dist, value)
-        check([node], slots.lengths())
+        return logp(dist, value)
     except (ModelError, OptionError) as error:
         raise type(error)(f"'{name}': {error}") from None
-    return node
 
 
 def fits(slots: Slots, name: str, node: Node, *parts: Node | None) -> None:
     """Verify an expression against the lengths of the data, and that `parts` broadcast into it."""
     try:
-        check([node, *(part for part in parts if part is not None)], slots.lengths())
+        check([node, *(part for part in parts if part is not None)], slots.lengths)
     except ModelError as error:
         raise type(error)(f"'{name}': {error}") from None
     shape = slots.extents(node.shape)

@@ -134,8 +134,8 @@ class Family:
     support : Support, or function (**params) -> Support
     one_of : tuple of tuple of str
         Sets of parameters of which exactly one is given.
-    valid : function (**params) -> Node, optional
-        Condition between parameters, beyond their domains.
+    rising : (str, str), optional
+        Parameters of which the first must be below the second, where both are given.
     location_scale : (str, str), optional
         The parameters for which ``loc + scale * standard`` has this law.
     event_ndim : int
@@ -156,7 +156,7 @@ class Family:
     support_point: Callable[..., Node] | None
     support: Support | Callable[..., Support] = REAL
     one_of: tuple[tuple[str, ...], ...] = ()
-    valid: Callable[..., Node] | None = None
+    rising: tuple[str, str] | None = None
     location_scale: tuple[str, str] | None = None
     event_ndim: int = 0
     event_of: Callable[[Dist], int] | None = None

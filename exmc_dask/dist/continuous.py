@@ -87,10 +87,6 @@ def _truncated_point(mu: Node, sigma: Node, lower: Any, upper: Any) -> Node:
     return inside if upper is None else minimum(inside, upper - sigma)
 
 
-def _rising(lower: Any, upper: Any, **others: Any) -> Node:
-    return const(True) if lower is None or upper is None else lower < upper
-
-
 def draw_truncated(
     rng: np.random.Generator, shape: tuple[int, ...], mu: Any, sigma: Any, lower: Any, upper: Any
 ) -> np.ndarray:
@@ -135,7 +131,7 @@ TruncatedNormal = row(
         draw=draw_truncated,
         support_point=_truncated_point,
         support=lambda mu, sigma, lower, upper: Support(lower, upper, closed=True),
-        valid=_rising,
+        rising=("lower", "upper"),
     )
 )
 
@@ -296,7 +292,7 @@ Uniform = row(
         draw=lambda rng, shape, lower, upper: rng.uniform(lower, upper, shape),
         support_point=lambda lower, upper: 0.5 * (lower + upper),
         support=lambda lower, upper: Support(lower, upper, closed=True),
-        valid=_rising,
+        rising=("lower", "upper"),
         logcdf=lambda x, lower, upper: log_or_minus_infinity((x - lower) / (upper - lower)),
         logsf=lambda x, lower, upper: log_or_minus_infinity((upper - x) / (upper - lower)),
     )

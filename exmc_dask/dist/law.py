@@ -90,9 +90,9 @@ def guarded(dist: Dist) -> tuple[dict[str, Any], Node | None]:
         condition = holds(argument)
         params[p.name] = math.guard(condition, argument, DOMAINS[p.domain].safe)
         penalty = _cost(penalty, _every(condition, min(p.core, argument.ndim)))
-    if family.valid is not None:
-        condition = family.valid(**params)
-        penalty = _cost(penalty, condition)
+    bounds = [params[name] for name in family.rising or () if params[name] is not None]
+    if len(bounds) == 2 and not all(map(is_given, bounds)):
+        penalty = _cost(penalty, bounds[0] < bounds[1])
     return params, penalty
 
 

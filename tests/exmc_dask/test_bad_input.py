@@ -98,6 +98,21 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]
         declared(lambda m: ed.Normal("y", 0, -1)),
         errors.SupportError, ("'y'", "sigma", "positive"),
     ),
+    "bounds that fall": (
+        declared(lambda m: ed.Uniform("y", 3, 1)), errors.SupportError, ("'y'", "below upper"),
+    ),
+    "bounds that fall in data": (
+        declared(lambda m: ed.TruncatedNormal("y", 0, 1, lower=[0.0, 2.0], upper=1)),
+        errors.SupportError, ("'y'", "below upper"),
+    ),
+    "bounds of different lengths": (
+        declared(lambda m: ed.Uniform("y", [0.0, 1.0], [2.0, 3.0, 4.0])),
+        errors.ShapeError, ("'y'", "3 and 2"),
+    ),
+    "trials that do not fit": (
+        declared(lambda m: ed.Binomial("y", [3, 3, 3], 0.5, observed=[1, 2])),
+        errors.ShapeError, ("'y'", "(3,)", "(2,)"),
+    ),
     "zero in data for a scale": (
         declared(lambda m: ed.Normal("y", 0, [1.0, 0.0])),
         errors.SupportError, ("'y'", "sigma", "[1] is 0"),
