@@ -118,6 +118,11 @@ def _two(*rules: Callable[[Node, Node, Node, Node], Node]) -> Rule:
     return lambda node, g, i: rules[i](g, node.src[0], node.src[1], node)
 
 
+def _divisor(g: Node, a: Node, b: Node, y: Node) -> Node:
+    reciprocal = (a.src[0] if a.op is Op.BROADCAST else a) is const(1.0)
+    return -(g * y) * y if reciprocal else -(g / b) * y
+
+
 def _pow_base(g: Node, a: Node, b: Node, y: Node) -> Node:
     power = b.src[0] if b.op is Op.BROADCAST else b
     if power.op is not Op.CONST:
@@ -290,7 +295,7 @@ RULES: Mapping[Op, Rule] = {
     Op.ADD: _two(lambda g, a, b, y: g, lambda g, a, b, y: g),
     Op.SUB: _two(lambda g, a, b, y: g, lambda g, a, b, y: -g),
     Op.MUL: _two(lambda g, a, b, y: g * b, lambda g, a, b, y: g * a),
-    Op.DIV: _two(lambda g, a, b, y: g / b, lambda g, a, b, y: -(g / b) * y),
+    Op.DIV: _two(lambda g, a, b, y: g / b, _divisor),
     Op.POW: _two(
         _pow_base,
         lambda g, a, b, y: _f(Op.WHERE, const(0.0) < a, g * y * _f(Op.LOG, a), 0.0),

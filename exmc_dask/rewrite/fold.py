@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from exmc_dask.graph import substitute, topological
-from exmc_dask.ir import Node, make
+from exmc_dask.ir import Node, broadcast_to, const, make
 from exmc_dask.ops import COMPARISON, LEAF, LOGICAL, Op
 from exmc_dask.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.rewrite.sums import additive, join
@@ -42,8 +42,9 @@ def is_data(node: Node) -> bool:
 def separate(roots: Sequence[Node]) -> list[Node]:
     """Prepare a log-density for `fold`, before its derivatives are taken.
 
-    Terms of data move out of sums, and divisions by data become products with a reciprocal. Not for
-    derivatives: there such terms nearly cancel the others, and must do so element by element.
+    Terms of data and of selected parameters move out of sums, and divisions by data become products
+    with a reciprocal. Not for derivatives: there such terms nearly cancel the others, and must do
+    so element by element.
     """
     return rewrite(roots, SEPARATE)
 
@@ -51,10 +52,28 @@ def separate(roots: Sequence[Node]) -> list[Node]:
 def _sum(node: Node) -> Node | None:
     terms = additive(node.src[0])
     data = [(sign, t) for sign, t in terms if is_data(t)]
-    rest = [(sign, t) for sign, t in terms if not is_data(t)]
-    if not rest or all(_is_constant(t) for _, t in data):
+    selected = [(sign, t) for sign, t in terms if not is_data(t) and _counted(t, node) is not None]
+    rest = [term for term in terms if term not in data and term not in selected]
+    if not selected and (not rest or all(_is_constant(t) for _, t in data)):
         return None
-    return join([(1, make(Op.SUM, (join(part),), node.arg)) for part in (rest, data)])
+    sums = [(1, make(Op.SUM, (join(part),), node.arg)) for part in (rest, data) if part]
+    counted = [(sign, _counted(t, node)) for sign, t in selected]
+    return join(sums + [(sign, t) for sign, t in counted if t is not None])
+
+
+def _counted(term: Node, node: Node) -> Node | None:
+    """Sum of everything in ``weights * values[index]``, without going over the index again."""
+    weights, selected = const(1.0), term
+    if term.op is Op.MUL:
+        a, b = term.src
+        weights, selected = (a, b) if is_data(a) else (b, a)
+    if selected.op is not Op.GATHER or len(node.arg) < term.ndim or selected.src[0].ndim != 1:
+        return None
+    values, index = selected.src
+    if not is_data(index) or not is_data(weights) or is_data(values):
+        return None
+    repeated = broadcast_to(weights, index.shape)
+    return (values * make(Op.SCATTER_ADD, (repeated, index), values.shape[0])).sum()
 
 
 def _is_constant(node: Node) -> bool:

@@ -10,7 +10,7 @@ become products with its reciprocal.
 from collections.abc import Sequence
 from math import isfinite
 
-from exmc_dask.axes import broadcast
+from exmc_dask.axes import broadcast, is_static
 from exmc_dask.evaluate import evaluate
 from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
 from exmc_dask.ops import ELEMENTWISE, FLOAT, INT, Op
@@ -64,7 +64,7 @@ def _after_gather(node: Node) -> Node | None:
     if not gathers or len({(g.src[1], g.src[0].shape) for g in gathers}) != 1:
         return None
     values, index = gathers[0].src
-    if not all(isinstance(dim, int) for dim in values.shape):
+    if not is_static(values.shape):
         return None
     inner: list[Node] = []
     for operand in node.src:
@@ -94,6 +94,17 @@ def _power(node: Node) -> Node | None:
         case -1.0 | -2.0 | -3.0 | -4.0 as n:
             return 1.0 / _f(Op.POW, x, const(-n))
     return None
+
+
+def _reciprocal(node: Node) -> Node | None:
+    """Division by repeated or selected values: reciprocals first, repeat or select afterwards."""
+    x, y = node.src
+    if not node.shape or x.op is Op.BROADCAST or y.op not in (Op.BROADCAST, Op.GATHER):
+        return None
+    values = y.src[0]
+    if y.op is Op.GATHER and (is_data(y) or not is_static(values.shape)):
+        return None
+    return x * make(y.op, (1.0 / values, *y.src[1:]), y.arg)
 
 
 def _move(node: Node) -> Node | None:
@@ -146,6 +157,10 @@ ALGEBRA = [
     Rule(_p(Op.NEG, _p(Op.SUB, X, Y)), lambda x, y: y - x),
     Rule(_p(Op.NEG, _p(Op.MUL, X, S)), lambda x, s: x * -s),
     Rule(_p(Op.ADD, X, X), lambda x: x * 2.0 if x.dtype == FLOAT else None),
+    Rule(
+        _p(Op.ADD, _p(Op.ADD, X, Y), Z),
+        lambda x, y, z: y + x * 2.0 if z is x else x + y * 2.0 if z is y else None,
+    ),
     Rule(_p(Op.ADD, X, _p(Op.NEG, Y)), lambda x, y: x - y),
     Rule(_p(Op.SUB, X, _p(Op.NEG, Y)), lambda x, y: x + y),
     Rule(_p(Op.MUL, _p(Op.NEG, X), _p(Op.NEG, Y)), lambda x, y: x * y),
@@ -153,7 +168,11 @@ ALGEBRA = [
     Rule(_p(Op.MUL, _p(Op.NEG, X), Y), lambda x, y: -(x * y)),
     Rule(_p(Op.DIV, _p(Op.NEG, X), Y), lambda x, y: -(x / y)),
     Rule(_p(Op.MUL, _p(Op.MUL, X, S), T), lambda x, s, t: x * (s * t)),
-    Rule(_p(Op.DIV, X, S), lambda x, s: None if x.op is Op.CONST else x * (1.0 / s)),
+    Rule(
+        _p(Op.DIV, X, S),
+        lambda x, s: None if x.op is Op.CONST or x.op is Op.BROADCAST else x * (1.0 / s),
+    ),
+    Rule(Pat(Op.DIV, None, NODE), _reciprocal),
     Rule(
         _p(Op.MUL, X, _p(Op.DIV, ONE, Y)),  # reciprocals of data are calculated once
         lambda x, y: x / y if x.shape and not is_data(y) else None,
@@ -166,6 +185,10 @@ ALGEBRA = [
     Rule(_p(Op.LOG, _p(Op.SQRT, X)), lambda x: 0.5 * _f(Op.LOG, x)),
     Rule(_p(Op.LOG, _p(Op.SIGMOID, X)), lambda x: -_f(Op.SOFTPLUS, -x)),
     Rule(_p(Op.LOG, _p(Op.SUB, ONE, _p(Op.SIGMOID, X))), lambda x: -_f(Op.SOFTPLUS, x)),
+    Rule(
+        _p(Op.LOG, _p(Op.WHERE, Z, _p(Op.SIGMOID, X), _p(Op.SUB, ONE, _p(Op.SIGMOID, X)))),
+        lambda x, z: -_f(Op.SOFTPLUS, _f(Op.WHERE, z, -x, x)),
+    ),
     Rule(_p(Op.LOG1P, _p(Op.NEG, _p(Op.SIGMOID, X))), lambda x: -_f(Op.SOFTPLUS, x)),
     Rule(_p(Op.LOG1P, _p(Op.EXP, X)), lambda x: _f(Op.SOFTPLUS, x)),
     Rule(_p(Op.SQRT, _p(Op.MUL, X, X)), lambda x: _f(Op.ABS, x)),
@@ -178,6 +201,10 @@ CHOICES = [
     Rule(_p(Op.WHERE, _p(Op.NOT, Z), X, Y), lambda x, y, z: _f(Op.WHERE, z, y, x)),
     Rule(
         _p(Op.WHERE, Z, _p(Op.WHERE, Z, X, Pat()), Y),
+        lambda x, y, z: _f(Op.WHERE, z, x, y),
+    ),
+    Rule(
+        _p(Op.ADD, _p(Op.WHERE, Z, X, ZERO), _p(Op.WHERE, Z, ZERO, Y)),
         lambda x, y, z: _f(Op.WHERE, z, x, y),
     ),
     Rule(_p(Op.AND, TRUE, X), lambda x: x),

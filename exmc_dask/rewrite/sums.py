@@ -133,6 +133,8 @@ def factors(x: Node, axes: frozenset[int], depth: int = DEPTH) -> tuple[list[Nod
 def sum_of_product(node: Node) -> Node | None:
     """Sum of products: factors that do not vary are multiplied afterwards."""
     (x,) = node.src
+    if x.op is Op.NEG:
+        return -make(Op.SUM, x.src, node.arg)
     axes = frozenset(node.arg)
     out, rest = factors(x, axes)
     if not out or rest is None:
@@ -177,19 +179,21 @@ def sum_of_moved(node: Node) -> Node | None:
 
 
 def linear(node: Node) -> Node | None:
-    """Scalar factors of an operand move out of SCATTER_ADD and MATMUL."""
+    """Signs and scalar factors of an operand move out of SCATTER_ADD and MATMUL."""
     places = (0,) if node.op is Op.SCATTER_ADD else (0, 1)
     for i in places:
         operand = node.src[i]
         if not operand.shape:
             continue
         out, rest = factors(operand, frozenset(range(operand.ndim)))
-        if out and rest is not None:
+        if operand.op is Op.NEG:
+            out, rest = [], operand.src[0]
+        if rest is not None and rest is not operand:
             src = tuple(rest if j == i else other for j, other in enumerate(node.src))
             total = make(node.op, src, node.arg)
             for factor in out:
                 total = total * factor.src[0].reshape(())
-            return total
+            return -total if operand.op is Op.NEG else total
     return None
 
 

@@ -6,7 +6,7 @@ import pytest
 from exmc_dask import math
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import topological
-from exmc_dask.ir import Node, as_float, broadcast_to, make, param
+from exmc_dask.ir import Node, as_float, broadcast_to, const, make, param
 from exmc_dask.ops import FLOAT, INT, Op
 from exmc_dask.rewrite.fold import fold, is_data, separate
 from exmc_dask.rewrite.sums import count
@@ -94,6 +94,17 @@ def test_what_depends_on_no_parameter_is_data() -> None:
 def test_terms_of_data_leave_a_sum() -> None:
     (made,) = separate([(v * x - math.log(x)).sum()])
     assert made is (v * x).sum() + (-math.log(x)).sum()
+
+
+def test_a_sum_of_the_selected_is_weighted_by_how_often() -> None:
+    (made,) = separate([(v * x - math.exp(table)[n] - w * table[n]).sum()])
+    ones = make(Op.SCATTER_ADD, (broadcast_to(const(1.0), (4,)), n), 3)
+    heavy = make(Op.SCATTER_ADD, (w, n), 3)
+    assert made is (v * x).sum() - (math.exp(table) * ones).sum() - (table * heavy).sum()
+    before, after = evaluate(
+        [(math.exp(table)[n] * w).sum(), *separate([(math.exp(table)[n] * w).sum()])], KNOWN
+    )
+    np.testing.assert_allclose(after, before)
 
 
 def test_a_sum_without_terms_of_data_stays() -> None:
