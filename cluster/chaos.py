@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Mapping
 
 from distributed import Client
@@ -26,11 +27,15 @@ class Strike:
         The chain, and the draw it must have reached.
     signum : signal.Signals
         What hits it.
+    after_s : float
+        How long after it was seen: time for the chain's next block to begin.
 
     Attributes
     ----------
     struck : str or None
         The worker that was hit.
+    pid : int
+        Its process; 0 before.
     """
 
     def __init__(
@@ -39,14 +44,17 @@ class Strike:
         unit: int,
         draw: int,
         signum: signal.Signals = signal.SIGKILL,
+        after_s: float = 0.1,
     ) -> None:
         self.struck: str | None = None
-        self._pids, self._unit, self._draw, self._signum = dict(pids), unit, draw, signum
+        self.pid = 0
+        self._pids, self._unit, self._draw = dict(pids), unit, draw
+        self._signum, self._after_s = signum, after_s
 
     def __call__(self, event: Progress | Note) -> None:
         """Take an event of the run."""
         if self.struck is not None or not isinstance(event, Progress):
             return
         if event.unit == self._unit and event.draw >= self._draw and event.worker in self._pids:
-            self.struck = event.worker
-            os.kill(self._pids[event.worker], self._signum)
+            self.struck, self.pid = event.worker, self._pids[event.worker]
+            threading.Timer(self._after_s, os.kill, (self.pid, self._signum)).start()

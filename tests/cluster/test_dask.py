@@ -46,17 +46,24 @@ def undisturbed() -> dict[int, bytes]:
     return draws(start(ThreadPool(1), toy.spec()))
 
 
-@pytest.mark.parametrize("max_block", [1, 7, 100, None])
+@pytest.mark.parametrize(("max_block", "n_draws"), [(1, 20), (7, 180), (100, 180), (None, 180)])
 def test_draws_do_not_know_dask_or_block_borders(
-    client: Client, max_block: int | None, undisturbed: dict[int, bytes]
+    client: Client, max_block: int | None, n_draws: int
 ) -> None:
-    assert draws(start(DaskPool(client), toy.spec(), max_block=max_block)) == undisturbed
+    spec = toy.spec(draws=n_draws)
+    run = start(DaskPool(client), spec, max_block=max_block)
+
+    assert draws(run) == draws(start(ThreadPool(1), spec))
 
 
-@pytest.mark.parametrize("n", [1, 3])
-def test_draws_do_not_know_the_number_of_workers(n: int, undisturbed: dict[int, bytes]) -> None:
+@pytest.mark.parametrize(("n", "n_threads"), [(1, 1), (3, 1), (1, 3)])
+def test_draws_do_not_know_the_number_of_workers(
+    n: int, n_threads: int, undisturbed: dict[int, bytes]
+) -> None:
     with (
-        LocalCluster(n, processes=False, threads_per_worker=1, dashboard_address=":0") as cluster,
+        LocalCluster(
+            n, processes=False, threads_per_worker=n_threads, dashboard_address=":0"
+        ) as cluster,
         Client(cluster) as client,
     ):
         assert draws(start(DaskPool(client), toy.spec(), max_block=40)) == undisturbed

@@ -1,10 +1,13 @@
 """Processes die: the draws are those of the undisturbed run, each once."""
 
+import os
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from exmc_dask.cluster import clusters
 from exmc_dask.cluster.chaos import Strike, pids
@@ -20,6 +23,21 @@ SLOW = toy.spec(pause_s=0.01)
 
 
 @pytest.fixture(scope="module")
+def cluster() -> Iterator[tuple[LocalCluster, Client]]:
+    with clusters.local(2) as cluster, Client(cluster) as client:
+        yield cluster, client
+        time.sleep(0.3)
+
+
+@pytest.fixture
+def client(cluster: tuple[LocalCluster, Client]) -> Client:
+    """The client of two living workers, whatever the test before has killed."""
+    cluster[0].scale(2)
+    cluster[1].wait_for_workers(2, timeout=30)
+    return cluster[1]
+
+
+@pytest.fixture(scope="module")
 def undisturbed() -> dict[int, bytes]:
     return draws(start(ThreadPool(1), toy.spec()))
 
@@ -29,16 +47,25 @@ def workers(run: Run) -> set[str]:
 
 
 def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
-    undisturbed: dict[int, bytes],
+    client: Client, undisturbed: dict[int, bytes]
 ) -> None:
-    with clusters.local(2) as cluster, Client(cluster) as client:
-        strike = Strike(pids(client), unit=1, draw=50)
-        run = start(DaskPool(client), SLOW, on_event=strike)
+    strike = Strike(pids(client), unit=1, draw=50)
+    run = start(DaskPool(client), SLOW, on_event=strike)
 
+    assert draws(run) == undisturbed
+    assert strike.struck is not None
+    assert notes(run) == [Trouble.WORKER_LOST]
+
+
+def test_a_hung_workers_blocks_run_elsewhere(client: Client, undisturbed: dict[int, bytes]) -> None:
+    strike = Strike(pids(client), unit=1, draw=20, signum=signal.SIGSTOP)
+    run = start(DaskPool(client), SLOW, on_event=strike)
+    try:
         assert draws(run) == undisturbed
+    finally:
         assert strike.struck is not None
-        assert notes(run) == [Trouble.WORKER_LOST]
-        time.sleep(0.3)
+        os.kill(strike.pid, signal.SIGCONT)
+    assert notes(run) == [Trouble.WORKER_HUNG]
 
 
 def test_when_no_worker_is_left_the_coordinator_runs_the_blocks_and_gives_them_back(
@@ -69,22 +96,17 @@ def test_a_cluster_that_is_gone_leaves_the_coordinator(undisturbed: dict[int, by
 
 
 def test_a_model_that_kills_once_is_run_again_in_a_child_of_another_worker(
-    tmp_path: Path, undisturbed: dict[int, bytes]
+    client: Client, tmp_path: Path, undisturbed: dict[int, bytes]
 ) -> None:
-    with clusters.local(2) as cluster, Client(cluster) as client:
-        spec = toy.spec(die_at=[1, 100], once=str(tmp_path / "died"))
-        run = start(DaskPool(client), spec)
+    run = start(DaskPool(client), toy.spec(die_at=[1, 100], once=str(tmp_path / "died")))
 
-        assert draws(run) == undisturbed
-        assert notes(run) == [Trouble.WORKER_LOST]
-        time.sleep(0.3)
+    assert draws(run) == undisturbed
+    assert notes(run) == [Trouble.WORKER_LOST]
 
 
-def test_a_model_that_always_kills_costs_one_worker_and_is_named() -> None:
-    with clusters.local(2) as cluster, Client(cluster) as client:
-        run = start(DaskPool(client), toy.spec(die_at=[1, 100]))
+def test_a_model_that_always_kills_costs_one_worker_and_is_named(client: Client) -> None:
+    run = start(DaskPool(client), toy.spec(die_at=[1, 100]))
 
-        with pytest.raises(PoisonModelError, match=r"chain 1.*SIGKILL"):
-            run.wait(60)
-        assert [n for n in notes(run) if n is Trouble.WORKER_LOST] == [Trouble.WORKER_LOST]
-        time.sleep(0.3)
+    with pytest.raises(PoisonModelError, match=r"chain 1.*SIGKILL"):
+        run.wait(60)
+    assert notes(run).count(Trouble.WORKER_LOST) == 1

@@ -201,6 +201,19 @@ def test_two_runs_share_the_threads(undisturbed: dict[int, bytes]) -> None:
     assert [draws(run) for run in runs] == [undisturbed] * 2
 
 
+def test_a_short_run_costs_less_than_a_millisecond() -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        run = Run(ThreadPool(1), tiny, units=[0], total=1)
+        run.start()
+        run.wait()
+        return time.perf_counter() - began
+
+    tiny = toy.spec(tune=0, draws=1)
+
+    assert min(seconds() for _ in range(100)) < 1e-3
+
+
 IN_TWO_THREADS = (
     "from tests.cluster import toy, test_pools as t\n"
     "def begin(**options): return t.start(t.ThreadPool(2), toy.spec(**options))\n"
