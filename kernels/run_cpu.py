@@ -131,7 +131,7 @@ def _loop(metric: int) -> Callable[..., None]:
         *(types.int64, _MATRIX, _MATRIX, _MATRIX, _INT_MATRIX, _INTS, _VECTOR),
     )
     jit = njit(signature, nogil=True, error_model="numpy", cache=True)
-    return jit(_transitions)  # type: ignore[no-any-return]
+    return jit(_transitions)
 
 
 def _transitions(  # type: ignore[no-untyped-def]

@@ -1,6 +1,6 @@
 """A block: some draws of one chain, a pure function of kernel, data, settings and state."""
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,20 +13,45 @@ from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws, F
 class Kernel(Protocol):
     """What the sampler asks of a compiled model; see `exmc_dask.kernels.Kernel`."""
 
-    target: Final[str]
-    dim: Final[int]
-    logp_grad: Final[Any]
-    expand: Final[Any]
+    @property
+    def target(self) -> str:
+        """Name of what it runs on: the driver is ``run_<target>``."""
+
+    @property
+    def dim(self) -> int:
+        """Length of the unconstrained vector."""
+
+    @property
+    def logp_grad(self) -> Any:
+        """``(q, grad, data, data32, index, work) -> logp``; writes grad."""
+
+    @property
+    def expand(self) -> Any:
+        """``(q, out, data, data32, index, work)``; writes one draw's values."""
 
 
 class Bound(Protocol):
     """The data of a run as its kernel reads them; see `exmc_dask.kernels.Bound`."""
 
-    data: Final[Any]
-    data32: Final[Any]
-    index: Final[Any]
-    work_size: Final[int]
-    n_out: Final[int]
+    @property
+    def data(self) -> Any:
+        """All numbers, flat float64."""
+
+    @property
+    def data32(self) -> Any:
+        """Arrays that are kept in float32, flat."""
+
+    @property
+    def index(self) -> Any:
+        """Extents, offsets and index arrays, flat int64."""
+
+    @property
+    def work_size(self) -> int:
+        """Doubles that one thread needs to work with."""
+
+    @property
+    def n_out(self) -> int:
+        """Length of one draw's values."""
 
 
 def run(
