@@ -54,8 +54,8 @@ class LogDensity:
     layout : Layout
         Place of each PARAM in the unconstrained vector.
     slots : tuple of Input
-        Arrays the kernel reads, in order: data of the user, what was calculated from them
-        (``fold.0``, ...) and lengths of axes that none of them shows (``length.0``, ...).
+        Arrays the kernel reads: data of the user and what was calculated from them (``fold.0``,
+        ...), by name, then lengths of axes that none of them shows (``length.0``, ...).
     axes : tuple of str
         Names of the axes whose lengths are bound with the data.
     terms : tuple of (str, Node)

@@ -1,6 +1,6 @@
 """What the passes on models work on: free variables and terms, with what was done to them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from exmc_dask.axes import Shape
@@ -95,7 +95,7 @@ class Draft:
     observations: tuple[Observation, ...]
     deterministics: tuple[Deterministic, ...]
     potentials: tuple[Potential, ...]
-    fixed: tuple[tuple[Node, Node], ...] = field(default=())
+    fixed: tuple[tuple[Node, Node], ...] = ()
 
     def lines(self) -> dict[str, str]:
         """Describe every free variable, term and waiting observation, by name."""
