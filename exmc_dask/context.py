@@ -133,7 +133,7 @@ class Model:
     def slot(self, name: str, value: Any, dims: Dims = None) -> Node:
         """Declare a data slot that `set_data` can fill anew; see `Data`."""
         self._check_name(name)
-        node = self._slots.add(name, value, self._dims(name, dims))
+        node = self._slots.add(name, value, self._dims(name, dims, new=True))
         self._names.add(name)
         return node
 
@@ -365,9 +365,14 @@ class Model:
         if name in self._names:
             raise DuplicateName(f"'{name}' is the name of something else in this model already")
 
-    def _dims(self, name: str, dims: Dims) -> Names:
+    def _dims(self, name: str, dims: Dims, new: bool = False) -> Names:
+        """Names of dimensions as a tuple; only data may bring `new` ones."""
         names = () if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
+        known = self._slots.dims if any(names) else {}
         for dim in names:
-            if dim is not None and dim not in self._slots.coords:
-                raise unknown(f"dimension for '{name}' called", str(dim), self._slots.coords)
+            if dim is not None and dim not in known:
+                if not new:
+                    raise unknown(f"dimension for '{name}' called", str(dim), known)
+                self._check_name(dim)
+        self._names.update(dim for dim in names if dim is not None)
         return names

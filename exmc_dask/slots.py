@@ -131,21 +131,31 @@ class Slots:
             arrays[name] = array
         return arrays
 
+    @property
+    def dims(self) -> dict[str, int]:
+        """Lengths of all dimensions; one without coordinates is as long as the data that name it."""
+        found: dict[str, int] = {}
+        for slot in self.slots.values():
+            named = zip(slot.dims, self.arrays[slot.name].shape, strict=True)
+            found = {dim: length for dim, length in named if dim is not None} | found
+        return found | {dim: len(labels) for dim, labels in self.coords.items()}
+
     def length_of(self, dim: str | None, asked: tuple[int, ...], axis: int) -> int:
         """Length of a dimension; without a name, what the parameters ask for along `axis`."""
         if dim is not None:
-            return len(self.coords[dim])
+            return self.dims[dim]
         return asked[axis] if -axis <= len(asked) else 1
 
     def check_dims(self, name: str, shape: tuple[int, ...], dims: tuple[str | None, ...]) -> None:
-        """Verify that `name` has an axis for each of its dimensions, as long as the coordinates."""
+        """Verify that `name` has an axis for each of its dimensions, as long as it is known."""
         if len(dims) != len(shape):
             raise ShapeError(f"'{name}' has shape {shape}, which dims {dims} do not name")
+        known = self.dims if any(dims) else {}
         for dim, length in zip(dims, shape, strict=True):
-            if dim is not None and len(self.coords[dim]) != length:
+            if dim is not None and known.get(dim, length) != length:
+                source = "coordinates" if dim in self.coords else "entries in other data"
                 raise ShapeError(
-                    f"'{name}' has length {length} along '{dim}', which has "
-                    f"{len(self.coords[dim])} coordinates"
+                    f"'{name}' has length {length} along '{dim}', which has {known[dim]} {source}"
                 )
 
 

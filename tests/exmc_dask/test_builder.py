@@ -305,3 +305,18 @@ def test_options_of_an_observation(options: dict[str, object], expected: float) 
 
     assert model.logp({}) == pytest.approx(expected, rel=1e-14)
     assert named.spec == model.spec
+
+
+def test_data_may_name_a_dimension_without_coordinates() -> None:
+    with ed.Model() as model:
+        x = ed.Data("x", np.ones((5, 2)), dims=("row", None))
+        ed.Normal("z", x.sum(axis=1), 1, dims="row")
+
+    assert model.spec.free[0].shape == (5,)
+
+
+def test_data_that_name_one_dimension_have_one_length() -> None:
+    with ed.Model():
+        ed.Data("x", np.ones(5), dims="row")
+        with pytest.raises(ShapeError, match="length 4 along 'row', which has 5 entries"):
+            ed.Data("y", np.ones(4), dims="row")
