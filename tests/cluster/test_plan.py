@@ -1,6 +1,7 @@
 """Events in, commands out: every trouble a run can meet, without a thread or a clock."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -339,6 +340,30 @@ def test_the_budget_follows_the_round_trip_and_the_size_of_the_cluster(
         block = story.only(story.done(block, 1))
 
     assert low <= block.budget_s <= high
+
+
+def test_one_slow_journey_does_not_make_blocks_long() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+    story.tell(Tick(9.0))  # the worker had much to import
+
+    assert story.only(story.done(block, 1)).budget_s == 0.25
+
+
+def test_thinned_draws_count_with_those_that_were_not_kept() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+    kept = replace(result(block, 30), draws=result(block, 10).draws)
+
+    assert story.only(BlockDone("a", kept)).first == 30
+
+
+def test_a_refused_worker_does_not_end_a_run_that_has_results() -> None:
+    story = Story(n_units=1, grace_s=5.0)
+    block = story.only(WorkerJoined("a"))
+    story.tell(story.done(block, 10), WorkerLost("a"), WorkerRefused("b", "old"))
+
+    assert story.only(Tick(5.0)).worker == HOME
 
 
 @pytest.mark.parametrize("seed", range(30))
