@@ -14,13 +14,14 @@ from exmc_dask.axes import extents
 from exmc_dask.context import Model
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.dist.base import open_model
-from exmc_dask.errors import CompileError, ModelError, OptionError
+from exmc_dask.errors import CompileError, ExmcError, ModelError, OptionError
 from exmc_dask.sampler.settings import Settings
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from exmc_dask.cluster.driver import Run
+    from exmc_dask.cluster.moves import BlockResult
     from exmc_dask.cluster.wire import Spec
 
 # Options of pm.sample that mean something else here: what to use instead.
@@ -115,7 +116,8 @@ def sample(
     OptionError
         An option does not exist or has an impossible value.
     ModelError, SamplingError, ClusterError
-        The model, a chain, or the cluster cannot go on.
+        The model, a chain, or the cluster cannot go on. What was drawn before is in the error's
+        ``partial``.
     """
     for name in unknown:
         raise OptionError(_unknown(name))
@@ -147,7 +149,7 @@ def sample(
     density = lower(model.spec, **options)
     spec = _spec(model, density, options, settings)
     began = time.perf_counter()
-    run = _run(
+    run, error = _run(
         spec,
         settings,
         chains,
@@ -160,7 +162,7 @@ def sample(
     )
     seconds = time.perf_counter() - began
     trace = _tree(
-        run,
+        _kept(run.results(), run.events(), whole=error is None),
         model,
         density,
         spec,
@@ -168,6 +170,9 @@ def sample(
         warmup=not discard_tuned_samples,
         attrs={"sampling_time": seconds},
     )
+    if error is not None:
+        error.partial = trace
+        raise error
     if compute_convergence_checks:
         _report(trace)
     return trace
@@ -233,7 +238,9 @@ def _initials(
     each = [initvals] * chains if isinstance(initvals, Mapping) else list(initvals)
     if len(each) != chains:
         raise OptionError(f"initvals has {len(each)} entries for {chains} chains")
-    return {chain: density.support_point(model.data, given) for chain, given in enumerate(each)}
+    return {
+        chain: density.support_point(model.data, given) for chain, given in enumerate(each) if given
+    }
 
 
 def _run(
@@ -247,8 +254,8 @@ def _run(
     progressbar: Any,
     on_failure: Literal["raise", "drop"],
     block_draws: int | None,
-) -> "Run":
-    """Run all chains to their end, or to where a Ctrl-C ends them."""
+) -> "tuple[Run, ExmcError | None]":
+    """Run all chains to their end, or to where a Ctrl-C or an error ends them."""
     from exmc_dask.cluster.driver import Run
     from exmc_dask.cluster.pool import open_pool
     from exmc_dask.cluster.progress import watch
@@ -270,16 +277,32 @@ def _run(
         run.start()
         try:
             run.wait()
+        except ExmcError as error:
+            return run, error
         finally:
             run.close()
-        return run
+        return run, None
     finally:
         show.close()
         pool.close()
 
 
+def _kept(
+    results: Mapping[int, Sequence["BlockResult"]], events: Sequence[Any], *, whole: bool
+) -> dict[int, Sequence["BlockResult"]]:
+    """Leave out chains that were dropped, and after an error those that came to nothing."""
+    from exmc_dask.cluster.moves import Note, Trouble
+
+    dropped = {e.unit for e in events if isinstance(e, Note) and e.kind is Trouble.DROPPED}
+    return {
+        chain: blocks
+        for chain, blocks in results.items()
+        if chain not in dropped and (whole or blocks)
+    }
+
+
 def _tree(
-    run: "Run",
+    results: Mapping[int, Sequence["BlockResult"]],
     model: Model,
     density: LogDensity,
     spec: "Spec",
@@ -298,7 +321,7 @@ def _tree(
     seen += [(o.name, str(o.observed.arg), o.dims) for o in declared.observations]
     conditioned = {slot for _, slot, _ in seen}
     return to_datatree(
-        run.results(),
+        results,
         [replace(output, shape=extents(output.shape, lengths)) for output in density.outputs],
         settings,
         coords=model.coords,

@@ -33,7 +33,15 @@ from typing import Any
 
 
 class ExmcError(Exception):
-    """Root of every error raised on purpose by this package."""
+    """Root of every error raised on purpose by this package.
+
+    Attributes
+    ----------
+    partial : DataTree, optional
+        What `exmc_dask.sample` had drawn when it was raised.
+    """
+
+    partial: Any = None
 
 
 class ModelError(ExmcError):

@@ -133,7 +133,7 @@ class Slots:
 
     @property
     def dims(self) -> dict[str, int]:
-        """Lengths of all dimensions; one without coordinates is as long as the data that name it."""
+        """Lengths of dimensions; one without coordinates is as long as the data that name it."""
         found: dict[str, int] = {}
         for slot in self.slots.values():
             named = zip(slot.dims, self.arrays[slot.name].shape, strict=True)

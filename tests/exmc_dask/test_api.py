@@ -159,3 +159,15 @@ def test_an_interrupt_keeps_what_there_is(model):
 
     assert 0 < trace.posterior.sizes["draw"] < 100_000
     assert np.isfinite(draws(trace)).all()
+
+
+def test_one_chain_without_a_start_costs_the_others_nothing(model):
+    start = [{}, {"mu": 1e200, "tau": 1e-200}, {}]
+    options = SHORT | {"chains": 3, "initvals": start, "ncp": False}
+    with pytest.raises(SamplingError) as raised:
+        ed.sample(model, **options)
+    trace = ed.sample(model, **options, on_failure="drop")
+
+    assert list(trace.posterior.chain) == [0, 2]
+    assert trace.posterior.sizes["draw"] == 50
+    assert set(raised.value.partial.children) >= {"posterior"}
