@@ -326,3 +326,8 @@ SMOOTH = (
     *(NORMAL, RHO_90, RHO_99, AR_90, MV_NORMAL, STUDENT_T, HALF_NORMAL, EXPONENTIAL, GAMMA),
     *(BETA, DIRICHLET, FUNNEL, BANANA, REGRESSION),
 )
+
+
+def compiled(function: Any) -> Any:
+    """Return a function that only compiled code can call as one that Python can."""
+    return njit(lambda *args: function(*args))

@@ -1,0 +1,180 @@
+"""The calendars of both warmups, what draws teach, and how the step size is found."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exmc_dask.kernels import adapt, stepsize
+from exmc_dask.kernels.chain import DIVERGENCES, INTS, N_FRONT, N_STEP, WINDOW
+from exmc_dask.kernels.walk import (
+    ACCEPT,
+    ACCEPT_BOTH_WAYS,
+    DIVERGING,
+    N_FLOATS,
+    N_INTS,
+    N_STEPS,
+    NEW_INDEX,
+)
+from exmc_dask.sampler.block import options, run
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.start import start
+from exmc_dask.sampler.state import ChainState
+from tests.kernels.targets import AR_90, NORMAL, REGRESSION, RHO_90, Target, compiled
+
+LEARN, TURN = compiled(adapt.learn), compiled(adapt.turn)
+RNG = np.random.default_rng(3)
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def warmup(settings: Settings, walked: Callable[[int], dict[Any, int]]) -> Iterator[Arrays]:
+    """Make a warmup of draws that a test makes up; yield the chain at every start of a transition.
+
+    ``walked(draw)`` is what the transition left behind, as slots of walk_i.
+    """
+    state = ChainState.blank(1, settings.adapt, "diag", 0, n_front=1, n_back=1)
+    f, i = state.f.copy(), state.i.copy()
+    if settings.adapt == "stan":
+        i[N_FRONT] = 0
+    n_spreads = 5 if settings.adapt == "fisher" else 2
+    vector, spread = f[5:-n_spreads].reshape(-1, 1), f[-n_spreads:].reshape(-1, 1)
+    option_f, option_i = options(settings)
+    i[N_STEP] = 1
+    for draw in range(settings.tune):
+        TURN(i, vector, spread, option_i)
+        yield f, i, vector, spread
+        walk_f, walk_i = np.zeros(N_FLOATS), np.zeros(N_INTS, np.int64)
+        walk_i[N_STEPS] = 1
+        for slot, value in walked(draw).items():
+            walk_i[slot] = value
+        walk_f[ACCEPT], walk_f[ACCEPT_BOTH_WAYS] = 0.8, 0.3
+        vector[0], vector[1] = RNG.normal(size=2)
+        LEARN(f, i, vector, spread, option_f, option_i, walk_f, walk_i)
+        i[INTS.index("draw")] += 1
+
+
+def moved(draw: int) -> dict[Any, int]:
+    return {NEW_INDEX: 1}
+
+
+def changes(values: list[int]) -> list[int]:
+    return [draw for draw in range(1, len(values)) if values[draw] != values[draw - 1]]
+
+
+@pytest.mark.parametrize(
+    ("tune", "ends"),
+    [
+        (1000, [100, 150, 250, 450, 950]),
+        (500, [100, 150, 250, 450]),
+        (200, [100, 150]),
+        (150, [100]),
+        (149, [135]),
+        (20, [18]),
+        (19, []),
+        (0, []),
+    ],
+)
+def test_stan_changes_the_metric_when_stan_does(tune: int, ends: list[int]) -> None:
+    updates = [int(i[INTS.index("updates")]) for _, i, *_ in warmup(stan(tune), moved)]
+    assert changes(updates) == ends
+
+
+def stan(tune: int) -> Settings:
+    return Settings(seed=1, tune=tune, adapt="stan")
+
+
+@pytest.mark.parametrize(
+    ("tune", "switches", "frozen", "held"),  # nuts-rs's, when every draw is good
+    [(200, [], 170, 121), (400, [199], 340, 221), (1000, [379, 499], 850, 471)],
+)
+def test_fisher_changes_windows_when_nuts_rs_does(
+    tune: int, switches: list[int], frozen: int, held: int
+) -> None:
+    states = [(i.copy(), s.copy()) for _, i, _, s in warmup(Settings(seed=1, tune=tune), moved)]
+    windows = [int(i[WINDOW]) for i, _ in states if i[WINDOW]]
+    start_of_main = len(states) - len(windows)
+    updates = [int(i[INTS.index("updates")]) for i, _ in states]
+    factors = [float(s[0, 0]) for _, s in states]
+
+    assert [start_of_main + draw for draw in changes(windows)] == switches
+    assert changes(updates) == list(range(2, frozen + 1))
+    assert factors[frozen] != factors[frozen - 1]
+    assert set(factors[frozen:]) == {factors[-1]}
+    assert states[-1][0][N_FRONT] == held
+
+
+def test_the_acceptance_looks_both_ways_once_the_last_window_is_open() -> None:
+    errors = [f[4] for f, *_ in warmup(Settings(seed=1, tune=400), moved)]
+    falls = [errors[draw + 1] > errors[draw] for draw in range(399)]
+    assert changes([int(fall) for fall in falls]) == [199]
+
+
+@pytest.mark.parametrize("scheme", ["fisher", "stan"])
+@pytest.mark.parametrize(
+    ("diverging", "index", "fisher_learns", "stan_learns"),
+    [
+        (0, 1, True, True),
+        (0, 0, False, True),
+        (1, 4, False, False),
+        (1, -4, False, False),
+        (1, 5, True, True),
+        (1, -5, True, True),
+    ],
+)
+def test_what_teaches_the_metric(
+    scheme: str, diverging: int, index: int, fisher_learns: bool, stan_learns: bool
+) -> None:
+    settings = Settings(seed=1, tune=150, adapt=scheme)
+    states = warmup(settings, lambda draw: {DIVERGING: diverging, NEW_INDEX: index})
+    counts = [int(i[N_FRONT]) for _, i, *_ in states]
+    learns = fisher_learns if scheme == "fisher" else stan_learns
+    assert (max(counts) > 1) == learns
+
+
+def test_every_draw_teaches_the_step_size() -> None:
+    states = warmup(Settings(seed=1, tune=20), lambda draw: {DIVERGING: 1})
+    assert [int(i[N_STEP]) for _, i, *_ in states] == list(range(1, 21))
+
+
+def test_dual_averaging_finds_the_target() -> None:
+    f, i = np.zeros(5), np.zeros(len(INTS), np.int64)
+    stepsize_restart, average = compiled(stepsize.restart), compiled(stepsize.average)
+    stepsize_restart(f, i, 1e-3)
+    for _ in range(2000):
+        acceptance = math.exp(-math.exp(f[1]))
+        average(f, i, np.array([0.8, 0.0]), acceptance)
+    assert math.exp(-math.exp(f[2])) == pytest.approx(0.8, abs=0.005)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_the_search_ends_within_a_factor_of_two_of_the_target(scale: float) -> None:
+    settings = Settings(seed=2, draws=1, tune=0, step_size_jitter=0.0)
+    found = []
+    for chain in range(20):
+        state = start(NORMAL, NORMAL.bound, settings, chain, np.zeros(1))
+        state = state.replace(factor=scale)
+        found.append(run(NORMAL, NORMAL.bound, settings, state, 1)[0].step_size * scale)
+    assert min(found) > 0.4
+    assert max(found) < 10.0
+
+
+WARMUPS: list[tuple[Target, dict[str, Any]]] = [
+    (target, {"adapt": scheme, "metric": metric})
+    for target in (AR_90, RHO_90, REGRESSION)
+    for scheme in ("fisher", "stan")
+    for metric in ("diag", "dense")
+]
+
+
+@pytest.mark.parametrize(("target", "how"), WARMUPS)
+def test_sampling_accepts_as_asked(target: Target, how: dict[str, Any]) -> None:
+    settings = Settings(seed=4, draws=1000, tune=600, target_accept=0.8, **how)
+    state = start(target, target.bound, settings, 0, np.zeros(target.dim))
+    control = np.zeros(8, np.int64)
+    state, draws = run(target, target.bound, settings, state, 1600, control)
+    accepted = draws.stat("acceptance_rate")[600:].mean()
+    assert 0.7 < accepted < (0.9 if how["adapt"] == "fisher" else 0.96)
+    assert control[DIVERGENCES] == draws.stat("diverging")[600:].sum()
+    assert len(set(draws.stat("step_size_bar")[600:])) == 1

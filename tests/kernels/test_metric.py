@@ -1,0 +1,74 @@
+"""Whitened motion is motion under the mass matrix; running moments are moments."""
+
+import numpy as np
+import pytest
+
+from exmc_dask.kernels import metric
+from exmc_dask.kernels.walk import END_FORCE, END_Q, END_V, NEXT_GRAD, RIGHT
+from tests.kernels.targets import compiled
+
+DIM = 5
+RNG = np.random.default_rng(5)
+
+
+def spread_of(factor: np.ndarray) -> np.ndarray:
+    spread = np.zeros((5, *factor.shape))
+    spread[0] = factor
+    return spread
+
+
+FACTORS = [
+    np.exp(RNG.normal(size=DIM)),
+    np.tril(RNG.normal(size=(DIM, DIM))) + 2 * np.eye(DIM),
+]
+every_metric = pytest.mark.parametrize("factor", FACTORS, ids=["diag", "dense"])
+
+
+@every_metric
+def test_a_leapfrog_step_is_that_of_the_mass_matrix(factor: np.ndarray) -> None:
+    walk = RNG.normal(size=(9, DIM))
+    F = np.diag(factor) if factor.ndim == 1 else factor
+    q, v, grad = walk[RIGHT + END_Q].copy(), walk[RIGHT + END_V].copy(), walk[NEXT_GRAD].copy()
+    p, mass_inverse = np.linalg.solve(F.T, v), F @ F.T
+
+    compiled(metric.whiten)(walk, NEXT_GRAD, walk, RIGHT + END_FORCE, spread_of(factor))
+    compiled(metric.kick)(walk, RIGHT, 0.3)
+    compiled(metric.drift)(walk, RIGHT, 0.7, spread_of(factor))
+
+    p = p + 0.3 * grad
+    assert walk[RIGHT + END_Q] == pytest.approx(q + 0.7 * mass_inverse @ p)
+    assert F.T @ p == pytest.approx(walk[RIGHT + END_V])
+    energy = compiled(metric.kinetic)(walk, RIGHT + END_V)
+    assert energy == pytest.approx(0.5 * p @ mass_inverse @ p)
+
+
+@every_metric
+def test_running_moments_are_moments(factor: np.ndarray) -> None:
+    draws = RNG.normal(3.0, 2.0, size=(40, DIM))
+    vector, spread = np.zeros((6, DIM)), np.zeros((5, *factor.shape))
+    accumulate = compiled(metric.accumulate)
+    for n, draw in enumerate(draws, start=1):
+        vector[0] = draw
+        accumulate(vector, 0, 2, spread, 1, n)
+
+    m2 = (len(draws) - 1) * np.cov(draws.T)
+    assert vector[2] == pytest.approx(draws.mean(0))
+    assert spread[1] == pytest.approx(np.diag(m2) if factor.ndim == 1 else np.tril(m2))
+
+
+@every_metric
+def test_a_window_is_taken_over_and_forgotten(factor: np.ndarray) -> None:
+    vector = np.arange(6.0 * DIM).reshape(6, DIM)
+    spread = np.arange(5.0 * factor.size).reshape(5, *factor.shape)
+    old_vector, old_spread = vector.copy(), spread.copy()
+
+    compiled(metric.succeed)(vector, 2, spread, 1, 2)
+
+    assert np.array_equal(vector[2], old_vector[4])
+    assert np.array_equal(spread[1], old_spread[3])
+    assert not vector[4].any()
+    assert not spread[3].any()
+    for kept in (0, 1, 3, 5):
+        assert np.array_equal(vector[kept], old_vector[kept])
+    for kept in (0, 2, 4):
+        assert np.array_equal(spread[kept], old_spread[kept])
