@@ -184,10 +184,11 @@ class Model:
         slots = self._slots
         if not isinstance(dist, Dist):
             raise OptionError(f"'{name}': {dist!r} is no distribution; use one such as ed.Normal")
-        given = dist
+        draws = dist.get("draw")
         dist = verify.settled(slots, name, dist)
         if observed is None:
-            if (weight, mask, reduce, likelihood) != (None, None, "sum", True):
+            given = weight is not None or mask is not None
+            if given or reduce != "sum" or not likelihood:
                 raise OptionError(f"'{name}': weight, mask, reduce and likelihood need observed=")
             variable = self._free(name, dist, shape, names, transform)
         else:
@@ -201,7 +202,6 @@ class Model:
         self._check_variable(variable)
         self._variables.append(variable)
         self._names.add(name)
-        draws = given.get("draw")
         if isinstance(draws, Function):
             self.draws[name] = draws.call
         return variable.node

@@ -254,7 +254,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]
         errors.OptionError, ("'y'", "'lg'", "softplus"),
     ),
     "weight of a free variable": (
-        declared(lambda m: ed.Normal("y", 0, 1, weight=2)),
+        declared(lambda m: ed.Normal("y", 0, 1, weight=np.array([1.0, 2.0]))),
         errors.OptionError, ("'y'", "observed="),
     ),
     "weight that does not fit": (
