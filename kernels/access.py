@@ -269,7 +269,7 @@ class Axes:
 
 def identifier(name: str) -> str:
     """Return a name of the user as a Python identifier."""
-    return re.sub(r"\W", "_", name)
+    return re.sub(r"\W|^(?=\d)", "_", name)
 
 
 def is_squeeze(node: Node) -> bool:

@@ -9,7 +9,7 @@ from exmc_dask.ir import Node
 from exmc_dask.ops import LEAF, Op
 
 from . import dialect_cpu
-from .access import VIEWS, ZERO, Axes, number
+from .access import VIEWS, ZERO, Axes, identifier, number
 from .bind import Storage
 from .cost import Count
 from .emit import Function
@@ -62,13 +62,16 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     entries = density.layout.entries
     gradient = function(
         "grad",
-        [Root(g, "grad", number(e.offset), e.name) for g, e in zip(grads, entries, strict=True)],
+        [
+            Root(g, "grad", number(e.offset), identifier(e.name))
+            for g, e in zip(grads, entries, strict=True)
+        ],
         logp,
     )
     roots = []
     place = ZERO
     for output, node in zip(density.outputs, values, strict=True):
-        roots.append(Root(node, "out", place, output.name))
+        roots.append(Root(node, "out", place, identifier(output.name)))
         place = place + axes.size(node.shape)
     expand = function("out", roots, None)
     called = gradient.called | expand.called
@@ -87,7 +90,7 @@ def _hint(hints: dict[Node, str], node: Node, name: str) -> None:
     while node.op in VIEWS:
         node = node.src[0]
     if node.op not in LEAF or node.op is Op.PARAM:
-        hints.setdefault(node, name)
+        hints.setdefault(node, identifier(name))
 
 
 def _imports(called: set[str], dialect: ModuleType) -> list[str]:

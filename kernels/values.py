@@ -134,6 +134,8 @@ class Values:
         sources = [self._origin(source) for source in node.src]
         if node.op is Op.MATMUL:
             return "_".join(map(self._short, sources))
+        if node.op is Op.SCATTER_ADD:
+            return "_by_".join(map(self._short, sources))
         if len(sources) == 1 and self._is_named(sources[0]):
             return f"{node.op.value}_{self.describe(sources[0])}"
         return _LETTERS.get(node.op, node.op.value)

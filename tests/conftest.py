@@ -10,6 +10,7 @@ Mutant = Callable[[str, str, str], ModuleType]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--update-golden", action="store_true", help="accept emitted text as it is")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

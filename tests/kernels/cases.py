@@ -22,7 +22,11 @@ def _scan(x: Node, axis: int, reverse: bool) -> Node:
 
 
 CASES: dict[str, Node] = {
-    **{op.value: elementwise(op, POSITIVE) for op in UNARY_FLOAT - {Op.FLOAT, Op.TRIGAMMA}},
+    **{
+        op.value: elementwise(op, POSITIVE)
+        for op in Op
+        if op in UNARY_FLOAT - {Op.FLOAT, Op.TRIGAMMA}
+    },
     "trigamma": elementwise(Op.TRIGAMMA, Y * Y + 0.5) * A,
     "const": B * 2.5 + 1.0,
     "param": M,
