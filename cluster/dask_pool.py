@@ -93,11 +93,13 @@ class DaskPool(Pool):
         """Start blocks."""
         ready = []
         for order in orders:
-            holds = self._holds.setdefault(order.worker, set())
+            holds = self._holds.get(order.worker)
+            if holds is None:  # of large data a worker is asked first, which an earlier run sent
+                known = self._spec.parcels if _large(self._spec.parcels) else ()
+                holds = self._holds[order.worker] = set(known)
             parcels = {k: v for k, v in self._spec.parcels.items() if k not in holds}
-            holds |= parcels.keys()
-            large = sum(map(len, parcels.values())) > _INLINE_BYTES
-            if large or order.worker in self._installs:
+            holds.update(parcels)
+            if _large(parcels) or order.worker in self._installs:
                 self._soon(self._send_later, order, parcels)
             else:
                 ready.append(replace(order, task=replace(order.task, parcels=parcels)))
@@ -338,6 +340,10 @@ class DaskPool(Pool):
         task = self._loop.create_task(job)
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
+
+
+def _large(parcels: Mapping[str, bytes]) -> bool:
+    return sum(map(len, parcels.values())) > _INLINE_BYTES
 
 
 def _refusal(worker: str, why: str) -> WorkerRefused:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster
 from exmc_dask.cluster import clusters, versions
 from exmc_dask.cluster.dask_pool import DaskPool
 from exmc_dask.cluster.moves import Note, Progress, Trouble
-from exmc_dask.cluster.pool import ThreadPool, open_pool
+from exmc_dask.cluster.pool import Order, ThreadPool, open_pool
 from exmc_dask.errors import (
     BlockError,
     ClientError,
@@ -81,14 +81,37 @@ def test_blocks_end_at_their_budget_and_report_on_the_way(
     assert {e.worker for e in seen} == set(client.scheduler_info(n_workers=-1)["workers"])
 
 
-def test_large_data_go_past_the_graph_once_per_worker(client: Client) -> None:
+class Counting(DaskPool):
+    """Counts what is sent beside the blocks, and the parcels within them."""
+
+    installs = 0
+    within = 0
+
+    async def _install(self, *args: Any) -> None:
+        self.installs += 1
+        await super()._install(*args)
+
+    def _send(self, orders: Sequence[Order]) -> None:
+        self.within += sum(len(order.task.parcels) for order in orders)
+        super()._send(orders)
+
+
+def test_small_data_go_with_a_workers_first_block(client: Client) -> None:
+    pool, spec = Counting(client), toy.spec()
+    draws(start(pool, spec, max_block=20))
+
+    assert (pool.installs, pool.within) == (0, 2 * len(spec.parcels))
+
+
+def test_large_data_go_past_the_graph_once_per_worker_and_not_again(client: Client) -> None:
     large = toy.spec(data=np.arange(1.0, 2_000_000.0))
+    first, second = Counting(client), Counting(client)
 
     assert len(next(iter(large.parcels.values()))) > 10_000_000  # Dask warns of such graphs
-    run = start(DaskPool(client), large, max_block=50)
-    assert draws(run) == draws(start(ThreadPool(1), toy.spec()))
-    again = start(DaskPool(client), large, max_block=50)
-    assert draws(again) == draws(run)
+    one = draws(start(first, large, max_block=20))
+    two = draws(start(second, large, max_block=20))
+    assert one == two == draws(start(ThreadPool(1), toy.spec()))
+    assert (first.installs, second.installs) == (2, 0)
 
 
 def test_a_worker_that_has_forgotten_is_sent_again(
