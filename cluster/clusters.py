@@ -47,6 +47,7 @@ def local(n_workers: int | None = None) -> LocalCluster:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 worker_dashboard_address="127.0.0.1:0",
+                preload=["exmc_dask.cluster.deaf"],
             )
         except Exception as error:
             if mark_file.exists():

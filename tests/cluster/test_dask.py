@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -312,3 +313,34 @@ def test_a_program_without_the_guard_is_told_of_it(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert f"{ClusterStartError.__name__}: worker processes import" in ended.stderr
     assert 'if __name__ == "__main__":' in ended.stderr
+
+
+def test_ctrl_c_at_the_terminal_stops_the_run_and_not_the_workers(tmp_path: Path) -> None:
+    program = tmp_path / "interrupted.py"
+    program.write_text(
+        "from tests.cluster import toy, test_pools as t\n"
+        "from exmc_dask.cluster.pool import open_pool\n"
+        "if __name__ == '__main__':\n"
+        "    pool = open_pool(cluster='local')\n"
+        "    run = t.start(pool, toy.spec(draws=10_000, pause_s=0.01))\n"
+        "    print('begun', flush=True)\n"
+        "    t.draws(run)\n"
+        "    print(any(run.results().values()), t.notes(run))\n"
+        "    pool.close()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(2.0)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (0, "True []\n")
+    assert "Traceback" not in err
