@@ -113,6 +113,7 @@ def demo(draws: int, tune: int, chains: int, seed: int, scheduler: str, plot: st
         tune=tune,
         chains=chains,
         random_seed=seed,
+        target_accept=0.9,  # small tau make a narrow neck, even with theta off centre
         cluster=scheduler,
         compute_convergence_checks=False,
     )
