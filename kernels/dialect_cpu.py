@@ -19,7 +19,7 @@ VECMATH = frozenset(
     }
 )  # fmt: skip
 SPECIAL = frozenset({"digamma", "erf", "erfc", "erfcx", "lgamma", "log_ndtr", "trigamma"})
-LOOPS = frozenset({"view"})
+LOOPS = frozenset({"Distinct", "at", "view"})
 LINALG = frozenset({"cholesky", "matmul", "times", "transposed_times", "trisolve"})
 MATH = frozenset({"inf", "sqrt"})
 

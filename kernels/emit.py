@@ -80,7 +80,7 @@ class Function(Values):
             for inner in index.elements():
                 self.value(inner)
         place = self.axes.flat(task.at, buffer.shape)
-        target = self.load(self.array(buffer), place, is_tile=buffer in self.local)
+        target = self.load(self.array(buffer), place, is_tile=buffer in self.local, is_read=False)
         self._lines.append(f"{target} {sign} {text}")
 
     def _accumulate(self, task: Task) -> None:

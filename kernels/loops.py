@@ -1,13 +1,17 @@
-"""What every emitted loop stands on: a stretch of an array, addressed from zero.
+"""What every emitted loop stands on: arrays without the check for negative indices.
 
-A loop over ``a[offset + i]`` stays scalar, because a negative index would count from the end and
-LLVM cannot know that there is none. A loop over ``view(a, offset)[i]`` runs on whole registers.
+In Python a negative index counts from the end. LLVM cannot know that there is none in
+``a[offset + i]`` or ``a[index[i]]``, and leaves a loop over them scalar. Loops over
+``view(a, offset)[i]`` and ``at(a, index[i])`` run on whole registers.
+
+Nor can it know that a store into one argument leaves the others as they are; `Distinct` says so.
 """
 
 from typing import Any
 
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
@@ -33,3 +37,23 @@ def view(typing_context, array, start):  # type: ignore[no-untyped-def]
         return rest._getvalue()
 
     return array(array, types.int64), emit
+
+
+@intrinsic
+def at(typing_context, array, place):  # type: ignore[no-untyped-def]
+    """Return ``array[place]`` of a contiguous array, without a check."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.load(builder.gep(whole.data, [args[1]]))
+
+    return array.dtype(array, types.int64), emit
+
+
+class Distinct(CompilerBase):  # type: ignore[misc]
+    """Compiler of a function whose array arguments do not overlap."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Return numba's own passes, with the flag set that its decorators do not offer."""
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]

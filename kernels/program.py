@@ -78,7 +78,7 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     lines = [
         '"""Log density, gradient and outputs of a model; written by exmc_dask."""',
         "",
-        *_imports(called, dialect),
+        *_imports(called | {"Distinct"}, dialect),
         *_define("logp_grad", "f8", gradient, "Return the log density at `q`; write its gradient."),
         *_define("expand", "void", expand, "Write what is kept of the draw at `q`."),
     ]
@@ -123,6 +123,7 @@ def _define(name: str, result: str, function: Function, doc: str) -> list[str]:
         "@njit(",
         f'    "{result}(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",',
         '    cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,',
+        "    pipeline_class=Distinct,",
         ")",
         f"def {name}({', '.join(arguments)}):",
         *indented([f'"""{doc}"""', *header, *arrays, *function.regions[0].lines]),

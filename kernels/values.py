@@ -211,7 +211,7 @@ class Values:
             self.header.add(what)
         return what
 
-    def load(self, array: str, place: Index, *, is_tile: bool = False) -> str:
+    def load(self, array: str, place: Index, *, is_tile: bool = False, is_read: bool = True) -> str:
         """Return the text that reads ``array[place]``.
 
         Where a loop variable runs through the elements, the rest of the place becomes a view, so
@@ -224,6 +224,8 @@ class Values:
         step = steps.get(inner[-1], 0) if inner else 0
         moving = Index([((inner[-1],), step)]) if inner else ZERO
         rest = place + number(-1) * moving
+        if place.elements() and not step and is_read:
+            return f"{self.call('at')}({array}, {self.index(place).text})"
         if step <= 0 or inner[-1] in rest.variables() or (rest.constant or 0) > 0:
             return f"{array}[{self.index(place).text}]"
         if rest.constant == 0:

@@ -46,6 +46,10 @@ def view(window: Window, start: int) -> Window:
     return Window(window.array, window.start + start)
 
 
+def at(window: Window, place: int) -> Any:
+    return window[place]
+
+
 def times(X: Window, n: int, k: int, start: int, m: int, b: Window, out: Window) -> None:
     out.fill(view(X, start).matrix(m, k, (1, n)) @ b.matrix(k, 1))
 
@@ -77,7 +81,7 @@ SCIPY = ("erf", "erfc", "erfcx", "log_ndtr", "digamma")
 NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in NUMPY},
     **{name: getattr(sp, name) for name in SCIPY},
-    **{f.__name__: f for f in (view, times, transposed_times, matmul, cholesky, trisolve)},
+    **{f.__name__: f for f in (at, view, times, transposed_times, matmul, cholesky, trisolve)},
     "accumulate": lambda total, x: total + x,
     "inf": np.inf,
     "lgamma": sp.gammaln,

@@ -2,13 +2,14 @@
 
 from numba import njit
 
-from .loops import view
+from .loops import Distinct, at, view
 from .vecmath import accumulate, exp, log1p
 
 
 @njit(
     "f8(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",
     cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,
+    pipeline_class=Distinct,
 )
 def logp_grad(q, grad, data, data32, index, work):
     """Return the log density at `q`; write its gradient."""
@@ -40,7 +41,7 @@ def logp_grad(q, grad, data, data32, index, work):
         y_mu_2_tile = view(y_mu_2, start)
         for i in range(rows):
             y_mu_i = y_mu_tile[i]
-            a_i = a[y_mu_i]
+            a_i = at(a, y_mu_i)
             y_mu_2_i = y_mu_2_tile[i]
             d = y_observed_tile[i] - (a_i + b * y_mu_2_i)
             p = d * r2
@@ -94,6 +95,7 @@ def logp_grad(q, grad, data, data32, index, work):
 @njit(
     "void(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",
     cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,
+    pipeline_class=Distinct,
 )
 def expand(q, out, data, data32, index, work):
     """Write what is kept of the draw at `q`."""

@@ -4,13 +4,14 @@ from math import inf
 from numba import njit
 
 from .linalg import cholesky, matmul, trisolve
-from .loops import view
+from .loops import Distinct, view
 from .vecmath import accumulate, exp, log
 
 
 @njit(
     "f8(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",
     cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,
+    pipeline_class=Distinct,
 )
 def logp_grad(q, grad, data, data32, index, work):
     """Return the log density at `q`; write its gradient."""
@@ -190,6 +191,7 @@ def logp_grad(q, grad, data, data32, index, work):
 @njit(
     "void(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",
     cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,
+    pipeline_class=Distinct,
 )
 def expand(q, out, data, data32, index, work):
     """Write what is kept of the draw at `q`."""
