@@ -47,7 +47,7 @@ class Gradient:
 
 
 @njit(types.float64(_ABI, types.int64, _f8s, _f8s, _f8s, _f4s, _i8s, _f8s))
-def repeat(f, n, q, grad, data, data32, index, work):  # type: ignore[no-untyped-def]
+def repeat(f, n, q, grad, data, data32, index, work):
     """Call a log density `n` times."""
     total = 0.0
     for _ in range(n):
@@ -56,19 +56,19 @@ def repeat(f, n, q, grad, data, data32, index, work):  # type: ignore[no-untyped
 
 
 @njit(types.float64(types.int64, _f8s), fastmath=True)
-def _multiply_add(n, x):  # type: ignore[no-untyped-def]
+def _multiply_add(n, x):
     total = 0.0
-    for k in range(n):
+    for _ in range(n):
         for i in range(x.size):
             y = x[i]
-            for _ in range(32):
+            for _k in range(32):
                 y = y * y + 0.25
             total += y
     return total
 
 
 @njit(types.float64(types.int64, _f8s), fastmath=True)
-def _read(n, x):  # type: ignore[no-untyped-def]
+def _read(n, x):
     total = 0.0
     for k in range(n):
         x[k % x.size] = 1.0

@@ -1,9 +1,10 @@
 """What one evaluation costs: a count of operations and bytes, as polynomials in the lengths."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .access import number
+from .access import Index
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,14 @@ class Cost:
 
 
 class Count:
-    """Counts under way."""
+    """Counts under way: for each number of turns, how many of what happen in each."""
 
     def __init__(self) -> None:
-        self.flops = number(0)
-        self.transcendentals = number(0)
-        self.bytes = number(0)
+        self.flops: Counter[Index] = Counter()
+        self.transcendentals: Counter[Index] = Counter()
+        self.bytes: Counter[Index] = Counter()
 
     def at(self, lengths: Mapping[str, int]) -> Cost:
         """Return the counts for lengths by their names in the emitted text."""
-        return Cost(
-            *(each.value(lengths) for each in (self.flops, self.transcendentals, self.bytes))
-        )
+        kinds = (self.flops, self.transcendentals, self.bytes)
+        return Cost(*(sum(n * turns.value(lengths) for turns, n in k.items()) for k in kinds))

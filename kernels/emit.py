@@ -69,8 +69,8 @@ class Function(Values):
         buffer = task.target
         assert buffer is not None
         turns = self.regions[-1].turns
-        self.count.bytes += turns * number(8 if sign == "=" else 16)
-        self.count.flops += turns * number(int(sign != "="))
+        self.count.bytes[turns] += 8 if sign == "=" else 16
+        self.count.flops[turns] += int(sign != "=")
         if not buffer.shape and buffer.array != "work":
             assert buffer.offset is not None
             first = self.index(buffer.offset).text
@@ -87,7 +87,7 @@ class Function(Values):
         name = self._totals[task.node]
         text = self.as_float(task.values[0])
         function = self.call("maximum" if task.node.op is Op.MAX else "accumulate")
-        self.count.flops += self.regions[-1].turns
+        self.count.flops[self.regions[-1].turns] += 1
         self._lines.append(f"{name} = {function}({name}, {text})")
 
     # -- loops -----------------------------------------------------------------------------------
@@ -192,16 +192,16 @@ class Function(Values):
             case Op.MATMUL:
                 parts = [*self._matrix(node.src[0]), *self._matrix(node.src[1]), out]
                 parts += [sizes[0], self.index(inner).text, sizes[1]]
-                flops = number(2) * extents[0] * inner * extents[1]
+                turns = number(2) * extents[0] * inner * extents[1]
             case Op.CHOLESKY:
                 parts = [self._whole(node.src[0]), out, sizes[0]]
-                flops = extents[0] * extents[0] * extents[0]
+                turns = extents[0] * extents[0] * extents[0]
             case _:
                 columns = extents[1] if node.ndim == 2 else number(1)
                 parts = [*map(self._whole, node.src), out, sizes[0], self.index(columns).text]
                 parts.append(str(node.arg))
-                flops = inner * inner * columns
-        self.count.flops += flops
+                turns = inner * inner * columns
+        self.count.flops[turns] += 1
         self._lines.append(f"{self.call(node.op.value)}({', '.join(parts)})")
 
     def _matrix(self, node: Node) -> tuple[str, str, str]:
@@ -246,9 +246,9 @@ class Function(Values):
 
     def _count_products(self, matrices: list[Node], extent: Index) -> None:
         for matrix in matrices:
-            self.count.flops += number(2) * self.axes.size(matrix.shape)
+            self.count.flops[self.axes.size(matrix.shape)] += 2
         for data in {m.src[0] if m.op is Op.TRANSPOSE else m for m in matrices}:
-            self.count.bytes += number(8) * self.axes.size(data.shape)
+            self.count.bytes[self.axes.size(data.shape)] += 8
 
     def _columns(self, matrix: Node, n: str) -> list[str]:
         """Return the first arguments of `times`: matrix, its lengths, first row and rows."""

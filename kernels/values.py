@@ -315,7 +315,7 @@ class Values:
     def _read(self, element: Element, region: Region) -> Text:
         """Return the text that reads an element of a stored array."""
         node, at = element.node, element.at
-        self.count.bytes += region.turns * number(8 if region.knows else 0)
+        self.count.bytes[region.turns] += 8 if region.knows else 0
         buffer = self.stored.buffers.get(node)
         if len(at) == 1 and node.ndim != 1:
             place = at[0]
@@ -353,10 +353,8 @@ class Values:
                 f"{self.dialect.__name__}; add one, or write the model without it"
             )
         turns = self.region(element.variables()).turns
-        if node.op in TRANSCENDENTAL:
-            self.count.transcendentals += turns
-        else:
-            self.count.flops += turns
+        dear = node.op in TRANSCENDENTAL
+        (self.count.transcendentals if dear else self.count.flops)[turns] += 1
         if node.op is Op.WHERE:  # plain values on both sides, so that it is a select
             texts[1:] = map(self._plain, operands[1:], texts[1:])
         result: Text = self.dialect.RULES[node.op](*texts)
