@@ -5,6 +5,7 @@ by vectors is kept column after column, so that the innermost loop of `times` an
 runs over consecutive rows.
 """
 
+import numpy as np
 from numba import njit
 
 from .loops import view
@@ -89,7 +90,7 @@ def matmul(a, a_row, a_column, b, b_row, b_column, out, n, k, m):  # type: ignor
 
 @njit("void(f8[::1], f8[::1], i8)", **_OPTIONS)
 def cholesky(a, out, n):  # type: ignore[no-untyped-def]
-    """Write the lower Cholesky factor of an (n, n) matrix into `out`; NaN where there is none."""
+    """Write the lower Cholesky factor of an (n, n) matrix into `out`, all NaN if there is none."""
     for i in range(n):
         row = view(out, i * n)
         for j in range(i + 1):
@@ -98,6 +99,10 @@ def cholesky(a, out, n):  # type: ignore[no-untyped-def]
             for h in range(j):
                 s = accumulate(s, row[h] * other[h])
             rest = a[i * n + j] - s
+            if i == j and not rest > 0.0:
+                for place in range(n * n):
+                    out[place] = np.nan
+                return
             row[j] = rest**0.5 if i == j else rest / other[j]
         for j in range(i + 1, n):
             row[j] = 0.0
