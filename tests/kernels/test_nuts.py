@@ -191,14 +191,12 @@ def test_a_step_that_is_far_too_long_diverges_at_once() -> None:
     assert np.ptp(draws.values, axis=0).max() == 0.0
 
 
-def test_a_start_far_in_the_tail_is_no_divergence() -> None:
-    settings, state = fixed(NORMAL, 0.1, draws=1)
-    q = np.array([100.0])
-    state = state.replace(q=q, grad=-q, logp=-5000.0)
+def test_energy_that_falls_is_no_divergence() -> None:
+    settings, state = fixed(NORMAL, 1.5, draws=1)
+    state = state.replace(q=100.0, grad=-100.0, logp=-5000.0)
     _, draws = run(NORMAL, NORMAL.bound, settings, state, 1)
-    assert draws.stat("max_energy_error")[0] < 10.0
+    assert draws.stat("max_energy_error")[0] < -tree.MAX_ENERGY_ERROR
     assert draws.stat("diverging").tolist() == [0]
-    assert abs(draws.values[0, 0]) < 110.0
 
 
 def turns(momenta: list[F8]) -> bool:
