@@ -33,10 +33,10 @@ def model() -> ed.Model:
     return model
 
 
-def draw(model: ed.Model, draws: int = 300, **where: Any) -> bytes:
+def draw(model: ed.Model, draws: int = 300, tune: int = 200, **where: Any) -> bytes:
     where.setdefault("progressbar", False)
     trace = ed.sample(
-        model, draws, 200, 3, random_seed=7, compute_convergence_checks=False, **where
+        model, draws, tune, 3, random_seed=7, compute_convergence_checks=False, **where
     )
     kept = [trace[group][name] for group in ("posterior", "sample_stats") for name in NAMES[group]]
     return b"".join(values.to_numpy().tobytes() for values in kept)
@@ -57,11 +57,28 @@ def test_draws_do_not_know_threads_or_block_borders(
     assert draw(model, cluster="threads", block_draws=block_draws) == undisturbed
 
 
-@pytest.mark.parametrize("block_draws", [100, None])
+@pytest.mark.parametrize("block_draws", [7, 100, None])
 def test_draws_do_not_know_processes(
     model: ed.Model, client: Client, block_draws: int | None, undisturbed: bytes
 ) -> None:
     assert draw(model, client=client, block_draws=block_draws) == undisturbed
+
+
+def test_blocks_of_one_draw_travel_too(model: ed.Model, client: Client) -> None:
+    one, whole = (
+        draw(model, 30, 30, **where)
+        for where in ({"client": client, "block_draws": 1}, {"cluster": "threads"})
+    )
+
+    assert one == whole
+
+
+@pytest.mark.parametrize("n_workers", [1, 3])
+def test_draws_do_not_know_how_many_workers_there_are(
+    model: ed.Model, n_workers: int, undisturbed: bytes
+) -> None:
+    with clusters.local(n_workers) as cluster:
+        assert draw(model, cluster=cluster) == undisturbed
 
 
 def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
@@ -78,4 +95,19 @@ def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
 
     assert [event.kind for event in seen if isinstance(event, Note)] == [Trouble.WORKER_LOST]
     assert max(event.retries for event in seen if isinstance(event, Progress)) == 1
+    assert disturbed == draw(model, draws=1500, cluster="threads")
+
+
+def test_the_coordinator_finishes_what_no_worker_is_left_for(model: ed.Model) -> None:
+    seen: list[Any] = []
+    with clusters.local(1) as cluster:
+
+        def watch(event: Any) -> None:
+            if not seen:
+                cluster.scale(0)
+            seen.append(event)
+
+        disturbed = draw(model, draws=1500, cluster=cluster, progressbar=watch)
+
+    assert Trouble.FALLBACK in [event.kind for event in seen if isinstance(event, Note)]
     assert disturbed == draw(model, draws=1500, cluster="threads")
