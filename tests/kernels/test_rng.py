@@ -60,6 +60,12 @@ def test_uniform_numbers_are_never_zero_or_one(word: int, value: float) -> None:
     assert unit(np.uint64(word), np.uint64(word)) == value
 
 
+def test_a_uniform_number_is_made_of_52_bits() -> None:
+    high, low = 0x12345678, 0x9ABCDEF0
+    x = (high << 32 | low) >> 12
+    assert unit(np.uint64(high), np.uint64(low)) == (x + 0.5) * 2.0**-52
+
+
 @pytest.mark.parametrize("word", range(5))
 def test_every_word_of_the_counter_counts(word: int) -> None:
     counter = [1, 2, 3, 4, 5]
