@@ -16,6 +16,8 @@ from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, Op
 
+from .normal import is_data_matrix, loop_order
+
 VARIABLES = ("i", "j", "k", "l", "m", "n")
 """Loop variables by depth."""
 
@@ -134,6 +136,8 @@ class Axes:
     ----------
     equal : dict of (Dim, Dim) to Node
         Dimensions with different names that an operation needs to be equal.
+    columns : set of str
+        Data matrices that are stored column after column.
     names : dict of Dim to str
         Name of the length of every dimension that only the data know.
     starts : dict of (Dim, cut) to str
@@ -151,6 +155,7 @@ class Axes:
                 if one != other:
                     self.equal.setdefault((one, other), node)
                     self._join(one, other)
+        self.columns = self._in_columns(order)
         for shape in shapes:
             for dim in shape:
                 self._name(self.same(dim))
@@ -161,6 +166,21 @@ class Axes:
                 whole, cuts = (node.src[0].shape, node.arg) if node.op is Op.SLICE else node.arg
                 for dim, cut in zip(whole, cuts, strict=True):
                     self._name_start(self.same(dim), cut)
+
+    def _in_columns(self, order: Iterable[Node]) -> set[str]:
+        """Return the matrices whose loops run over their rows; not those read as one vector."""
+        found: set[str] = set()
+        flat: set[str] = set()
+        for node in order:
+            source = node.src[0] if node.src else node
+            if node.op is Op.DATA and loop_order(tuple(map(self.same, node.shape))) == (1, 0):
+                found.add(node.arg)
+            elif node.op is Op.MATMUL and is_data_matrix(source) and node.ndim == 1:
+                data = source.src[0] if source.op is Op.TRANSPOSE else source
+                found |= {data.arg} if self.row_axis(data) == 0 else set()
+            elif node.op is Op.RESHAPE and source.op is Op.DATA and not is_squeeze(node):
+                flat.add(source.arg)
+        return found - flat
 
     def same(self, dim: Dim) -> Dim:
         """Return the representative of all dimensions that equal `dim`; a number if one is."""
@@ -207,6 +227,11 @@ class Axes:
         a, b = map(self.same, data.shape)
         long = int(isinstance(a, int) and (not isinstance(b, int) or b > a))
         return 1 - long if matrix.op is Op.TRANSPOSE else long
+
+    def runs_along_rows(self, matrix: Node) -> bool:
+        """Whether a data matrix, perhaps transposed, is stored along its long axis."""
+        data = matrix.src[0] if matrix.op is Op.TRANSPOSE else matrix
+        return (self.row_axis(data) == 0) == (data.arg in self.columns)
 
     def start(self, dim: Dim, cut: Cut) -> Index:
         """First index of a slice."""

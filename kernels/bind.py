@@ -61,8 +61,6 @@ class Storage:
     axes : Axes
     arrays : dict of str to str
         Slot name -> ``"data"``, ``"data32"`` or ``"index"``.
-    columns : set of str
-        Matrices that are stored column after column.
     """
 
     def __init__(self, slots: Sequence[Input], roots: Sequence[Node], axes: Axes) -> None:
@@ -84,13 +82,6 @@ class Storage:
             if slot.dtype == "float32"
             else "data"
             for slot in slots
-        }
-        self.columns = {
-            leaf.arg
-            for node in order
-            if node.op is Op.MATMUL and node.ndim == 1
-            for leaf in topological([node.src[0]])
-            if leaf.op is Op.DATA and axes.row_axis(leaf) == 0
         }
         self.work_shapes: list[list[Shape]] = []
         self._fields: dict[str, Field] = {}
@@ -152,7 +143,7 @@ class Storage:
 
     def place(self, node: Node, at: tuple[Index, ...]) -> Index:
         """Return the place of an element of a slot, counted from the slot's offset."""
-        if node.arg in self.columns:
+        if node.arg in self.axes.columns:
             return self.axes.flat(at[::-1], node.shape[::-1])
         return self.axes.flat(at, node.shape)
 
@@ -185,7 +176,7 @@ class Storage:
         places: dict[str, int] = {}
         for name in self._sequence():
             array = self.arrays[name]
-            value = given[name].T if name in self.columns else given[name]
+            value = given[name].T if name in self.axes.columns else given[name]
             places[name] = used[array]
             used[array] += value.size
             parts[array].append(value.ravel())

@@ -81,6 +81,8 @@ class Function(Values):
                 self.value(inner)
         place = self.axes.flat(task.at, buffer.shape)
         target = self.load(self.array(buffer), place, is_tile=buffer in self.local, is_read=False)
+        if sign == "+=" and task.node.op is Op.MAX:
+            sign, text = "=", f"{self.call('maximum')}({target}, {text})"
         self._lines.append(f"{target} {sign} {text}")
 
     def _accumulate(self, task: Task) -> None:
@@ -144,15 +146,16 @@ class Function(Values):
         return self.name_buffer(task.target)
 
     def _fill(self, task: Task) -> None:
-        """Fill the target of a task with zeros."""
+        """Fill the target of a task with what adding begins from."""
         buffer = task.target
         assert buffer is not None
         size = self.axes.size(buffer.shape)
+        first = f"-{self.call('inf')}" if task.node.op is Op.MAX else "0.0"
         if size.constant == 1:
-            self._lines.append(f"{self.load(self.array(buffer), ZERO)} = 0.0")
+            self._lines.append(f"{self.load(self.array(buffer), ZERO)} = {first}")
         else:
             head = f"for i in range({self.index(size).text}):"
-            self._lines.extend([head, f"    {self.array(buffer)}[i] = 0.0"])
+            self._lines.extend([head, f"    {self.array(buffer)}[i] = {first}"])
 
     def _scan(self, task: Task, depth: int) -> None:
         """Write a cumulative sum: loops over the other axes, then a sequential one."""
@@ -188,16 +191,16 @@ class Function(Values):
         extents = [self.axes.extent(dim) for dim in node.shape]
         sizes = [self.index(extent).text for extent in extents]
         inner = self.axes.extent(node.src[0].shape[1])
+        columns = extents[1] if node.ndim == 2 else number(1)
         match node.op:
             case Op.MATMUL:
                 parts = [*self._matrix(node.src[0]), *self._matrix(node.src[1]), out]
-                parts += [sizes[0], self.index(inner).text, sizes[1]]
-                turns = number(2) * extents[0] * inner * extents[1]
+                parts += [sizes[0], self.index(inner).text, self.index(columns).text]
+                turns = number(2) * extents[0] * inner * columns
             case Op.CHOLESKY:
                 parts = [self._whole(node.src[0]), out, sizes[0]]
                 turns = extents[0] * extents[0] * extents[0]
             case _:
-                columns = extents[1] if node.ndim == 2 else number(1)
                 parts = [*map(self._whole, node.src), out, sizes[0], self.index(columns).text]
                 parts.append(str(node.arg))
                 turns = inner * inner * columns
@@ -206,10 +209,12 @@ class Function(Values):
 
     def _matrix(self, node: Node) -> tuple[str, str, str]:
         """Return an operand of `matmul`: array, distance of two rows, distance of two columns."""
+        if node.ndim == 1:
+            return self._whole(node), "1", "1"
         is_transposed = node.op is Op.TRANSPOSE
         stored = node.src[0] if is_transposed else node
         rows, columns = (self.index(self.axes.extent(dim)).text for dim in stored.shape)
-        in_columns = stored not in self.stored.buffers and stored.arg in self.storage.columns
+        in_columns = stored not in self.stored.buffers and stored.arg in self.axes.columns
         steps = ("1", rows) if in_columns else (columns, "1")
         return (self._whole(stored), *(steps[::-1] if is_transposed else steps))
 

@@ -4,8 +4,8 @@ Afterwards
 
 - an elementwise operation has the shape of its operands without axes of length 1, and what is the
   same along an axis is calculated once and broadcast;
-- a SUM or MAX has no axis along which its operand is constant, and goes over the trailing axes
-  unless the leading ones are much longer;
+- a SUM or MAX has no axis along which its operand is constant, and axes in an order in which loops
+  over them run well (`loop_order`);
 - LOGSUMEXP, products of vectors and products with a calculated matrix are sums; what is left of
   MATMUL is a product with a data matrix, or of two matrices.
 """
@@ -30,9 +30,28 @@ def squeezed(shape: Shape) -> Shape:
     return tuple(dim for dim in shape if dim != 1)
 
 
+SHORT = 8  # innermost loops of fewer turns stay scalar
+LONG = 64
+
+
 def is_long(dim: Dim) -> bool:
     """Whether a dimension counts as many: only the data know it, or it is a large number."""
-    return not isinstance(dim, int) or dim > 64
+    return not isinstance(dim, int) or dim > LONG
+
+
+def loop_order(shape: Shape) -> tuple[int, ...]:
+    """Axes from the outermost loop to the innermost.
+
+    As they stand, unless there are short ones beside long ones: an innermost loop must be long to
+    run on whole registers, and nothing else can be said of one that is neither.
+    """
+    real = [axis for axis, dim in enumerate(shape) if dim != 1]
+    long = [axis for axis in real if is_long(shape[axis])]
+    short = [axis for axis in real if axis not in long and shape[axis] <= SHORT]  # type: ignore[operator]
+    if not long or len(long) + len(short) < len(real):
+        return tuple(range(len(shape)))
+    ones = [axis for axis, dim in enumerate(shape) if dim == 1]
+    return (*ones, *short, *long)
 
 
 def _reshape(x: Node, shape: Shape) -> Node:
@@ -90,23 +109,40 @@ def _broadcast(node: Node, src: tuple[Node, ...]) -> Node:
 
 
 def _transpose(node: Node, src: tuple[Node, ...]) -> Node:
-    return _transposed(src[0], node.arg)
+    return transposed(src[0], node.arg)
 
 
-def _transposed(x: Node, axes: tuple[int, ...]) -> Node:
+def transposed(x: Node, axes: tuple[int, ...]) -> Node:
     """Transpose `x`, before its elementwise operations where there are any."""
+    made: dict[Node, Node] = {}
+    stack = [x]
+    while stack:
+        node = stack[-1]
+        missing = [y for y in node.src if y not in made] if node.op in ELEMENTWISE else []
+        if missing:
+            stack += missing
+        else:
+            stack.pop()
+            made[node] = (
+                elementwise(node.op, *(made[operand] for operand in node.src))
+                if node.op in ELEMENTWISE
+                else _moved(node, axes)
+            )
+    return made[x]
+
+
+def _moved(x: Node, axes: tuple[int, ...]) -> Node:
+    """Transpose what is no elementwise operation."""
     shape = tuple(x.shape[axis] for axis in axes)
     moved = [axis for axis in axes if x.shape[axis] != 1]
     if moved == sorted(moved):
-        return _reshape(x, shape) if shape != x.shape else x
+        return _reshape(x, shape)
     if x.op is Op.TRANSPOSE:
-        return _transposed(x.src[0], tuple(x.arg[axis] for axis in axes))
+        return _moved(x.src[0], tuple(x.arg[axis] for axis in axes))
     if x.op is Op.BROADCAST:
         core = x.src[0]
         padded = _reshape(core, (1,) * (x.ndim - core.ndim) + core.shape)
-        return broadcast_to(_core(_transposed(padded, axes)), shape)
-    if x.op in ELEMENTWISE:
-        return elementwise(x.op, *(_transposed(operand, axes) for operand in x.src))
+        return broadcast_to(_core(transposed(padded, axes)), shape)
     return make(Op.TRANSPOSE, (x,), axes)
 
 
@@ -153,17 +189,20 @@ def _covers(x: Node, axes: tuple[int, ...]) -> bool:
 
 
 def _over(op: Op, x: Node, axes: tuple[int, ...]) -> Node:
-    """Reduce over axes along which `x` really varies, leading short ones moved to the end."""
-    last_kept = max((a for a, dim in enumerate(x.shape) if a not in axes and dim != 1), default=-1)
-    early = [axis for axis in axes if axis < last_kept]
-    if early and (op is Op.MAX or not any(is_long(x.shape[axis]) for axis in early)):
-        order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
-        x = _transposed(x, order)
-        axes = tuple(range(x.ndim - len(axes), x.ndim))
-    ones = [axis for axis, dim in enumerate(x.shape) if dim == 1]
+    """Reduce over axes along which `x` really varies, in the order of good loops."""
+    dims = x.shape
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    order = loop_order(x.shape)
+    if not any(map(is_long, x.shape)):
+        order = (*kept, *axes)
+    x = transposed(x, order) if order != tuple(range(x.ndim)) else x
+    places = tuple(place for place, axis in enumerate(order) if axis in axes)
+    ones = [place for place, dim in enumerate(x.shape) if dim == 1]
     x = _reshape(x, squeezed(x.shape))
-    axes = tuple(axis - sum(one < axis for one in ones) for axis in axes)
-    return make(op, (x,), axes)
+    y = make(op, (x,), tuple(place - sum(one < place for one in ones) for place in places))
+    found = [axis for axis in order if axis in kept]
+    shape = tuple(dims[axis] for axis in found)
+    return _moved(_reshape(y, shape), tuple(found.index(axis) for axis in kept))
 
 
 def _logsumexp(node: Node, src: tuple[Node, ...]) -> Node:
@@ -193,7 +232,7 @@ def _matmul(node: Node, src: tuple[Node, ...]) -> Node | None:
     left, right = src
     match left.ndim, right.ndim:
         case 1, 2:
-            return _matmul(node, (_transposed(right, (1, 0)), left))
+            return _matmul(node, (transposed(right, (1, 0)), left))
         case 2, 1 if is_data_matrix(left) and 1 not in left.shape:
             return make(Op.MATMUL, (left, right))
         case 2, 2:

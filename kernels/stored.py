@@ -13,7 +13,7 @@ from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, LEAF, REDUCTION, Op
 
 from .access import VARIABLES, ZERO, Axes, Element, Index, atom, is_squeeze
-from .normal import is_length, normal, squeezed
+from .normal import is_length, loop_order, normal, squeezed, transposed
 from .tasks import (
     DEAR,
     Buffer,
@@ -72,8 +72,7 @@ class Stored:
         if self._is_whole(node) and node not in self.buffers:
             self.store(node, buffer)
         else:
-            at = variables(node.shape)
-            self.tasks.append(self._into(buffer, node, at, at, Kind.STORE))
+            self.tasks.append(self._copy(buffer, node))
 
     def space(self, shape: Shape) -> tuple[Dim, ...]:
         """Index space of a value: its axes longer than 1, equal dimensions under one name."""
@@ -81,7 +80,11 @@ class Stored:
 
     def is_rowwise(self, node: Node) -> bool:
         """Whether a product of a data matrix gives one element for each step of its long axis."""
-        return node.op is Op.MATMUL and node.ndim == 1 and self.axes.row_axis(node.src[0]) == 0
+        return self._is_tiled(node) and self.axes.row_axis(node.src[0]) == 0
+
+    def _is_tiled(self, node: Node) -> bool:
+        """Whether a product of a data matrix and a vector can be made tile by tile."""
+        return node.op is Op.MATMUL and node.ndim == 1 and self.axes.runs_along_rows(node.src[0])
 
     def _is_whole(self, node: Node) -> bool:
         """Whether a value exists only as a whole."""
@@ -213,6 +216,15 @@ class Stored:
     ) -> Task:
         return Task(kind, buffer.node, self.space(value.shape), (Element(value, own),), buffer, at)
 
+    def _copy(self, buffer: Buffer, value: Node) -> Task:
+        """Return the task that stores a value, its loops in good order."""
+        order = loop_order(value.shape)
+        at = variables(value.shape, order)
+        if order == tuple(range(value.ndim)):
+            return self._into(buffer, value, at, at, Kind.STORE)
+        turned = transposed(value, order)
+        return self._into(buffer, turned, tuple(at[axis] for axis in order), at, Kind.STORE)
+
     def _fill(self, node: Node, buffer: Buffer) -> Iterator[Task]:
         match node.op:
             case Op.EMBED:
@@ -232,7 +244,7 @@ class Stored:
                 task.values += (place,)
                 task.fresh = True
                 yield task
-            case Op.MATMUL if node.ndim == 2:
+            case Op.MATMUL if not self._is_tiled(node):
                 sources = [x.src[0] if x.op is Op.TRANSPOSE else x for x in node.src]
                 yield Task(Kind.CALL, node, (), tuple(map(whole, sources)), buffer)
             case Op.CHOLESKY | Op.TRISOLVE:
@@ -250,10 +262,9 @@ class Stored:
                 task.fresh = True
                 yield task
             case _:
-                at = variables(node.shape)
-                buffer.lead = len(squeezed(node.shape))
-                task = self._into(buffer, node, at, at, Kind.STORE)
-                task.makes = True
+                task = self._copy(buffer, node)
+                task.makes = task.values[0].node is node
+                buffer.lead = len(squeezed(node.shape)) if task.makes else 0
                 yield task
 
     def _concatenate(self, node: Node, buffer: Buffer) -> Iterator[Task]:
