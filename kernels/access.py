@@ -16,7 +16,7 @@ from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, Op
 
-from .normal import is_data_matrix, loop_order
+from .normal import is_data_matrix, is_tall, loop_order
 
 VARIABLES = ("i", "j", "k", "l", "m", "n")
 """Loop variables by depth."""
@@ -175,9 +175,11 @@ class Axes:
             source = node.src[0] if node.src else node
             if node.op is Op.DATA and loop_order(tuple(map(self.same, node.shape))) == (1, 0):
                 found.add(node.arg)
-            elif node.op is Op.MATMUL and is_data_matrix(source) and node.ndim == 1:
-                data = source.src[0] if source.op is Op.TRANSPOSE else source
-                found |= {data.arg} if self.row_axis(data) == 0 else set()
+            elif node.op is Op.MATMUL:
+                for factor in filter(is_data_matrix, node.src):
+                    data = factor.src[0] if factor.op is Op.TRANSPOSE else factor
+                    tall = is_tall(data) or node.ndim == 1
+                    found |= {data.arg} if tall and self.row_axis(data) == 0 else set()
             elif node.op is Op.RESHAPE and source.op is Op.DATA and not is_squeeze(node):
                 flat.add(source.arg)
         return found - flat

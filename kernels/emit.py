@@ -133,8 +133,7 @@ class Function(Values):
         if task.node in self.hints:
             name = self.names.own(self.hints[task.node])
         else:
-            value = self.describe(task.values[0].node)
-            name = self.names.fresh(f"{'top' if is_max else 'sum'}_{value}")
+            name = self.names.fresh(self.describe(task.node))
         self._totals[task.node] = name
         self._lines.append(f"{name} = {'-' + self.call('inf') if is_max else '0.0'}")
 

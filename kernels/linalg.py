@@ -11,6 +11,7 @@ from numba import njit
 from .loops import view
 from .vecmath import FAST, accumulate
 
+BLOCK = 512
 _OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": FAST, "nogil": True}
 
 
@@ -71,21 +72,39 @@ def matmul(a, a_row, a_column, b, b_row, b_column, out, n, k, m):  # type: ignor
     """Write the product of an (n, k) and a (k, m) matrix into `out`.
 
     ``a_row`` is the distance of two rows of `a` in its memory, ``a_column`` that of two columns,
-    so that a transposed matrix need not be copied.
+    so that a transposed matrix need not be copied. The innermost loop runs along the rows of `b`
+    where they are contiguous, along its columns otherwise, and over at most `BLOCK` elements, which
+    stay in the first-level cache.
     """
-    for i in range(n):
-        row = view(out, i * m)
-        for j in range(m):
-            row[j] = 0.0
-        for h in range(k):
-            factor = a[i * a_row + h * a_column]
-            if b_column == 1:
-                other = view(b, h * b_row)
-                for j in range(m):
-                    row[j] += factor * other[j]
-            else:
-                for j in range(m):
-                    row[j] += factor * b[h * b_row + j * b_column]
+    if b_column == 1:
+        for start in range(0, m, BLOCK):
+            size = min(BLOCK, m - start)
+            for i in range(n):
+                row = view(out, i * m + start)
+                for j in range(size):
+                    row[j] = 0.0
+                for h in range(k):
+                    factor = a[i * a_row + h * a_column]
+                    other = view(b, h * b_row + start)
+                    for j in range(size):
+                        row[j] += factor * other[j]
+        return
+    for place in range(n * m):
+        out[place] = 0.0
+    for start in range(0, k, BLOCK):
+        size = min(BLOCK, k - start)
+        for i in range(n):
+            left = view(a, i * a_row + start * a_column)
+            for j in range(m):
+                right = view(b, start * b_row + j * b_column)
+                s = 0.0
+                if a_column == 1 and b_row == 1:
+                    for h in range(size):
+                        s = accumulate(s, left[h] * right[h])
+                else:
+                    for h in range(size):
+                        s = accumulate(s, left[h * a_column] * right[h * b_row])
+                out[i * m + j] += s
 
 
 @njit("void(f8[::1], f8[::1], i8)", **_OPTIONS)

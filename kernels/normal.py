@@ -236,9 +236,27 @@ def _matmul(node: Node, src: tuple[Node, ...]) -> Node | None:
         case 2, 1 if is_data_matrix(left) and 1 not in left.shape:
             return make(Op.MATMUL, (left, right))
         case 2, 2:
-            return None
+            return _matrix_product(left, right)
         case _:
             return normal(Op.SUM, normal(Op.MUL, left, right), arg=(left.ndim - 1,))
+
+
+def _matrix_product(left: Node, right: Node) -> Node:
+    """Multiply matrices so that the innermost loop runs along the long axis of each.
+
+    One that has few columns is calculated transposed; so is a product that has.
+    """
+    if is_tall(left):
+        product = _matrix_product(transposed(right, (1, 0)), transposed(left, (1, 0)))
+        return _moved(product, (1, 0))
+    if is_tall(right) and not is_data_matrix(right):
+        right = make(Op.TRANSPOSE, (transposed(right, (1, 0)),), (1, 0))
+    return make(Op.MATMUL, (left, right))
+
+
+def is_tall(x: Node) -> bool:
+    """Whether a matrix has many rows and few columns."""
+    return is_long(x.shape[0]) and not is_long(x.shape[1])
 
 
 def _concat(node: Node, src: tuple[Node, ...]) -> Node | None:

@@ -12,7 +12,7 @@ from exmc_dask.errors import CompileError
 from exmc_dask.graph import leaves
 from exmc_dask.ir import Node
 from exmc_dask.layout import Layout
-from exmc_dask.ops import BOOL, ELEMENTWISE, LEAF, Op
+from exmc_dask.ops import BOOL, ELEMENTWISE, LEAF, REDUCTION, Op
 
 from .access import VARIABLES, VIEWS, ZERO, Element, Index, identifier, number
 from .bind import Storage
@@ -136,6 +136,8 @@ class Values:
             return "_".join(map(self._short, sources))
         if node.op is Op.SCATTER_ADD:
             return "_by_".join(map(self._short, sources))
+        if node.op in REDUCTION:
+            return f"{'top' if node.op is Op.MAX else 'sum'}_{self._short(sources[0])}"
         if len(sources) == 1 and self._is_named(sources[0]):
             return f"{node.op.value}_{self.describe(sources[0])}"
         return _LETTERS.get(node.op, node.op.value)

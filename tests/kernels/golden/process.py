@@ -31,7 +31,7 @@ def logp_grad(q, grad, data, data32, index, work):
     at_w3 = index[13]
     at_trisolve6 = index[14]
     at_m2 = index[15]
-    at_sum = index[16]
+    at_sum_w = index[16]
     at_exp2 = index[17]
     y_cov = view(data, at_y_cov)
     y_cov_2 = view(data, at_y_cov_2)
@@ -43,7 +43,7 @@ def logp_grad(q, grad, data, data32, index, work):
     cholesky3 = view(work, at_cholesky3)
     trisolve3 = view(work, at_trisolve3)
     m2 = view(work, at_m2)
-    sum = view(work, at_sum)
+    sum_w = view(work, at_sum_w)
     trisolve6 = view(work, at_trisolve6)
     w3 = view(work, at_w3)
     cholesky_T_w = view(work, at_cholesky_T_w)
@@ -73,18 +73,18 @@ def logp_grad(q, grad, data, data32, index, work):
             t_here = exp_here + y_cov_2_i_j * t2
             t_row[j] = t_here
     cholesky(t, cholesky2, n_y_cov_1)
-    sum_w = 0.0
-    # sum_w
+    sum_w2 = 0.0
+    # sum_w2
     for i in range(n_y_cov_1):
-        sum_w2 = 0.0
+        sum_w3 = 0.0
         cholesky2_row = view(cholesky2, i * n_y_cov_1)
-        # sum_w2
+        # sum_w3
         for j in range(n_y_cov_1):
             is_equal = i == j
             cholesky4 = cholesky2_row[j]
-            sum_w2 = accumulate(sum_w2, cholesky4 if is_equal else 0.0)
-        sum_w = accumulate(sum_w, 0.0 if 0.0 < sum_w2 else 1.0)
-    is_equal2 = sum_w == 0.0
+            sum_w3 = accumulate(sum_w3, cholesky4 if is_equal else 0.0)
+        sum_w2 = accumulate(sum_w2, 0.0 if 0.0 < sum_w3 else 1.0)
+    is_equal2 = sum_w2 == 0.0
     # w
     for i in range(n_y_cov_1):
         t_row2 = view(t, i * n_y_cov_1)
@@ -100,27 +100,27 @@ def logp_grad(q, grad, data, data32, index, work):
     trisolve(cholesky3, fold_1, trisolve3, n_y_cov_1, 1, False)
     sum_p = 0.0
     sum_log = 0.0
-    # sum, sum_p, m2, sum_log
+    # sum_w, sum_p, m2, sum_log
     for i in range(n_y_cov_1):
         trisolve7 = trisolve3[i]
         sum_p = accumulate(sum_p, trisolve7 * trisolve7)
         m_here = -trisolve7
         m2[i] = m_here
-        sum_w3 = 0.0
+        sum_w4 = 0.0
         cholesky3_row = view(cholesky3, i * n_y_cov_1)
-        # sum_w3
+        # sum_w4
         for j in range(n_y_cov_1):
             is_equal4 = i == j
             cholesky5 = cholesky3_row[j]
-            sum_w3 = accumulate(sum_w3, cholesky5 if is_equal4 else 0.0)
-        sum[i] = sum_w3
-        log2 = log(sum_w3)
+            sum_w4 = accumulate(sum_w4, cholesky5 if is_equal4 else 0.0)
+        sum_w[i] = sum_w4
+        log2 = log(sum_w4)
         sum_log = accumulate(sum_log, log2)
     trisolve(cholesky3, m2, trisolve6, n_y_cov_1, 1, True)
     # w3
     for i in range(n_y_cov_1):
-        sum2 = sum[i]
-        r2 = -1.0 / sum2
+        sum_w5 = sum_w[i]
+        r2 = -1.0 / sum_w5
         trisolve8 = trisolve6[i]
         w3_row = view(w3, i * n_y_cov_1)
         # w3
