@@ -9,10 +9,14 @@ from exmc_dask.errors import OptionError
 
 from . import clusters
 from .dask_pool import DaskPool
+from .pool import n_processors
 
 
-def open_dask_pool(client: Any, cluster: Any) -> DaskPool:
-    """Return the pool of a client, or of a cluster: "local", an address, or a cluster object."""
+def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskPool:
+    """Return the pool of a client, or of a cluster: "local", an address, or a cluster object.
+
+    A local cluster has no more workers than there are units to run.
+    """
     if client is not None:
         if in_task():
             secede()  # type: ignore[no-untyped-call]  # the task waits for others, so it gives its slot back
@@ -24,7 +28,8 @@ def open_dask_pool(client: Any, cluster: Any) -> DaskPool:
         )
     with ExitStack() as opened:
         if cluster == "local":
-            cluster = opened.enter_context(clusters.local())
+            n_workers = min(n_processors(), units or n_processors())
+            cluster = opened.enter_context(clusters.local(n_workers))
         own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
         client = opened.enter_context(own)
         return DaskPool(client, on_close=opened.pop_all().close)

@@ -45,8 +45,7 @@ def local(n_workers: int | None = None) -> LocalCluster:
                 n_workers=n_workers or n_processors(),
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
+                dashboard_address=None,  # its import takes a second of every process
                 preload=["exmc_dask.cluster.deaf"],
             )
         except Exception as error:

@@ -64,7 +64,7 @@ class Pool(ABC):
         """Give back what the pool itself has opened."""
 
 
-def open_pool(client: Any = None, cluster: Any = None) -> Pool:
+def open_pool(client: Any = None, cluster: Any = None, units: int | None = None) -> Pool:
     """Choose the pool for a run; to be closed after it.
 
     Parameters
@@ -74,6 +74,8 @@ def open_pool(client: Any = None, cluster: Any = None) -> Pool:
         ``"threads"``, ``"local"`` for processes on this machine, the address of a scheduler, or a
         cluster of Dask's. By default the current client of Dask if there is one, else threads;
         inside a Dask task one thread.
+    units : int, optional
+        How many there are to run: more processes than that are not started for them.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def open_pool(client: Any = None, cluster: Any = None) -> Pool:
             return ThreadPool()
     from .clients import open_dask_pool
 
-    return open_dask_pool(client, cluster)
+    return open_dask_pool(client, cluster, units)
 
 
 def n_processors() -> int:

@@ -43,6 +43,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import platformdirs
 
@@ -217,12 +218,40 @@ def runtime(texts: Mapping[str, str] | None = None) -> ModuleType:
     with _lock:
         if name in sys.modules:
             return sys.modules[name]
+        _import_numba()
         folder = cache_root() / digest
         _plant_seed(folder)
         for file, text in {"__init__.py": '"""Kernels and what they run on."""\n', **texts}.items():
             _write(folder / file, text)
         importlib.invalidate_caches()
         return _import(name, folder / "__init__.py", package=True)
+
+
+class _Promise(ModuleType):
+    """A module that is imported when something in it is asked for."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), attribute)
+
+
+@cache
+def _import_numba() -> None:
+    """Import numba's arrays, but not SciPy, of which numba only asks here whether it is there.
+
+    That answer would take a third of a process' start. Compiled code that needs BLAS finds it by
+    name when it runs, as ever.
+    """
+    blas = "scipy.linalg.cython_blas"
+    promise = _Promise(blas)
+    if importlib.util.find_spec("scipy") is not None:
+        sys.modules.setdefault(blas, promise)
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        if sys.modules.get(blas) is promise:
+            del sys.modules[blas]
 
 
 @cache

@@ -184,6 +184,17 @@ def test_a_class_that_numba_cannot_hear_any_more_is_refused() -> None:
         python(code, EXMC_CPU="x86-64-v2", NUMBA_CPU_NAME="generic")
 
 
+def test_the_runtime_leaves_scipy_to_those_who_need_it() -> None:
+    code = (
+        "import sys, numpy as np, numba\n"
+        "from exmc_dask.kernels import build\n"
+        "build.runtime_module('vecmath')\n"
+        "print('scipy.linalg' in sys.modules, 'scipy.linalg.cython_blas' in sys.modules)\n"
+        "print(numba.njit(lambda a: np.linalg.solve(a, a @ a))(2 * np.eye(2)).trace())\n"
+    )
+    assert python(code).split() == ["False", "False", "4.0"]
+
+
 def test_importing_the_builder_does_not_import_numba() -> None:
     code = "import sys, exmc_dask.kernels.build as build; build.fingerprint()"
     code += "; print('numba' in sys.modules)"
