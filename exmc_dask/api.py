@@ -3,9 +3,11 @@
 import difflib
 import inspect
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -261,7 +263,9 @@ def _run(
     from exmc_dask.cluster.progress import watch
 
     show = watch(progressbar, chains, settings.total, settings.tune)
-    pool = open_pool(client, cluster)
+    if cluster == "local":  # while its processes start, import what the result is made of
+        threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
+    pool = open_pool(client, cluster, chains)
     try:
         run = Run(
             pool,
