@@ -47,7 +47,7 @@ def index(node: Node, key: Any) -> Node:
 
 
 def _is_array(item: Any) -> bool:
-    return isinstance(item, Node | list) or (isinstance(item, np.ndarray) and item.ndim > 0)
+    return isinstance(item, Node | list) or getattr(item, "ndim", 0) > 0  # pandas, xarray
 
 
 def _rank(arrays: list[Any]) -> int:

@@ -67,6 +67,7 @@ class Node:
     arg: Any
 
     __array_priority__ = 1000
+    __pandas_priority__ = 5000  # above a DataFrame's: ``series * node`` is ours
 
     @property
     def ndim(self) -> int:
@@ -81,19 +82,36 @@ class Node:
         return make, (self.op, self.src, self.arg, self.shape, self.dtype)
 
     def _refuse(self, what: str) -> ModelError:
-        name = (
-            f"'{self.arg}'" if self.op in (Op.VAR, Op.DATA) else f"an expression ({self.op.value})"
-        )
+        named = self.op in (Op.VAR, Op.DATA)
+        name = f"'{self.arg}'" if named else f"an expression ({self.op.value})"
         return ModelError(f"{name} has no value while the model is declared: {what}")
+
+    def __eq__(self, other: object) -> Any:
+        # Between nodes it is identity, so that they can be keys.
+        if isinstance(other, Node):
+            return self is other
+        numeric = isinstance(other, int | float) or hasattr(other, "__array__")
+        return elementwise(Op.EQ, self, other) if numeric else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        same = self == other
+        return ~same if isinstance(same, Node) else not same
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise self._refuse("compare with ed.math.where instead of `if`, `and`, `or`")
 
     def __float__(self) -> float:
-        raise self._refuse("use it in expressions; its draws are in the result of ed.sample")
+        raise self._refuse("use it in expressions, with ed.math for functions")
 
-    def __int__(self) -> int:
-        raise self._refuse("use it in expressions; its draws are in the result of ed.sample")
+    __int__ = __float__
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise self._refuse(
+            "an array cannot hold it: join expressions with ed.math.stack or "
+            "ed.math.concatenate, and give other libraries' tables as table.to_numpy() @ x"
+        )
 
     def __len__(self) -> int:
         if not self.shape or not isinstance(self.shape[0], int):
@@ -110,6 +128,13 @@ class Node:
                 f"numpy.{ufunc.__name__} cannot be used on a model expression; look in ed.math"
             )
         return build(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
+        if function not in FUNCTIONS:
+            raise ModelError(
+                f"numpy.{function.__name__} cannot be used on a model expression; look in ed.math"
+            )
+        return FUNCTIONS[function](*args, **kwargs)
 
     def __add__(self, other: Any) -> Node:
         return elementwise(Op.ADD, self, other)
@@ -163,7 +188,7 @@ class Node:
         return elementwise(Op.LE, other, self)
 
     def eq(self, other: Any) -> Node:
-        """Elementwise equality; ``==`` itself compares identity, so that nodes can be keys."""
+        """Elementwise equality; between two expressions ``==`` is identity."""
         return elementwise(Op.EQ, self, other)
 
     def __and__(self, other: Any) -> Node:
@@ -343,6 +368,7 @@ def _ufunc(op: Op) -> Callable[..., Node]:
     return lambda *operands: elementwise(op, *operands)
 
 
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}  # of NumPy; math.py fills it
 UFUNCS: Mapping[np.ufunc, Callable[..., Node]] = {
     np.add: _ufunc(Op.ADD),
     np.subtract: _ufunc(Op.SUB),
@@ -368,6 +394,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Node]] = {
     np.greater: lambda a, b: elementwise(Op.LT, b, a),
     np.greater_equal: lambda a, b: elementwise(Op.LE, b, a),
     np.equal: _ufunc(Op.EQ),
+    np.not_equal: lambda a, b: ~elementwise(Op.EQ, a, b),
     np.square: lambda a: elementwise(Op.MUL, a, a),
     np.matmul: lambda a, b: make(Op.MATMUL, (as_node(a), as_node(b))),
 }

@@ -7,9 +7,12 @@ All of them build graph nodes and calculate nothing. Axes count as in NumPy; a r
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from exmc_dask.axes import Dim, Shape, broadcast, is_static, static_size
 from exmc_dask.errors import ShapeError
 from exmc_dask.ir import (
+    FUNCTIONS,
     Node,
     as_float,
     as_node,
@@ -111,6 +114,11 @@ def where(condition: Any, x: Any, y: Any) -> Node:
 
     The value that is not chosen may be infinite or NaN: neither it nor its gradient is looked at.
     """
+    if isinstance(condition, bool):
+        raise ShapeError(
+            f"the condition of where is {condition} for all elements: between two expressions == "
+            "asks whether they are the same one; write a.eq(b)"
+        )
     chosen, left, right = as_node(condition), as_node(x), as_node(y)
     if chosen.dtype != BOOL:
         raise ShapeError("the condition of where is not a comparison; write for instance x > 0")
@@ -318,3 +326,23 @@ def solve_triangular(L: Any, b: Any, transposed: bool = False) -> Node:
 def logdet(matrix: Any) -> Node:
     """Logarithm of the determinant of a positive definite matrix."""
     return 2.0 * sum(log(diagonal(cholesky(matrix))))
+
+
+# NumPy's functions that mean the same here.
+FUNCTIONS.update(
+    {
+        np.sum: sum,
+        np.mean: mean,
+        np.var: var,
+        np.max: max,
+        np.min: min,
+        np.clip: clip,
+        np.where: where,
+        np.dot: dot,
+        np.outer: outer,
+        np.concatenate: concatenate,
+        np.stack: stack,
+        np.reshape: reshape,
+        np.transpose: transpose,
+    }
+)

@@ -3,8 +3,10 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from exmc_dask import math
 from exmc_dask.errors import DataError, ModelError, ShapeError
 from exmc_dask.ir import UFUNCS, as_node, const, elementwise, make
 from exmc_dask.ops import BINARY, BOOL, ELEMENTWISE, FLOAT, INFER, INT, UNARY, Op
@@ -48,6 +50,31 @@ def test_numpy_functions_build_nodes(ufunc):
     operands = [np.ones((2, 2)), var("x", (2, 2))][-ufunc.nin :]
 
     assert ufunc(*operands).shape[-1] == 2
+
+
+def test_numpy_functions_of_arrays_are_those_of_ed_math():
+    x = var("x", (3,))
+
+    assert np.sum(x) is math.sum(x)
+    assert np.concatenate([x, x]) is math.concatenate([x, x])
+
+
+def test_equality_with_numbers_is_an_expression_and_between_nodes_identity():
+    x = var("x", (3,))
+
+    assert (x == 1) is x.eq(1)
+    assert (x != 1) is ~x.eq(1)
+    assert x == var("x", (3,))
+    assert x != var("y", (3,))
+
+
+def test_columns_of_a_table_stand_on_either_side():
+    table = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    x = var()
+
+    assert (table["a"] * x + x * table["b"]).ndim == 1
+    assert (table * x).ndim == (var() == table).ndim == 2
+    assert var("x", (2,))[pd.Series([0, 1, 1])].ndim == 1
 
 
 def test_a_numpy_function_without_a_row_is_refused_by_name():
