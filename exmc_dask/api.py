@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from exmc_dask.axes import extents
+from exmc_dask.builder import Builder
 from exmc_dask.context import Model
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.dist.base import open_model
@@ -54,7 +55,7 @@ def sample(
     adapt: Literal["fisher", "stan"] = "fisher",
     metric: Literal["diag", "dense"] = "diag",
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
-    var_names: Sequence[str] | None = None,
+    var_names: str | Sequence[str] | None = None,
     thin: int = 1,
     store_unconstrained: bool = False,
     discard_tuned_samples: bool = True,
@@ -93,7 +94,7 @@ def sample(
     metric : {"diag", "dense"}
     ncp : bool, "auto" or mapping
         Which variables are sampled non-centred; results show the variables as declared.
-    var_names : sequence of str, optional
+    var_names : str or sequence of str, optional
         Variables and deterministics to keep; all by default.
     thin : int
         Keep every n-th draw.
@@ -126,7 +127,8 @@ def sample(
     model, counts = _model(first, model)
     if target not in ("auto", "cpu"):
         raise CompileError(f"target={target!r} is not possible; kernels are compiled for 'cpu'")
-    draws, tune, chains = (*counts, *(draws, tune, chains)[len(counts) :])
+    given = (*counts, *(draws, tune, chains)[len(counts) :])
+    draws, tune, chains = (int(n) if isinstance(n, np.integer) else n for n in given)
     if not isinstance(chains, int) or chains < 1:
         raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
     if on_failure not in ("raise", "drop"):
@@ -146,8 +148,10 @@ def sample(
     )
     options: dict[str, Any] = {
         "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
-        "var_names": None if var_names is None else list(var_names),
+        "var_names": [var_names] if isinstance(var_names, str) else var_names and list(var_names),
     }
+    if not model.spec.free:
+        raise ModelError("the model has no free variable, so there is nothing to sample")
     density = lower(model.spec, **options)
     spec = _spec(model, density, options, settings)
     began = time.perf_counter()
@@ -196,7 +200,9 @@ def _model(first: Sequence[Model | int], model: Model | None) -> tuple[Model, tu
         if model is not None:
             raise OptionError("two models were given: one first and one as model=")
         model = counts.pop(0)  # type: ignore[assignment]
-    if len(counts) > 3 or not all(isinstance(n, int) for n in counts):
+    if counts and isinstance(counts[0], Builder):
+        raise OptionError("sample was given a Builder; end it with .build(), which gives the model")
+    if len(counts) > 3 or not all(isinstance(n, int | np.integer) for n in counts):
         raise OptionError("sample takes a model and then at most draws, tune and chains by place")
     if model is None:
         opened = open_model.get()
@@ -205,7 +211,7 @@ def _model(first: Sequence[Model | int], model: Model | None) -> tuple[Model, tu
         model = opened
     if not isinstance(model, Model):
         raise OptionError(f"model={model!r} is not an ed.Model")
-    return model, tuple(n for n in counts if isinstance(n, int))
+    return model, tuple(int(n) for n in counts if isinstance(n, int | np.integer))
 
 
 def _seed(random_seed: Any) -> int:

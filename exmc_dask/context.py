@@ -15,7 +15,7 @@ from exmc_dask.dist.base import Declares, Dist, Function, open_model
 from exmc_dask.dist.law import shape_of
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.graph import check, leaves
-from exmc_dask.ir import Node, as_float, as_node
+from exmc_dask.ir import Node, as_float
 from exmc_dask.joint import joint
 from exmc_dask.model import (
     Deterministic,
@@ -38,6 +38,8 @@ RESERVED = frozenset({"chain", "draw", "sample"})  # axes of results
 
 class Model:
     """A model with its data: open inside ``with``, closed after it.
+
+    A later ``with model:`` makes it the model of `sample` and `set_data`, but adds nothing to it.
 
     Parameters
     ----------
@@ -76,18 +78,16 @@ class Model:
         self._observations: list[Observation] = []
         self._names: set[str] = set()
         self._closed = False
-        self._token: Token[Declares | None] | None = None
+        self._tokens: list[Token[Declares | None]] = []
         self.draws: dict[str, Callable[..., Any]] = {}
         self.add_coords(coords or {})
 
     def __enter__(self) -> Self:
-        self._check_open("open it again")
-        self._token = open_model.set(self)
+        self._tokens.append(open_model.set(self))
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self._token is not None:
-            open_model.reset(self._token)
+        open_model.reset(self._tokens.pop())
         self._closed = True
 
     @property
@@ -227,7 +227,7 @@ class Model:
         """
         self._check_name(name)
         slots = self._slots
-        node = slots.claim(name, "expr", as_node(expression))
+        node = slots.claim(name, "expr", verify.expression(name, expression))
         free = {v.name for v in self._variables if v.observed is None}
         if node.op is Op.VAR:
             raise ModelError(f"'{name}': give observed= to the distribution of '{node.arg}' itself")
@@ -246,7 +246,7 @@ class Model:
         """Name an expression, whose values are then kept beside the draws."""
         self._check_name(name)
         slots = self._slots
-        node = slots.claim(name, "expr", as_node(expression))
+        node = slots.claim(name, "expr", verify.expression(name, expression))
         names = self._dims(name, dims)
         verify.fits(slots, name, node)
         if names:
@@ -260,7 +260,7 @@ class Model:
         """Add an expression, summed over its elements, to the log-density."""
         self._check_name(name)
         slots = self._slots
-        node = slots.claim(name, "expr", as_float(expression))
+        node = slots.claim(name, "expr", as_float(verify.expression(name, expression)))
         verify.fits(slots, name, node)
         self._potentials.append(Potential(name, node))
         self._names.add(name)

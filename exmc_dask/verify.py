@@ -50,6 +50,14 @@ def traced(label: str, call: Callable[..., Any], operands: list[Node]) -> Node:
         ) from error
 
 
+def expression(name: str, value: Any) -> Node:
+    """Node of what the user gave for `name`, whose errors name it."""
+    try:
+        return as_node(value)
+    except DataError as error:
+        raise DataError(f"'{name}': {error}") from None
+
+
 def settled(slots: Slots, owner: str, dist: Dist) -> Dist:
     """`dist` with data slots in the place of arrays written into it."""
 
@@ -164,10 +172,12 @@ def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> Non
             case Node() as node if (numbers := known(node, arrays)) is not None:
                 good = np.asarray(DOMAINS[param.domain].holds_for(numbers))
                 if not good.all():
+                    which = "it is not"
+                    if good.shape == numbers.shape:
+                        which = f"{place(~good)} is {numbers[~good].flat[0]:g}"
                     raise SupportError(
                         f"'{name}': {param.name} of {family.name} must be "
-                        f"{DOMAINS[param.domain].words}, but {place(~good)} is "
-                        f"{numbers[~good].flat[0]:g}"
+                        f"{DOMAINS[param.domain].words}, but {which}"
                     )
 
     if family.rising is not None:

@@ -48,7 +48,7 @@ def _covariance(matrix: np.ndarray) -> np.ndarray:
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        return np.full(matrix.shape, False)
+        return np.asarray(False)  # no element is to blame
     return np.asarray(np.isclose(matrix, matrix.T, rtol=1e-8, atol=0.0))
 
 

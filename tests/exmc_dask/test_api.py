@@ -171,3 +171,11 @@ def test_one_chain_without_a_start_costs_the_others_nothing(model):
     assert list(trace.posterior.chain) == [0, 2]
     assert trace.posterior.sizes["draw"] == 50
     assert set(raised.value.partial.children) >= {"posterior"}
+
+
+def test_a_model_opened_again_is_the_one_to_sample(model):
+    with model:
+        trace = ed.sample(**{**SHORT, "draws": np.int64(50)}, var_names="theta")
+
+    np.testing.assert_array_equal(draws(trace), draws(ed.sample(model, **SHORT)))
+    assert list(trace.posterior) == ["theta"]

@@ -43,7 +43,7 @@ def reopened() -> None:
     with ed.Model() as model:
         pass
     with model:
-        pass
+        ed.Normal("late", 0, 1)
 
 
 def late() -> None:
@@ -56,7 +56,7 @@ def late() -> None:
 MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]] = {
     "no model open": (lambda: ed.Normal("x", 0, 1), errors.ModelError, ("with ed.Model()",)),
     "declaration after the end": (late, errors.FrozenError, ("late", "closed")),
-    "model opened twice": (reopened, errors.FrozenError, ("closed",)),
+    "declaration when opened again": (reopened, errors.FrozenError, ("late", "closed")),
     "name twice": (declared(lambda m: ed.Normal("mu", 0, 1)), errors.DuplicateName, ("'mu'",)),
     "name of a dimension": (
         declared(lambda m: ed.Normal("school", 0, 1)), errors.DuplicateName, ("'school'",),
@@ -297,6 +297,31 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]
     ),
     "a variable used as a number": (
         declared(lambda m: float(var(m, "mu"))), errors.ModelError, ("'mu'", "no value"),
+    ),
+    "a numpy function that is no ufunc": (
+        declared(lambda m: np.sort(var(m, "tau"))), errors.ModelError, ("numpy.sort", "ed.math"),
+    ),
+    "an array of expressions": (
+        declared(lambda m: np.array([var(m, "mu"), var(m, "mu")])),
+        errors.ModelError, ("'mu'", "ed.math.stack"),
+    ),
+    "two expressions compared by ==": (
+        declared(lambda m: ed.math.where(var(m, "mu") == var(m, "tau"), 1, 0)),
+        errors.ShapeError, ("False", "a.eq(b)"),
+    ),
+    "a potential that is text": (
+        declared(lambda m: ed.Potential("p", "mu")), errors.DataError, ("'p'", "numeric"),
+    ),
+    "a matrix that is no covariance": (
+        declared(lambda m: ed.MvNormal("y", [0.0, 0.0], cov=[[1.0, 2.0], [2.0, 1.0]])),
+        errors.SupportError, ("'y'", "cov", "positive definite, but it is not"),
+    ),
+    "nothing to sample": (
+        lambda: ed.sample(ed.Model()), errors.ModelError, ("no free variable",),
+    ),
+    "sampling a builder": (
+        lambda: ed.sample(ed.Builder()),  # type: ignore[arg-type]
+        errors.OptionError, (".build()",),
     ),
     "a numpy function without counterpart": (
         declared(lambda m: np.arctan(var(m, "mu"))), errors.ModelError, ("arctan", "ed.math"),
