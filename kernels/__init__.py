@@ -8,6 +8,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from exmc_dask.density import LogDensity
 from exmc_dask.errors import CompileError
 
 from .bind import Bound
+from .build import load
 from .cost import Cost
 from .program import Program, write
 
@@ -69,9 +71,6 @@ class Kernel:
         return self.program.count.at(self.program.storage.numbers(self.density.axis_lengths(data)))
 
 
-_compiled: dict[tuple[int, str], tuple[LogDensity, Kernel]] = {}
-
-
 def compile(density: LogDensity, target: str = "cpu") -> Kernel:
     """Compile a log-density; at once where that was done before, in this process or another.
 
@@ -82,14 +81,14 @@ def compile(density: LogDensity, target: str = "cpu") -> Kernel:
     """
     if target != "cpu":
         raise CompileError(f"target '{target}' does not exist; use 'cpu'")
-    known = _compiled.get((id(density), target))
-    if known is not None:
-        return known[1]
-    from .build import load
+    return _compile(density, target)
 
+
+@lru_cache(maxsize=64)
+def _compile(density: LogDensity, target: str) -> Kernel:
     program = write(density)
     module = load(program.source)
-    kernel = Kernel(
+    return Kernel(
         key=hashlib.sha256(program.source.encode()).hexdigest(),
         target=target,
         source=program.source,
@@ -99,5 +98,3 @@ def compile(density: LogDensity, target: str = "cpu") -> Kernel:
         program=program,
         density=density,
     )
-    _compiled[id(density), target] = density, kernel
-    return kernel

@@ -31,8 +31,8 @@ from .tasks import (
     variables,
 )
 
-ROWS = 256  # of a tile; fewer where a matrix is wide
-_TILE_ELEMENTS = 3072  # of a matrix: with its vectors it fits in the first-level cache
+ROWS = 512  # of a tile; fewer where a matrix is wide
+_TILE_ELEMENTS = 12288  # of a matrix: a tile is read twice, from the second-level cache at most
 
 type Needs = dict[Task, list[tuple[Task, bool]]]
 """Task -> the tasks it needs, and whether these may share its loop."""

@@ -91,7 +91,7 @@ def test_a_matrix_is_read_in_one_tiled_loop() -> None:
     eta = X @ B + A
     text = body((as_float(Y) * eta - math.softplus(eta)).sum(), A, B, slots=(X, Y))
 
-    assert [head for head in heads(text) if head.startswith("0, ")] == ["0, n_X, 256"]
+    assert [head for head in heads(text) if head.startswith("0, ")] == ["0, n_X, 512"]
     assert text.count(" times(X") == text.count(" transposed_times(X") == 1
     assert text.count("for start") == 1
 

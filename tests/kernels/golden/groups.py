@@ -34,8 +34,8 @@ def logp_grad(q, grad, data, data32, index, work):
     sigma = exp(q_sigma)
     r2 = 1.0 / sigma
     # r_by_y_mu, sum_p, sum_p2, sum_log1p
-    for start in range(0, n_y_observed, 256):
-        rows = min(256, n_y_observed - start)
+    for start in range(0, n_y_observed, 512):
+        rows = min(512, n_y_observed - start)
         y_observed_tile = view(y_observed, start)
         y_mu_tile = view(y_mu, start)
         y_mu_2_tile = view(y_mu_2, start)

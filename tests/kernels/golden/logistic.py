@@ -23,15 +23,15 @@ def logp_grad(q, grad, data, data32, index, work):
     y_observed = view(data, at_y_observed)
     y_logit_p_T_d = view(work, 0)
     y_logit_p_beta = view(work, 20)
-    d = view(work, 164)
+    d = view(work, 532)
     for i in range(20):
         y_logit_p_T_d[i] = 0.0
     sum_d = 0.0
     logp_y = 0.0
     alpha = q[0]
     # sum_d, y_logit_p_T_d, logp_y
-    for start in range(0, n_y_observed, 144):
-        rows = min(144, n_y_observed - start)
+    for start in range(0, n_y_observed, 512):
+        rows = min(512, n_y_observed - start)
         times(y_logit_p, n_y_observed, 20, start, rows, beta, y_logit_p_beta)
         y_observed_tile = view(y_observed, start)
         for i in range(rows):
