@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from exmc_dask.axes import Dim, Shape
+from exmc_dask.axes import Dim, Shape, show
+from exmc_dask.errors import CompileError
 from exmc_dask.graph import topological
 from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, REDUCTION, Op
@@ -149,6 +150,10 @@ class Root:
 
 def variables(shape: Shape, order: Sequence[int] | None = None) -> tuple[Index, ...]:
     """Loop variables for the axes of `shape`, in `order`; axes of length 1 have none."""
+    if len(squeezed(shape)) > len(VARIABLES):
+        raise CompileError(
+            f"a value with axes {show(shape)} needs more than {len(VARIABLES)} loops"
+        )
     names = iter(VARIABLES)
     at = [ZERO] * len(shape)
     for axis in range(len(shape)) if order is None else order:

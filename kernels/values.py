@@ -332,6 +332,8 @@ class Values:
             text = Text(self.load(self.array(buffer or node), place, is_tile=buffer in self.local))
         if array == "index":
             return Text(text.text, ATOM, "i")
+        if array == "data32":
+            return Text(f"1.0 * {text.text}", PRODUCT)
         is_bool = node.dtype == BOOL
         return self.dialect.as_bool(text) if is_bool else text
 

@@ -176,13 +176,16 @@ def test_whole_numbers_stay_exact() -> None:
     assert run(kernel, {"n": np.array([2**53 - 1])}, np.ones(1))[0] == 2.0**53 - 1
 
 
-def test_float32_data_stay_float32() -> None:
-    kernel = compile(
-        density((slot("h", 1, "float32") * A).sum(), [A], [slot("h", 1, "float32")], {})
-    )
-    bound = kernel.bind({"h": np.array([0.5, 0.25], np.float32)})
+def test_float32_data_are_kept_but_not_calculated_in_float32() -> None:
+    h = slot("h", 1, "float32")
+    kernel = compile(density((math.exp(h) * A).sum(), [A], [h], {}))
+    data = {"h": np.array([0.1, 0.2], np.float32)}
+    bound = kernel.bind(data)
 
     assert (bound.data.size, bound.data32.size) == (0, 2)
+    assert run(kernel, data, np.ones(1))[0] == pytest.approx(
+        np.exp(data["h"].astype(float)).sum(), rel=1e-12
+    )
 
 
 def test_one_gradient_of_a_regression_is_counted() -> None:
