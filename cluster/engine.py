@@ -60,12 +60,14 @@ def prepare(spec: Spec) -> Prepared:
     """Compile the model of a spec and bind its data."""
     density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
     kernel = kernels.compile(density, spec.target)
+    settings = Settings.from_dict(spec.settings)
+    block.compile_sampler(spec.target, settings)  # here, so that it counts as compiling
     return Prepared(
         density=density,
         slots=spec.data,
         kernel=kernel,
         bound=kernel.bind(spec.data),
-        settings=Settings.from_dict(spec.settings),
+        settings=settings,
         support_point=np.asarray(spec.support_point, np.float64),
         fingerprint=json.dumps(build.fingerprint(spec.target), sort_keys=True),
     )

@@ -114,7 +114,7 @@ def run(
     vector = f[N_SCALARS:begin].reshape(-1, dim)
     spread = f[begin:].reshape(-1, *((dim, dim) if metric == DENSE else (dim,)))
     walk = np.empty((STACK + LEVEL_ROWS * int(option_i[MAX_TREEDEPTH]), dim))
-    _loop(metric)(
+    loop(metric)(
         *(logp_grad, expand, *model, f, i, vector, spread, option_f, option_i),
         *(walk, np.zeros(N_FLOATS), np.zeros(N_INTS, np.int64), np.empty_like(f), np.empty_like(i)),
         *(n, *out, control, control.view(np.float64)),
@@ -122,8 +122,8 @@ def run(
 
 
 @cache
-def _loop(metric: int) -> Callable[..., None]:
-    """Return the compiled loop for one shape of metric; only that one is compiled."""
+def loop(metric: int) -> Callable[..., None]:
+    """Return the compiled loop for one shape of metric; compile it, and only it, if need be."""
     spread = _CUBE if metric == DENSE else _MATRIX
     signature = types.void(
         *(LOGP_GRAD, EXPAND, *_MODEL, _VECTOR, _INTS, _MATRIX, spread, _VECTOR, _INTS),

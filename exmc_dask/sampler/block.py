@@ -111,6 +111,11 @@ def run(
     return after, kept
 
 
+def compile_sampler(target: str, settings: Settings) -> None:
+    """Make the sampler of a target ready, which else the first block would do."""
+    build.runtime_module(f"run_{target}").loop(slots.METRICS.index(settings.metric))
+
+
 def options(settings: Settings) -> tuple[Floats, Ints]:
     """Return OPTION_FLOATS and OPTION_INTS of `exmc_dask.kernels.chain`."""
     floats = np.array([settings.target_accept, settings.jitter])
