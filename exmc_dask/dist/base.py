@@ -203,7 +203,7 @@ class Family:
         for key, value in given.items():
             if key not in known:
                 close = get_close_matches(key, known, 1)
-                hint = f" (did you mean '{close[0]}'?)" if close else ""
+                hint = f" (did you mean '{close[0]}'?)" if close else ELSEWHERE.get(key, "")
                 raise OptionError(f"{label}: unknown parameter or option '{key}'{hint}; {takes}")
             if known[key] in found:
                 raise OptionError(f"{label}: parameter '{known[key]}' is given twice")
@@ -224,6 +224,13 @@ class Family:
         return Dist(self.name, tuple(params))
 
 
+# Options of PyMC's variables that stand elsewhere here.
+ELSEWHERE = {
+    "initval": " (starting values are the initvals= of ed.sample)",
+    "sd": " (it is called sigma)",
+    "steps": " (give the length as shape= or dims=)",
+    "tau": " (give sigma, which is tau**-0.5)",
+}
 VARIABLE_OPTIONS = frozenset(
     {"observed", "dims", "shape", "transform", "weight", "mask", "reduce", "likelihood"}
 )

@@ -79,7 +79,11 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]
     ),
     "parameter of another library": (
         declared(lambda m: ed.Normal("y", 0, tau=1)),
-        errors.OptionError, ("'y'", "'tau'", "mu, sigma"),
+        errors.OptionError, ("'y'", "'tau'", "tau**-0.5", "mu, sigma"),
+    ),
+    "starting value in the declaration": (
+        declared(lambda m: ed.Normal("y", 0, 1, initval=3)),
+        errors.OptionError, ("'y'", "'initval'", "initvals= of ed.sample"),
     ),
     "parameter twice": (
         declared(lambda m: ed.Normal("y", 0, mu=1)), errors.OptionError, ("'mu' is given twice",),
