@@ -1,26 +1,34 @@
 """How long until the first draw? Fresh processes, imports included: cold, cached, new data.
 
-Each figure is the wall time of ``python -c`` from its start to the result of a call that keeps one
-draw. "new model" has an empty kernel folder for the model but a compiled sampler;
-"first ever" has an empty cache; "cached" runs the same model again; "new data" gives the cached
-kernel data of another length.
+Three figures of a fresh process that keeps one draw: wall time from its start until the draw is in
+its memory; until it has ended, with a DataTree and after closing its cluster; and the processor
+time of it and its children, which is steadier on a busy machine. "new model" has no kernel for the
+model but a compiled sampler; "first ever" has an empty cache; "cached" runs the same model again;
+"new data" gives the cached kernel data of another length.
 """
 
 import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from math import nan
 from pathlib import Path
 from statistics import median
 
 SCRIPT = """
+import time
 import numpy as np
 import exmc_dask as ed
+
+def show(event):
+    if getattr(event, "phase", "") == "done":
+        print(time.time())
 
 if __name__ == "__main__":
     with ed.Model() as model:
@@ -28,32 +36,47 @@ if __name__ == "__main__":
         sigma = ed.HalfNormal("sigma", 5)
         ed.Normal("y", mu, sigma, observed=np.random.default_rng(1).normal(3, 2, {n}))
     ed.sample(model, draws=1, tune=0, chains=1, random_seed=1, cluster={cluster!r},
-              progressbar=False, compute_convergence_checks=False)
+              progressbar=show, compute_convergence_checks=False)
 """
 IMPORT = "import {module}"
 
 
 @dataclass(frozen=True)
+class Start:
+    """Seconds of one fresh process; `draw_s` is nan where it draws nothing."""
+
+    draw_s: float
+    end_s: float
+    processor_s: float
+
+
+@dataclass(frozen=True)
 class Latency:
-    """Seconds from the start of a fresh process to the first draw."""
+    """Medians over fresh processes, and the load of the machine meanwhile."""
 
     what: str
-    median_s: float
-    fastest_s: float
+    draw_s: float
+    end_s: float
+    processor_s: float
+    load: float
 
 
-def fresh(code: str, cache: Path) -> float:
-    """Run `code` in a fresh process with its kernel cache in `cache`; wall seconds."""
+def fresh(code: str, cache: Path) -> Start:
+    """Run `code` in a fresh process with its kernel cache in `cache`."""
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
         script.write(code)
         script.flush()
-        began = time.perf_counter()
-        subprocess.run(
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
+        done = subprocess.run(
             [sys.executable, script.name],
             check=True,
             env=os.environ | {"EXMC_CACHE_DIR": str(cache)},
+            stdout=subprocess.PIPE,
         )
-        return time.perf_counter() - began
+        ended, after = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    drawn = float(done.stdout.split()[0]) if done.stdout else nan
+    return Start(drawn - began, ended - began, used)
 
 
 def model(scale: float = 10.0, n: int = 50, cluster: str = "threads") -> str:
@@ -69,13 +92,17 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[Latency] = []
 
-    def report(what: str, seconds: list[float]) -> None:
-        rows.append(Latency(what, median(seconds), min(seconds)))
-        print(f"{what:34} {median(seconds):7.2f} {min(seconds):8.2f}", flush=True)
+    def report(what: str, starts: list[Start]) -> None:
+        figures = [
+            median(each)
+            for each in zip(*((s.draw_s, s.end_s, s.processor_s) for s in starts), strict=True)
+        ]
+        rows.append(Latency(what, *figures, os.getloadavg()[0]))
+        print(f"{what:34}" + "".join(f" {x:9.2f}" for x in (*figures, rows[-1].load)), flush=True)
 
     repeats = range(options.repeats)
     print(f"{platform.machine()}, Python {platform.python_version()}, {options.repeats} repeats")
-    print(f"{'seconds in a fresh process':34} {'median':>7} {'fastest':>8}")
+    print(f"{'median seconds':34}{'1st draw':>10}{'end':>10}{'processor':>10}{'load':>10}")
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
         for module in ("numpy", "exmc_dask"):
