@@ -8,6 +8,7 @@ from .moves import HOME, BlockResult, CancelBlock, RunBlock, StopBlock
 from .pace import Alarms, Pace
 
 _BEGIN_S = 2.0  # for a block to begin where it was sent
+_WAKE_S = 30.0  # the same where none has begun yet, and everything has to be imported first
 
 
 class Flights:
@@ -26,6 +27,7 @@ class Flights:
         self._pace = Pace()
         self._alarms = Alarms()
         self._units: dict[int, None] = {}
+        self._awake: set[str] = set()  # places where a block has begun
 
     def __len__(self) -> int:
         """Return the number of blocks that are out."""
@@ -58,6 +60,7 @@ class Flights:
         """Wait for a block's next word from now on."""
         assert chain.flight is not None
         chain.flight.begun = True
+        self._awake.add(chain.flight.place)
         self._await(chain, now)
 
     def wait_on(self, chain: Chain, now: float) -> bool:
@@ -111,9 +114,12 @@ class Flights:
     def _await(self, chain: Chain, now: float) -> None:
         """Set the alarm; children of the coordinator need none, as it sees them end."""
         assert chain.flight is not None
-        if chain.flight.place != HOME:
-            silence_s = self._pace.silence_s(len(self._fleet))
-            self._alarms.set(chain.unit, now + (silence_s if chain.flight.begun else _BEGIN_S))
+        place = chain.flight.place
+        if place == HOME:
+            return
+        begin_s = _BEGIN_S if place in self._awake else _WAKE_S
+        silence_s = self._pace.silence_s(len(self._fleet))
+        self._alarms.set(chain.unit, now + (silence_s if chain.flight.begun else begin_s))
 
 
 def stop(chain: Chain) -> StopBlock:

@@ -206,16 +206,20 @@ def test_the_grace_begins_anew_when_the_last_worker_goes() -> None:
     assert story.only(Tick(65.0)).worker == HOME
 
 
-def test_a_block_that_does_not_begin_is_placed_elsewhere_when_there_is_room() -> None:
+@pytest.mark.parametrize(("has_begun_one", "patience_s"), [(False, 30.0), (True, 2.0)])
+def test_a_block_that_does_not_begin_moves_on(has_begun_one: bool, patience_s: float) -> None:
     story = Story(n_units=1)
     block = story.only(WorkerJoined("a"))
+    if has_begun_one:
+        story.tell(report(block, Stage.STARTED))
+        block = story.only(BlockDone("a", result(block, 5)))
 
-    assert story.tell(Tick(2.0)) == []  # nowhere else to go
+    assert story.tell(Tick(patience_s)) == []  # nowhere else to go
     story.tell(WorkerJoined("b"))
-    commands = story.tell(Tick(4.0))
-    assert of(CancelBlock, commands) == [CancelBlock("a", 0, 0, block.attempt)]
+    assert story.tell(Tick(2 * patience_s - 0.1)) == []
+    commands = story.tell(Tick(2 * patience_s))
+    assert of(CancelBlock, commands) == [CancelBlock("a", 0, block.first, block.attempt)]
     assert [(b.worker, b.isolated) for b in of(RunBlock, commands)] == [("b", False)]
-    assert story.notes() == []
 
 
 def test_a_block_that_falls_silent_runs_again_elsewhere() -> None:
