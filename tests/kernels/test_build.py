@@ -188,7 +188,7 @@ def test_the_runtime_leaves_scipy_to_those_who_need_it() -> None:
     code = (
         "import sys, numpy as np, numba\n"
         "from exmc_dask.kernels import build\n"
-        "build.runtime_module('vecmath')\n"
+        "build.runtime_module('vecmath')\nimport numba.np.arraymath\n"
         "print('scipy.linalg' in sys.modules, 'scipy.linalg.cython_blas' in sys.modules)\n"
         "print(numba.njit(lambda a: np.linalg.solve(a, a @ a))(2 * np.eye(2)).trace())\n"
     )
