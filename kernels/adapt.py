@@ -47,56 +47,47 @@ _OUTSIDE, _INSIDE, _LAST = range(3)
 
 
 @device
-def learn(
-    chain_f: np.ndarray,
-    chain_i: np.ndarray,
-    vector: np.ndarray,
-    spread: np.ndarray,
-    option_f: np.ndarray,
-    option_i: np.ndarray,
-    walk_f: np.ndarray,
-    walk_i: np.ndarray,
-) -> None:
+def learn(reals: np.ndarray, ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
     """Take in what the transition of a warmup draw taught, before its number is counted up.
 
     The acceptance statistic of a transition is the mean over all its leaves, discarded ones
     included, a divergent leaf counting 0. It is min(1, w); late in the scheme "fisher", where the
     metric no longer changes much, it is 2 min(1, w) / (1 + w), which looks at both directions.
     """
-    draw, tune = chain_i[DRAW], option_i[TUNE]
-    accept = walk_f[ACCEPT]
-    if chain_i[ADAPT] == FISHER:
-        if draw < _freeze(tune) and _teaches(walk_i, False):
+    draw, tune = ints[DRAW], ints[TUNE]
+    accept = reals[ACCEPT]
+    if ints[ADAPT] == FISHER:
+        if draw < _freeze(tune) and _teaches(ints, False):
             for window in range(2):
-                chain_i[N_FRONT + window] += 1
+                ints[N_FRONT + window] += 1
                 for x in (Q, GRAD):
                     row = 2 * window + x
-                    n = chain_i[N_FRONT + window]
+                    n = ints[N_FRONT + window]
                     accumulate(vector, x, MEAN_Q + row, spread, M2_Q + row, n)
-        if draw >= _early_end(tune) and chain_i[WINDOW] == 0:
-            chain_i[WINDOW] = chain_i[N_BACK] if chain_i[N_BACK] > _MAIN_WINDOW else _MAIN_WINDOW
-        if draw >= _freeze(tune) or draw + _next_window(chain_i, draw, tune) > _freeze(tune):
-            accept = walk_f[ACCEPT_BOTH_WAYS]
-    elif _stan_window(draw, tune) != _OUTSIDE and _teaches(walk_i, True):
-        chain_i[N_FRONT] += 1
-        accumulate(vector, Q, MEAN_Q, spread, M2_Q, chain_i[N_FRONT])
-    average(chain_f, chain_i, option_f, accept / walk_i[N_STEPS])
+        if draw >= _early_end(tune) and ints[WINDOW] == 0:
+            ints[WINDOW] = ints[N_BACK] if ints[N_BACK] > _MAIN_WINDOW else _MAIN_WINDOW
+        if draw >= _freeze(tune) or draw + _next_window(ints, draw, tune) > _freeze(tune):
+            accept = reals[ACCEPT_BOTH_WAYS]
+    elif _stan_window(draw, tune) != _OUTSIDE and _teaches(ints, True):
+        ints[N_FRONT] += 1
+        accumulate(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
+    average(reals, ints, accept / ints[N_STEPS])
 
 
 @device
-def turn(chain_i: np.ndarray, vector: np.ndarray, spread: np.ndarray, option_i: np.ndarray) -> None:
+def turn(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
     """Change windows and metric, as the schedule says, after the warmup draw that was last."""
-    last, tune = chain_i[DRAW] - 1, option_i[TUNE]
+    last, tune = ints[DRAW] - 1, ints[TUNE]
     if last < 0 or last + 1 >= tune:
         return
-    if chain_i[ADAPT] == FISHER:
-        changed = _turn_fisher(chain_i, vector, spread, last, tune)
+    if ints[ADAPT] == FISHER:
+        changed = _turn_fisher(ints, vector, spread, last, tune)
     else:
-        changed = _turn_stan(chain_i, vector, spread, last, tune)
+        changed = _turn_stan(ints, vector, spread, last, tune)
     if changed:
-        chain_i[UPDATES] += 1
-        if chain_i[UPDATES] == 1 or chain_i[ADAPT] != FISHER or spread.ndim == 3:
-            chain_i[SEARCH_DUE] = 1
+        ints[UPDATES] += 1
+        if ints[UPDATES] == 1 or ints[ADAPT] != FISHER or spread.ndim == 3:
+            ints[SEARCH_DUE] = 1
 
 
 @device
@@ -110,44 +101,44 @@ def _early_end(tune: int) -> int:
 
 
 @device
-def _next_window(chain_i: np.ndarray, draw: int, tune: int) -> int:
+def _next_window(ints: np.ndarray, draw: int, tune: int) -> int:
     """Return the length of the window that a switch after this draw would begin."""
     if draw < _early_end(tune):
         return _EARLY_WINDOW
-    return (3 * chain_i[WINDOW] + 1) // 2
+    return (3 * ints[WINDOW] + 1) // 2
 
 
 @device
-def _teaches(walk_i: np.ndarray, standing: bool) -> bool:
+def _teaches(ints: np.ndarray, standing: bool) -> bool:
     """Return whether a draw may enter the estimate of the metric.
 
     After a divergence, only if the chain moved far along the trajectory; else a stuck chain would
     shrink the metric. Otherwise it must have moved, unless `standing` draws count.
     """
-    if walk_i[DIVERGING]:
-        return walk_i[NEW_INDEX] > 4 or walk_i[NEW_INDEX] < -4
-    return standing or walk_i[NEW_INDEX] != 0
+    if ints[DIVERGING]:
+        return ints[NEW_INDEX] > 4 or ints[NEW_INDEX] < -4
+    return standing or ints[NEW_INDEX] != 0
 
 
 @device
 def _turn_fisher(
-    chain_i: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
+    ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
 ) -> bool:
     """Switch windows when the background is long enough and there is time for another one."""
     freeze = _freeze(tune)
     if last >= freeze:
         return False
     early = last < _early_end(tune)
-    following = _next_window(chain_i, last, tune)
-    window = _EARLY_WINDOW if early else chain_i[WINDOW]
-    switch = chain_i[N_BACK] >= window and last + following <= freeze
+    following = _next_window(ints, last, tune)
+    window = _EARLY_WINDOW if early else ints[WINDOW]
+    switch = ints[N_BACK] >= window and last + following <= freeze
     if switch:
         for x in (Q, GRAD):
             succeed(vector, MEAN_Q + x, spread, M2_Q + x, BACK_MEAN_Q - MEAN_Q)
-        chain_i[N_FRONT], chain_i[N_BACK] = chain_i[N_BACK], 0
+        ints[N_FRONT], ints[N_BACK] = ints[N_BACK], 0
         if not early:
-            chain_i[WINDOW] = following
-    n = chain_i[N_FRONT]
+            ints[WINDOW] = following
+    n = ints[N_FRONT]
     if spread.ndim == 2:
         if n < _ENOUGH:
             return False
@@ -161,10 +152,10 @@ def _turn_fisher(
 
 @device
 def _turn_stan(
-    chain_i: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
+    ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
 ) -> bool:
     """Take the metric from a window that has ended and forget its draws."""
-    n = chain_i[N_FRONT]
+    n = ints[N_FRONT]
     if _stan_window(last, tune) != _LAST or n < _ENOUGH:
         return False
     if spread.ndim == 2:
@@ -172,7 +163,7 @@ def _turn_stan(
     else:
         stan_factor(spread, n)
     forget(vector, MEAN_Q, spread, M2_Q)
-    chain_i[N_FRONT] = 0
+    ints[N_FRONT] = 0
     return True
 
 

@@ -62,11 +62,11 @@ N_SCALARS = len(SCALARS)
 N_VECTORS = (6, 3)  # by scheme, in the order of ADAPTS
 N_SPREADS = (5, 2)
 
-# --- what a run fixes for all its chains -----------------------------------------------------
+# --- what a run fixes for all its chains: in compiled code these follow INTS and SCALARS ---------
 OPTION_INTS = ("seed", "tune", "thin", "max_treedepth", "store_unconstrained")
-SEED, TUNE, THIN, MAX_TREEDEPTH, STORE_UNCONSTRAINED = np.arange(len(OPTION_INTS))
+SEED, TUNE, THIN, MAX_TREEDEPTH, STORE_UNCONSTRAINED = len(INTS) + np.arange(len(OPTION_INTS))
 OPTION_FLOATS = ("target_accept", "step_size_jitter")
-TARGET_ACCEPT, STEP_SIZE_JITTER = np.arange(len(OPTION_FLOATS))
+TARGET_ACCEPT, STEP_SIZE_JITTER = len(SCALARS) + np.arange(len(OPTION_FLOATS))
 
 # --- columns of the statistics of a draw -----------------------------------------------------
 FLOAT_STATS = (

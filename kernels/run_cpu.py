@@ -53,8 +53,8 @@ from .walk import (
     DIVERGING,
     LEVEL_ROWS,
     MAX_ERROR,
-    N_FLOATS,
     N_INTS,
+    N_REALS,
     N_STEPS,
     NEW_ENERGY,
     NEW_INDEX,
@@ -113,12 +113,17 @@ def run(
     begin = N_SCALARS + N_VECTORS[adapt] * dim
     vector = f[N_SCALARS:begin].reshape(-1, dim)
     spread = f[begin:].reshape(-1, *((dim, dim) if metric == DENSE else (dim,)))
-    walk = np.empty((STACK + LEVEL_ROWS * int(option_i[MAX_TREEDEPTH]), dim))
+    reals, ints = np.zeros(N_REALS), np.zeros(N_INTS, np.int64)
+    reals[: N_SCALARS + option_f.size] = np.concatenate([f[:N_SCALARS], option_f])
+    ints[: i.size + option_i.size] = np.concatenate([i, option_i])
+    walk = np.empty((STACK + LEVEL_ROWS * int(ints[MAX_TREEDEPTH]), dim))
     loop(metric)(
-        *(logp_grad, expand, *model, f, i, vector, spread, option_f, option_i),
-        *(walk, np.zeros(N_FLOATS), np.zeros(N_INTS, np.int64), np.empty_like(f), np.empty_like(i)),
+        *(logp_grad, expand, *model, f, reals, ints, vector, spread, walk),
+        *(np.empty_like(f), np.empty_like(reals), np.empty_like(ints)),
         *(n, *out, control, control.view(np.float64)),
     )
+    f[:N_SCALARS] = reals[:N_SCALARS]
+    i[:] = ints[: i.size]
 
 
 @cache
@@ -126,8 +131,8 @@ def loop(metric: int) -> Callable[..., None]:
     """Return the compiled loop for one shape of metric; compile it, and only it, if need be."""
     spread = _CUBE if metric == DENSE else _MATRIX
     signature = types.void(
-        *(LOGP_GRAD, EXPAND, *_MODEL, _VECTOR, _INTS, _MATRIX, spread, _VECTOR, _INTS),
-        *(_MATRIX, _VECTOR, _INTS, _VECTOR, _INTS),
+        *(LOGP_GRAD, EXPAND, *_MODEL, _VECTOR, _VECTOR, _INTS, _MATRIX, spread, _MATRIX),
+        *(_VECTOR, _VECTOR, _INTS),
         *(types.int64, _MATRIX, _MATRIX, _MATRIX, _INT_MATRIX, _INTS, _VECTOR),
     )
     jit = njit(signature, nogil=True, error_model="numpy", cache=True)
@@ -142,16 +147,14 @@ def _transitions(  # type: ignore[no-untyped-def]
     index,
     work,
     f,
-    i,
+    reals,
+    ints,
     vector,
     spread,
-    option_f,
-    option_i,
     walk,
-    walk_f,
-    walk_i,
     start_f,
-    start_i,
+    start_reals,
+    start_ints,
     n,
     values,
     q,
@@ -160,68 +163,75 @@ def _transitions(  # type: ignore[no-untyped-def]
     control,
     control_f,
 ):
-    trips = MAX_TRIALS + (1 << option_i[MAX_TREEDEPTH])
+    trips = MAX_TRIALS + (1 << ints[MAX_TREEDEPTH])
     row = 0
     control[STATUS] = RUNNING
     for _ in range(n):
-        control[NEXT_DRAW] = i[DRAW]
+        control[NEXT_DRAW] = ints[DRAW]
         if control[STOP] != GO_ON:
             control[STATUS] = STOPPED
             return
         # Before its last moment a transition of sampling writes nothing into the chain.
-        changes = i[DRAW] < option_i[TUNE] or i[SEARCH_DUE] == 1
+        changes = ints[DRAW] < ints[TUNE] or ints[SEARCH_DUE] == 1
         if changes:
-            _copy_chain(f, i, start_f, start_i)
-        walk_i[PHASE] = TURN
+            _copy_all(f, reals, ints, start_f, start_reals, start_ints)
+        ints[PHASE] = TURN
         for _ in range(trips):
             if control[STOP] == STOP_NOW:
                 if changes:
-                    _copy_chain(start_f, start_i, f, i)
+                    _copy_all(start_f, start_reals, start_ints, f, reals, ints)
                 control[STATUS] = STOPPED
                 return
-            before_gradient(f, i, vector, spread, option_f, option_i, walk, walk_f, walk_i)
-            point, grad = walk[walk_i[SIDE]], walk[NEXT_GRAD]
+            before_gradient(reals, ints, vector, spread, walk)
+            point, grad = walk[ints[SIDE]], walk[NEXT_GRAD]
             logp = logp_grad(point, grad, data, data32, index, work)
             control[GRADIENTS] += 1
-            if after_gradient(f, i, vector, spread, option_f, option_i, walk, walk_f, walk_i, logp):
+            if after_gradient(reals, ints, vector, spread, walk, logp):
                 break
-        draw = i[DRAW] - 1
-        if (draw - option_i[TUNE]) % option_i[THIN] == 0:
+        draw = ints[DRAW] - 1
+        if (draw - ints[TUNE]) % ints[THIN] == 0:
             expand(vector[Q], values[row], data, data32, index, work)
-            if option_i[STORE_UNCONSTRAINED]:
+            if ints[STORE_UNCONSTRAINED]:
                 copy(vector, Q, q, row)
-            _record(f, walk_f, walk_i, stats_f[row], stats_i[row])
+            _record(reals, ints, stats_f[row], stats_i[row])
             row += 1
         control[DRAWS] += 1
-        control[DIVERGENCES] += walk_i[DIVERGING] if draw >= option_i[TUNE] else 0
-        control[TREE_DEPTH] = walk_i[DEPTH]
-        control_f[STEP_SIZE_BITS] = walk_f[STEP]
-    control[NEXT_DRAW] = i[DRAW]
+        control[DIVERGENCES] += ints[DIVERGING] if draw >= ints[TUNE] else 0
+        control[TREE_DEPTH] = ints[DEPTH]
+        control_f[STEP_SIZE_BITS] = reals[STEP]
+    control[NEXT_DRAW] = ints[DRAW]
     control[STATUS] = FINISHED
 
 
 @device
-def _copy_chain(f: np.ndarray, i: np.ndarray, to_f: np.ndarray, to_i: np.ndarray) -> None:
+def _copy_all(
+    f: np.ndarray,
+    reals: np.ndarray,
+    ints: np.ndarray,
+    to_f: np.ndarray,
+    to_reals: np.ndarray,
+    to_ints: np.ndarray,
+) -> None:
     for k in range(f.size):
         to_f[k] = f[k]
-    for k in range(i.size):
-        to_i[k] = i[k]
+    for k in range(reals.size):
+        to_reals[k] = reals[k]
+    for k in range(ints.size):
+        to_ints[k] = ints[k]
 
 
 @device
-def _record(  # type: ignore[no-untyped-def]
-    chain_f, walk_f, walk_i, floats, ints
-):
+def _record(reals: np.ndarray, ints: np.ndarray, floats: np.ndarray, whole: np.ndarray) -> None:
     """Write one draw's FLOAT_STATS and INT_STATS."""
-    floats[0] = walk_f[NEW_LOGP]
-    floats[1] = walk_f[ACCEPT] / walk_i[N_STEPS]
-    floats[2] = walk_f[STEP]
-    floats[3] = exp(chain_f[LOG_STEP_BAR])
-    floats[4] = walk_f[NEW_ENERGY]
-    floats[5] = walk_f[NEW_ENERGY] - walk_f[START_ENERGY]
-    floats[6] = walk_f[MAX_ERROR]
-    ints[0] = walk_i[DEPTH]
-    ints[1] = walk_i[N_STEPS]
-    ints[2] = walk_i[DIVERGING]
-    ints[3] = walk_i[CAPPED]
-    ints[4] = walk_i[NEW_INDEX]
+    floats[0] = reals[NEW_LOGP]
+    floats[1] = reals[ACCEPT] / ints[N_STEPS]
+    floats[2] = reals[STEP]
+    floats[3] = exp(reals[LOG_STEP_BAR])
+    floats[4] = reals[NEW_ENERGY]
+    floats[5] = reals[NEW_ENERGY] - reals[START_ENERGY]
+    floats[6] = reals[MAX_ERROR]
+    whole[0] = ints[DEPTH]
+    whole[1] = ints[N_STEPS]
+    whole[2] = ints[DIVERGING]
+    whole[3] = ints[CAPPED]
+    whole[4] = ints[NEW_INDEX]

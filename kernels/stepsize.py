@@ -52,51 +52,42 @@ _STABLE = math.log(math.pi)  # no step is longer where the metric is right
 
 
 @device
-def restart(chain_f: np.ndarray, chain_i: np.ndarray, step: float) -> None:
+def restart(reals: np.ndarray, ints: np.ndarray, step: float) -> None:
     """Begin dual averaging anew at a step size."""
-    chain_f[LOG_STEP] = log(step)
-    chain_f[LOG_STEP_BAR] = chain_f[LOG_STEP]
-    chain_f[STEP_ANCHOR] = log(10.0 * step)
-    chain_f[STEP_ERROR] = 0.0
-    chain_i[N_STEP] = 1
+    reals[LOG_STEP] = log(step)
+    reals[LOG_STEP_BAR] = reals[LOG_STEP]
+    reals[STEP_ANCHOR] = log(10.0 * step)
+    reals[STEP_ERROR] = 0.0
+    ints[N_STEP] = 1
 
 
 @device
-def average(
-    chain_f: np.ndarray, chain_i: np.ndarray, option_f: np.ndarray, acceptance: float
-) -> None:
+def average(reals: np.ndarray, ints: np.ndarray, acceptance: float) -> None:
     """Let one transition's acceptance statistic change the step size."""
-    n = chain_i[N_STEP]
+    n = ints[N_STEP]
     weight = 1.0 / (n + _DELAY)
-    chain_f[STEP_ERROR] += weight * (option_f[TARGET_ACCEPT] - acceptance - chain_f[STEP_ERROR])
-    log_step = chain_f[STEP_ANCHOR] - chain_f[STEP_ERROR] * math.sqrt(n) / _SHRINKAGE
-    if chain_i[ADAPT] == FISHER:
+    reals[STEP_ERROR] += weight * (reals[TARGET_ACCEPT] - acceptance - reals[STEP_ERROR])
+    log_step = reals[STEP_ANCHOR] - reals[STEP_ERROR] * math.sqrt(n) / _SHRINKAGE
+    if ints[ADAPT] == FISHER:
         log_step = minimum(log_step, _STABLE)
     weight = exp(-_FORGETTING * log(float(n)))
-    chain_f[LOG_STEP] = log_step
-    chain_f[LOG_STEP_BAR] += weight * (log_step - chain_f[LOG_STEP_BAR])
-    chain_i[N_STEP] = n + 1
+    reals[LOG_STEP] = log_step
+    reals[LOG_STEP_BAR] += weight * (log_step - reals[LOG_STEP_BAR])
+    ints[N_STEP] = n + 1
 
 
 @device
 def begin_search(
-    chain_f: np.ndarray,
-    chain_i: np.ndarray,
-    vector: np.ndarray,
-    spread: np.ndarray,
-    option_i: np.ndarray,
-    walk: np.ndarray,
-    walk_f: np.ndarray,
-    walk_i: np.ndarray,
+    reals: np.ndarray, ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, walk: np.ndarray
 ) -> None:
     """Draw the one momentum of the search; it waits in the row JOINT, its force in NEW_GRAD."""
-    fill_normal(option_i[SEED], chain_i[CHAIN], chain_i[DRAW], SEARCH, walk, JOINT)
+    fill_normal(ints[SEED], ints[CHAIN], ints[DRAW], SEARCH, walk, JOINT)
     whiten(vector, GRAD, walk, NEW_GRAD, spread)
-    walk_f[START_ENERGY] = kinetic(walk, JOINT) - chain_f[LOGP]
-    walk_f[STEP] = _FIRST_TRIAL
-    walk_i[SIDE] = RIGHT
-    walk_i[SIGN] = 1
-    walk_i[TRIAL] = 0
+    reals[START_ENERGY] = kinetic(walk, JOINT) - reals[LOGP]
+    reals[STEP] = _FIRST_TRIAL
+    ints[SIDE] = RIGHT
+    ints[SIGN] = 1
+    ints[TRIAL] = 0
 
 
 @device
@@ -108,14 +99,7 @@ def begin_trial(vector: np.ndarray, walk: np.ndarray) -> None:
 
 
 @device
-def end_trial(
-    chain_f: np.ndarray,
-    chain_i: np.ndarray,
-    option_f: np.ndarray,
-    walk_f: np.ndarray,
-    walk_i: np.ndarray,
-    energy: float,
-) -> bool:
+def end_trial(reals: np.ndarray, ints: np.ndarray, energy: float) -> bool:
     """Compare one trial's acceptance with the target.
 
     The first trial decides whether to double or, backward in time, to halve. A trial that
@@ -126,20 +110,20 @@ def end_trial(
     bool
         Whether the search is over; dual averaging is then restarted at what it found.
     """
-    gain = walk_f[START_ENERGY] - energy
+    gain = reals[START_ENERGY] - energy
     accept = exp(minimum(gain, 0.0)) if gain > -math.inf else 0.0
-    above = accept > option_f[TARGET_ACCEPT]
-    step = walk_f[STEP]
-    walk_i[TRIAL] += 1
-    if walk_i[TRIAL] == 1:
-        walk_i[SIGN] = 1 if above else -1
+    above = accept > reals[TARGET_ACCEPT]
+    step = reals[STEP]
+    ints[TRIAL] += 1
+    if ints[TRIAL] == 1:
+        ints[SIGN] = 1 if above else -1
     elif (
-        above != (walk_i[SIGN] == 1)
+        above != (ints[SIGN] == 1)
         or not (step > _SMALLEST and step < _LARGEST)
-        or walk_i[TRIAL] == MAX_TRIALS
+        or ints[TRIAL] == MAX_TRIALS
     ):
-        restart(chain_f, chain_i, step)
-        chain_i[SEARCH_DUE] = 0
+        restart(reals, ints, step)
+        ints[SEARCH_DUE] = 0
         return True
-    walk_f[STEP] = 2.0 * step if walk_i[SIGN] == 1 else 0.5 * step
+    reals[STEP] = 2.0 * step if ints[SIGN] == 1 else 0.5 * step
     return False

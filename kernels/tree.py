@@ -68,30 +68,18 @@ MAX_ENERGY_ERROR = 1000.0
 
 
 @inlined
-def double(
-    chain_i: np.ndarray,
-    option_i: np.ndarray,
-    walk: np.ndarray,
-    walk_f: np.ndarray,
-    walk_i: np.ndarray,
-) -> None:
+def double(ints: np.ndarray, walk: np.ndarray) -> None:
     """Choose a direction and begin a subtree of as many leaves as the trajectory has."""
-    u = uniform(option_i[SEED], chain_i[CHAIN], chain_i[DRAW], DIRECTION, walk_i[DEPTH])
-    walk_i[SIDE] = RIGHT if u < 0.5 else LEFT
-    walk_i[SIGN] = 1 if u < 0.5 else -1
-    walk_i[N_LEAVES] = 0
-    copy(walk, walk_i[SIDE] + END_V, walk, JOINT)
+    u = uniform(ints[SEED], ints[CHAIN], ints[DRAW], DIRECTION, ints[DEPTH])
+    ints[SIDE] = RIGHT if u < 0.5 else LEFT
+    ints[SIGN] = 1 if u < 0.5 else -1
+    ints[N_LEAVES] = 0
+    copy(walk, ints[SIDE] + END_V, walk, JOINT)
 
 
 @inlined
 def weigh(
-    chain_i: np.ndarray,
-    option_i: np.ndarray,
-    walk: np.ndarray,
-    walk_f: np.ndarray,
-    walk_i: np.ndarray,
-    logp: float,
-    energy: float,
+    reals: np.ndarray, ints: np.ndarray, walk: np.ndarray, logp: float, energy: float
 ) -> bool:
     """Give the new leaf its weight and its chance to become the subtree's proposal.
 
@@ -100,38 +88,38 @@ def weigh(
     bool
         Whether the leaf is valid; what is not finite is not.
     """
-    number = walk_i[N_STEPS]
-    walk_i[N_STEPS] = number + 1
-    walk_i[N_LEAVES] += 1
-    error = energy - walk_f[START_ENERGY]
-    if math.fabs(error) > math.fabs(walk_f[MAX_ERROR]):
-        walk_f[MAX_ERROR] = error
+    number = ints[N_STEPS]
+    ints[N_STEPS] = number + 1
+    ints[N_LEAVES] += 1
+    error = energy - reals[START_ENERGY]
+    if math.fabs(error) > math.fabs(reals[MAX_ERROR]):
+        reals[MAX_ERROR] = error
     if not (error <= MAX_ENERGY_ERROR and error > -math.inf):
         return False
     ratio = exp(-math.fabs(error))
-    walk_f[ACCEPT] += ratio if error > 0.0 else 1.0
-    walk_f[ACCEPT_BOTH_WAYS] += 2.0 * ratio / (1.0 + ratio)
-    if walk_i[N_LEAVES] == 1:
-        walk_f[SUB_LOG_WEIGHT] = -error
+    reals[ACCEPT] += ratio if error > 0.0 else 1.0
+    reals[ACCEPT_BOTH_WAYS] += 2.0 * ratio / (1.0 + ratio)
+    if ints[N_LEAVES] == 1:
+        reals[SUB_LOG_WEIGHT] = -error
     else:  # the leaf wins with its share of all weights in the subtree so far
-        old = walk_f[SUB_LOG_WEIGHT]
+        old = reals[SUB_LOG_WEIGHT]
         ratio = exp(-math.fabs(old + error))
-        walk_f[SUB_LOG_WEIGHT] = maximum(old, -error) + log1p(ratio)
-        u = uniform(option_i[SEED], chain_i[CHAIN], chain_i[DRAW], LEAF, number)
+        reals[SUB_LOG_WEIGHT] = maximum(old, -error) + log1p(ratio)
+        u = uniform(ints[SEED], ints[CHAIN], ints[DRAW], LEAF, number)
         if not u * (1.0 + ratio) < (1.0 if -error > old else ratio):
             return True
-    end = walk_i[SIDE]
+    end = ints[SIDE]
     copy(walk, end + END_Q, walk, SUB_Q)
     copy(walk, NEXT_GRAD, walk, SUB_GRAD)
-    walk_f[SUB_LOGP] = logp
-    walk_f[SUB_ENERGY] = energy
-    merged = walk_i[N_LEFT] if end == LEFT else walk_i[N_RIGHT]
-    walk_i[SUB_INDEX] = walk_i[SIGN] * (merged + walk_i[N_LEAVES])
+    reals[SUB_LOGP] = logp
+    reals[SUB_ENERGY] = energy
+    merged = ints[N_LEFT] if end == LEFT else ints[N_RIGHT]
+    ints[SUB_INDEX] = ints[SIGN] * (merged + ints[N_LEAVES])
     return True
 
 
 @inlined
-def grow(walk: np.ndarray, walk_i: np.ndarray) -> bool:
+def grow(ints: np.ndarray, walk: np.ndarray) -> bool:
     """Merge the parts of the subtree that the new leaf completes.
 
     Returns
@@ -140,11 +128,11 @@ def grow(walk: np.ndarray, walk_i: np.ndarray) -> bool:
         Whether none of them turns. What is complete then waits on the stack: at the level of its
         size, or, for the whole subtree, at level DEPTH.
     """
-    last = walk_i[SIDE] + END_V
+    last = ints[SIDE] + END_V
     first, total = last, last
-    number = walk_i[N_LEAVES] - 1
+    number = ints[N_LEAVES] - 1
     level = 0
-    for _ in range(walk_i[DEPTH]):
+    for _ in range(ints[DEPTH]):
         if not (number >> level) & 1:
             break
         part = STACK + LEVEL_ROWS * level
@@ -161,13 +149,7 @@ def grow(walk: np.ndarray, walk_i: np.ndarray) -> bool:
 
 
 @inlined
-def merge(
-    chain_i: np.ndarray,
-    option_i: np.ndarray,
-    walk: np.ndarray,
-    walk_f: np.ndarray,
-    walk_i: np.ndarray,
-) -> bool:
+def merge(reals: np.ndarray, ints: np.ndarray, walk: np.ndarray) -> bool:
     """Join a valid subtree to the trajectory; its proposal wins with min(1, w_new / w_old).
 
     Returns
@@ -175,24 +157,24 @@ def merge(
     bool
         Whether the longer trajectory does not turn.
     """
-    depth = walk_i[DEPTH]
-    old, new = walk_f[LOG_WEIGHT], walk_f[SUB_LOG_WEIGHT]
+    depth = ints[DEPTH]
+    old, new = reals[LOG_WEIGHT], reals[SUB_LOG_WEIGHT]
     ratio = exp(-math.fabs(new - old))
-    walk_f[LOG_WEIGHT] = maximum(old, new) + log1p(ratio)
-    u = uniform(option_i[SEED], chain_i[CHAIN], chain_i[DRAW], MERGE, depth)
+    reals[LOG_WEIGHT] = maximum(old, new) + log1p(ratio)
+    u = uniform(ints[SEED], ints[CHAIN], ints[DRAW], MERGE, depth)
     if new >= old or u < ratio:
         copy(walk, SUB_Q, walk, NEW_Q)
         copy(walk, SUB_GRAD, walk, NEW_GRAD)
-        walk_f[NEW_LOGP] = walk_f[SUB_LOGP]
-        walk_f[NEW_ENERGY] = walk_f[SUB_ENERGY]
-        walk_i[NEW_INDEX] = walk_i[SUB_INDEX]
-    if walk_i[SIDE] == LEFT:
-        walk_i[N_LEFT] += walk_i[N_LEAVES]
+        reals[NEW_LOGP] = reals[SUB_LOGP]
+        reals[NEW_ENERGY] = reals[SUB_ENERGY]
+        ints[NEW_INDEX] = ints[SUB_INDEX]
+    if ints[SIDE] == LEFT:
+        ints[N_LEFT] += ints[N_LEAVES]
     else:
-        walk_i[N_RIGHT] += walk_i[N_LEAVES]
-    walk_i[DEPTH] = depth + 1
+        ints[N_RIGHT] += ints[N_LEAVES]
+    ints[DEPTH] = depth + 1
     part = STACK + LEVEL_ROWS * depth
-    far = LEFT + RIGHT - walk_i[SIDE] + END_V
+    far = LEFT + RIGHT - ints[SIDE] + END_V
     turning = _turns(walk, far, JOINT, SUM, part + FIRST, part + LAST, part + TOTAL)
     _add(walk, part + TOTAL, SUM, SUM)
     return not turning

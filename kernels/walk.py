@@ -1,13 +1,16 @@
 """Slots of the work space of one transition: what is thrown away when it ends or is dropped.
 
-``walk`` holds rows of length dim, ``walk_f`` and ``walk_i`` scalars. On a device the lanes of a
-chain share the rows, and each lane has its own copy of the scalars, all with the same bits.
+``walk`` holds rows of length dim. The scalars follow those of chain and run in ``reals`` and
+``ints``. On a device the lanes of a chain share the rows, and each lane has its own copy of the
+scalars, all with the same bits.
 
 The numbers are NumPy's because numba would compile a function anew for every Python literal that
 it is called with.
 """
 
 import numpy as np
+
+from .chain import INTS, OPTION_FLOATS, OPTION_INTS, SCALARS
 
 # --- rows of walk ----------------------------------------------------------------------------
 (
@@ -40,7 +43,7 @@ LEVEL_ROWS = 3
     TOTAL,
 ) = np.arange(LEVEL_ROWS)
 
-# --- slots of walk_f -------------------------------------------------------------------------
+# --- slots of reals ---------------------------------------------------------------------------
 (
     STEP,  # step size of this transition, jitter included
     START_ENERGY,
@@ -53,10 +56,10 @@ LEVEL_ROWS = 3
     ACCEPT,  # sum over all leaves of min(1, w), w = exp(start energy - energy)
     ACCEPT_BOTH_WAYS,  # sum of 2 min(1, w) / (1 + w)
     MAX_ERROR,  # the energy error that is largest in size
-) = np.arange(11)
-N_FLOATS = 11
+) = len(SCALARS) + len(OPTION_FLOATS) + np.arange(11)
+N_REALS = len(SCALARS) + len(OPTION_FLOATS) + 11
 
-# --- slots of walk_i -------------------------------------------------------------------------
+# --- slots of ints ----------------------------------------------------------------------------
 (
     PHASE,
     SIDE,  # first row of the end that moves
@@ -71,8 +74,8 @@ N_FLOATS = 11
     DIVERGING,
     CAPPED,  # the greatest depth ended the trajectory
     TRIAL,  # evaluations done by the step size search
-) = np.arange(13)
-N_INTS = 13
+) = len(INTS) + len(OPTION_INTS) + np.arange(13)
+N_INTS = len(INTS) + len(OPTION_INTS) + 13
 
 # values of PHASE: what the next gradient is for
 TURN, SEARCHING, REFRESH, DOUBLE, LEAPFROG = np.arange(5)

@@ -8,13 +8,27 @@ import numpy as np
 import pytest
 
 from exmc_dask.kernels import adapt, stepsize
-from exmc_dask.kernels.chain import DIVERGENCES, INTS, N_FRONT, N_STEP, WINDOW
+from exmc_dask.kernels.chain import (
+    ADAPT,
+    DIVERGENCES,
+    DRAW,
+    LOG_STEP,
+    LOG_STEP_BAR,
+    N_FRONT,
+    N_SCALARS,
+    N_STEP,
+    N_VECTORS,
+    STEP_ERROR,
+    TARGET_ACCEPT,
+    UPDATES,
+    WINDOW,
+)
 from exmc_dask.kernels.walk import (
     ACCEPT,
     ACCEPT_BOTH_WAYS,
     DIVERGING,
-    N_FLOATS,
     N_INTS,
+    N_REALS,
     N_STEPS,
     NEW_INDEX,
 )
@@ -32,27 +46,26 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def warmup(settings: Settings, walked: Callable[[int], dict[Any, int]]) -> Iterator[Arrays]:
     """Make a warmup of draws that a test makes up; yield the chain at every start of a transition.
 
-    ``walked(draw)`` is what the transition left behind, as slots of walk_i.
+    ``walked(draw)`` is what the transition left behind, as slots of ints.
     """
     state = ChainState.blank(1, settings.adapt, "diag", 0, n_front=1, n_back=1)
-    f, i = state.f.copy(), state.i.copy()
-    if settings.adapt == "stan":
-        i[N_FRONT] = 0
-    n_spreads = 5 if settings.adapt == "fisher" else 2
-    vector, spread = f[5:-n_spreads].reshape(-1, 1), f[-n_spreads:].reshape(-1, 1)
     option_f, option_i = options(settings)
-    i[N_STEP] = 1
+    reals = np.concatenate([state.f[:N_SCALARS], option_f, np.zeros(N_REALS)])
+    ints = np.concatenate([state.i, option_i, np.zeros(N_INTS, np.int64)])
+    ints[N_STEP] = 1
+    if settings.adapt == "stan":
+        ints[N_FRONT] = 0
+    rows = state.f[N_SCALARS:].reshape(-1, 1).copy()
+    vector, spread = np.split(rows, [N_VECTORS[ints[ADAPT]]])
     for draw in range(settings.tune):
-        TURN(i, vector, spread, option_i)
-        yield f, i, vector, spread
-        walk_f, walk_i = np.zeros(N_FLOATS), np.zeros(N_INTS, np.int64)
-        walk_i[N_STEPS] = 1
-        for slot, value in walked(draw).items():
-            walk_i[slot] = value
-        walk_f[ACCEPT], walk_f[ACCEPT_BOTH_WAYS] = 0.8, 0.3
+        TURN(ints, vector, spread)
+        yield reals, ints, vector, spread
+        for slot, value in {N_STEPS: 1, DIVERGING: 0, **walked(draw)}.items():
+            ints[slot] = value
+        reals[ACCEPT], reals[ACCEPT_BOTH_WAYS] = 0.8, 0.3
         vector[0], vector[1] = RNG.normal(size=2)
-        LEARN(f, i, vector, spread, option_f, option_i, walk_f, walk_i)
-        i[INTS.index("draw")] += 1
+        LEARN(reals, ints, vector, spread)
+        ints[DRAW] += 1
 
 
 def moved(draw: int) -> dict[Any, int]:
@@ -78,7 +91,7 @@ def changes(values: list[int]) -> list[int]:
     ],
 )
 def test_stan_changes_the_metric_when_stan_does(tune: int, ends: list[int]) -> None:
-    updates = [int(i[INTS.index("updates")]) for _, i, *_ in warmup(stan(tune), moved)]
+    updates = [int(i[UPDATES]) for _, i, *_ in warmup(stan(tune), moved)]
     assert changes(updates) == ends
 
 
@@ -96,7 +109,7 @@ def test_fisher_changes_windows_when_nuts_rs_does(
     states = [(i.copy(), s.copy()) for _, i, _, s in warmup(Settings(seed=1, tune=tune), moved)]
     windows = [int(i[WINDOW]) for i, _ in states if i[WINDOW]]
     start_of_main = len(states) - len(windows)
-    updates = [int(i[INTS.index("updates")]) for i, _ in states]
+    updates = [int(i[UPDATES]) for i, _ in states]
     factors = [float(s[0, 0]) for _, s in states]
 
     assert [start_of_main + draw for draw in changes(windows)] == switches
@@ -107,7 +120,7 @@ def test_fisher_changes_windows_when_nuts_rs_does(
 
 
 def test_the_acceptance_looks_both_ways_once_the_last_window_is_open() -> None:
-    errors = [f[4] for f, *_ in warmup(Settings(seed=1, tune=400), moved)]
+    errors = [f[STEP_ERROR] for f, *_ in warmup(Settings(seed=1, tune=400), moved)]
     falls = [errors[draw + 1] > errors[draw] for draw in range(399)]
     assert changes([int(fall) for fall in falls]) == [199]
 
@@ -140,13 +153,13 @@ def test_every_draw_teaches_the_step_size() -> None:
 
 
 def test_dual_averaging_finds_the_target() -> None:
-    f, i = np.zeros(5), np.zeros(len(INTS), np.int64)
-    stepsize_restart, average = compiled(stepsize.restart), compiled(stepsize.average)
-    stepsize_restart(f, i, 1e-3)
+    reals, ints = np.zeros(N_REALS), np.zeros(N_INTS, np.int64)
+    reals[TARGET_ACCEPT] = 0.8
+    compiled(stepsize.restart)(reals, ints, 1e-3)
+    average = compiled(stepsize.average)
     for _ in range(2000):
-        acceptance = math.exp(-math.exp(f[1]))
-        average(f, i, np.array([0.8, 0.0]), acceptance)
-    assert math.exp(-math.exp(f[2])) == pytest.approx(0.8, abs=0.005)
+        average(reals, ints, math.exp(-math.exp(reals[LOG_STEP])))
+    assert math.exp(-math.exp(reals[LOG_STEP_BAR])) == pytest.approx(0.8, abs=0.005)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])

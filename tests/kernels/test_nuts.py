@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from exmc_dask.kernels import nuts, tree
-from exmc_dask.kernels.chain import GRAD, INTS, LOGP, N_SCALARS, N_VECTORS, Q
+from exmc_dask.kernels.chain import DRAW, GRAD, LOGP, N_SCALARS, N_VECTORS, Q
 from exmc_dask.kernels.walk import (
     DEPTH,
     END_V,
     LEFT,
     LEVEL_ROWS,
-    N_FLOATS,
     N_INTS,
+    N_REALS,
     NEXT_GRAD,
     PHASE,
     RIGHT,
@@ -39,21 +39,19 @@ class Machine:
 
     def __init__(self, target: Target, state: ChainState, settings: Settings) -> None:
         self.logp_grad = target.python()
-        self.f, self.i = state.f.copy(), state.i.copy()
-        rows = self.f[N_SCALARS:].reshape(-1, target.dim)
+        rows = state.f[N_SCALARS:].reshape(-1, target.dim).copy()
         self.vector, self.spread = rows[: N_VECTORS[0]], rows[N_VECTORS[0] :]
         self.walk = np.zeros((STACK + LEVEL_ROWS * settings.max_treedepth, target.dim))
-        self.walk_f, self.walk_i = np.zeros(N_FLOATS), np.zeros(N_INTS, np.int64)
-        self.walk_i[PHASE] = TURN
-        self.arguments = (
-            *(self.f, self.i, self.vector, self.spread, *options(settings)),
-            *(self.walk, self.walk_f, self.walk_i),
-        )
+        option_f, option_i = options(settings)
+        self.reals = np.concatenate([state.f[:N_SCALARS], option_f, np.zeros(N_REALS)])
+        self.ints = np.concatenate([state.i, option_i, np.zeros(N_INTS, np.int64)])
+        self.ints[PHASE] = TURN
+        self.arguments = self.reals, self.ints, self.vector, self.spread, self.walk
 
     def trip(self) -> bool:
         """Make one trip; return whether the transition is over."""
         BEFORE(*self.arguments)
-        logp, self.walk[NEXT_GRAD] = self.logp_grad(self.walk[self.walk_i[SIDE]])
+        logp, self.walk[NEXT_GRAD] = self.logp_grad(self.walk[self.ints[SIDE]])
         return bool(AFTER(*self.arguments, logp))
 
 
@@ -79,8 +77,9 @@ def test_the_driver_makes_the_same_trips() -> None:
         while not machine.trip():
             pass
     after, _ = run(AR_90, AR_90.bound, settings, state, 20)
-    assert np.array_equal(machine.i, after.i)
-    assert machine.f == pytest.approx(after.f, rel=1e-6)
+    assert np.array_equal(machine.ints[: after.i.size], after.i)
+    assert machine.reals[:N_SCALARS] == pytest.approx(after.f[:N_SCALARS], rel=1e-6)
+    assert machine.vector[Q] == pytest.approx(after.q, rel=1e-6)
 
 
 def test_momenta_are_standard_normal_and_new_each_time() -> None:
@@ -90,11 +89,11 @@ def test_momenta_are_standard_normal_and_new_each_time() -> None:
     for _ in range(1000):
         BEFORE(*machine.arguments)
         momenta.append(machine.walk[SUM].copy())  # of the first point alone
-        assert machine.walk_f[START_ENERGY] == pytest.approx(
-            0.5 * momenta[-1] @ momenta[-1] - machine.f[LOGP]
+        assert machine.reals[START_ENERGY] == pytest.approx(
+            0.5 * momenta[-1] @ momenta[-1] - machine.reals[LOGP]
         )
-        machine.walk_i[PHASE] = TURN
-        machine.i[INTS.index("draw")] += 1
+        machine.ints[PHASE] = TURN
+        machine.ints[DRAW] += 1
     z = np.array(momenta)
     assert abs(z.mean(0)).max() < 4.5 / 1000**0.5
     assert abs(np.cov(z.T) - np.eye(10)).max() < 5 / 1000**0.5
@@ -107,7 +106,7 @@ def test_the_next_draw_brings_its_own_density_and_gradient() -> None:
         while not machine.trip():
             pass
         logp, grad = machine.logp_grad(machine.vector[Q])
-        assert machine.f[LOGP] == pytest.approx(logp)
+        assert machine.reals[LOGP] == pytest.approx(logp)
         assert machine.vector[GRAD] == pytest.approx(grad)
 
 
@@ -116,7 +115,7 @@ def test_a_trajectory_is_one_path_of_the_leapfrog() -> None:
     machine = Machine(AR_90, state, settings)
     points = {}
     while not machine.trip():
-        side = machine.walk_i[SIDE]
+        side = machine.ints[SIDE]
         points[machine.walk[side].tobytes()] = machine.walk[side + END_V].copy()
     path = [v for q, v in points.items() if q != machine.walk[LEFT].tobytes()]
     ends = machine.walk[LEFT + END_V], machine.walk[RIGHT + END_V]
@@ -127,7 +126,7 @@ def test_a_trajectory_is_one_path_of_the_leapfrog() -> None:
         q = q + 0.05 * v
         v = v + 0.025 * machine.logp_grad(q)[1]
         steps += 1
-    assert steps == 2 ** int(machine.walk_i[DEPTH]) - 1
+    assert steps == 2 ** int(machine.ints[DEPTH]) - 1
     assert v == pytest.approx(ends[1], abs=1e-8)
 
 

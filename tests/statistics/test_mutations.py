@@ -12,9 +12,9 @@ from tests.statistics.test_twin import compare
 
 MERGE_INVALID_SUBTREE = (
     "nuts.py",
-    "    elif grow(walk, walk_i):\n",
-    "    elif not grow(walk, walk_i):\n"
-    "        merge(chain_i, option_i, walk, walk_f, walk_i)\n"
+    "    elif grow(ints, walk):\n",
+    "    elif not grow(ints, walk):\n"
+    "        merge(reals, ints, walk)\n"
     "    else:\n",
 )
 TAKE_ENDPOINTS_IN_ORDER_OF_GROWTH = (
