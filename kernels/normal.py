@@ -172,7 +172,7 @@ def _reduced(op: Op, x: Node, axes: tuple[int, ...]) -> Node:
     real = tuple(axis for axis in axes if axis >= lead and core.shape[axis - lead] != 1)
     constant = [x.shape[axis] for axis in axes if axis not in real and x.shape[axis] != 1]
     if op is Op.SUM and constant and x.dtype != FLOAT:
-        core = elementwise(Op.FLOAT, core)
+        core = normal(Op.FLOAT, core)
     y = _over(op, core, tuple(axis - lead for axis in real)) if real else core
     core_kept = tuple(dim for axis, dim in enumerate(core.shape) if axis + lead not in axes)
     y = broadcast_to(_core(_reshape(y, core_kept)), kept)
