@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -124,17 +124,15 @@ class Node:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Node:
         build = UFUNCS.get(ufunc)
         if build is None or method != "__call__" or kwargs:
-            raise ModelError(
-                f"numpy.{ufunc.__name__} cannot be used on a model expression; look in ed.math"
-            )
+            raise _not_ours(ufunc)
         return build(*inputs)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
-        if function not in FUNCTIONS:
-            raise ModelError(
-                f"numpy.{function.__name__} cannot be used on a model expression; look in ed.math"
-            )
-        return FUNCTIONS[function](*args, **kwargs)
+    if not TYPE_CHECKING:  # to NumPy's stubs whatever has this method is an array, X @ beta too
+
+        def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
+            if function not in FUNCTIONS:
+                raise _not_ours(function)
+            return FUNCTIONS[function](*args, **kwargs)
 
     def __add__(self, other: Any) -> Node:
         return elementwise(Op.ADD, self, other)
@@ -224,6 +222,11 @@ class Node:
         """Arrange the same elements, row-major, in another shape."""
         target = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         return make(Op.RESHAPE, (self,), tuple(target))
+
+
+def _not_ours(function: Any) -> ModelError:
+    name = f"numpy.{function.__name__}"
+    return ModelError(f"{name} cannot be used on a model expression; look in ed.math")
 
 
 _nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()

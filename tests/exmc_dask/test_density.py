@@ -212,7 +212,7 @@ def test_the_length_of_an_axis_may_be_all_that_is_left_of_it() -> None:
     density = lower(model.spec)
     copies, spread = values(density, model, [o.node for o in density.outputs[1:]], np.ones(1))
     assert copies.shape == (3,)
-    np.testing.assert_allclose(spread, np.full(4, 1 + np.e))
+    np.testing.assert_allclose(spread, np.full(4, 1 + np.exp(1.0)))
 
 
 def test_explain_names_what_each_pass_did() -> None:
