@@ -93,12 +93,16 @@ def main() -> None:
     rows: list[Latency] = []
 
     def report(what: str, starts: list[Start]) -> None:
-        figures = [
-            median(each)
-            for each in zip(*((s.draw_s, s.end_s, s.processor_s) for s in starts), strict=True)
-        ]
-        rows.append(Latency(what, *figures, os.getloadavg()[0]))
-        print(f"{what:34}" + "".join(f" {x:9.2f}" for x in (*figures, rows[-1].load)), flush=True)
+        row = Latency(
+            what=what,
+            draw_s=median(s.draw_s for s in starts),
+            end_s=median(s.end_s for s in starts),
+            processor_s=median(s.processor_s for s in starts),
+            load=os.getloadavg()[0],
+        )
+        rows.append(row)
+        figures = (row.draw_s, row.end_s, row.processor_s, row.load)
+        print(f"{what:34}" + "".join(f" {x:9.2f}" for x in figures), flush=True)
 
     repeats = range(options.repeats)
     print(f"{platform.machine()}, Python {platform.python_version()}, {options.repeats} repeats")

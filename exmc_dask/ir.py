@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
@@ -107,12 +108,6 @@ class Node:
 
     __int__ = __float__
 
-    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-        raise self._refuse(
-            "an array cannot hold it: join expressions with ed.math.stack or "
-            "ed.math.concatenate, and give other libraries' tables as table.to_numpy() @ x"
-        )
-
     def __len__(self) -> int:
         if not self.shape or not isinstance(self.shape[0], int):
             raise self._refuse("its length is not a fixed number")
@@ -127,7 +122,11 @@ class Node:
             raise _not_ours(ufunc)
         return build(*inputs)
 
-    if not TYPE_CHECKING:  # to NumPy's stubs whatever has this method is an array, X @ beta too
+    if not TYPE_CHECKING:  # to NumPy's stubs what has these is an array, and X @ beta another
+
+        def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+            remedy = "join with ed.math.stack or .concatenate, give tables as table.to_numpy() @ x"
+            raise self._refuse(f"no array can hold it: {remedy}")
 
         def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
             if function not in FUNCTIONS:
@@ -210,7 +209,7 @@ class Node:
         return index(self, key)
 
     @property
-    def T(self) -> Node:  # noqa: N802 - NumPy's name
+    def T(self) -> Node:  # noqa: N802
         """Transpose: the axes in reverse order."""
         return make(Op.TRANSPOSE, (self,), tuple(reversed(range(self.ndim))))
 
@@ -367,36 +366,32 @@ def infer(op: Op, src: tuple[Node, ...], arg: Any) -> tuple[Shape, str]:
     return INFER[op](tuple(node.shape for node in src), tuple(node.dtype for node in src), arg)
 
 
-def _ufunc(op: Op) -> Callable[..., Node]:
-    return lambda *operands: elementwise(op, *operands)
-
-
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}  # of NumPy; math.py fills it
 UFUNCS: Mapping[np.ufunc, Callable[..., Node]] = {
-    np.add: _ufunc(Op.ADD),
-    np.subtract: _ufunc(Op.SUB),
-    np.multiply: _ufunc(Op.MUL),
-    np.true_divide: _ufunc(Op.DIV),
-    np.power: _ufunc(Op.POW),
-    np.negative: _ufunc(Op.NEG),
-    np.exp: _ufunc(Op.EXP),
-    np.log: _ufunc(Op.LOG),
-    np.log1p: _ufunc(Op.LOG1P),
-    np.expm1: _ufunc(Op.EXPM1),
-    np.sqrt: _ufunc(Op.SQRT),
-    np.abs: _ufunc(Op.ABS),
-    np.sign: _ufunc(Op.SIGN),
-    np.floor: _ufunc(Op.FLOOR),
-    np.sin: _ufunc(Op.SIN),
-    np.cos: _ufunc(Op.COS),
-    np.tanh: _ufunc(Op.TANH),
-    np.maximum: _ufunc(Op.MAXIMUM),
-    np.minimum: _ufunc(Op.MINIMUM),
-    np.less: _ufunc(Op.LT),
-    np.less_equal: _ufunc(Op.LE),
+    np.add: partial(elementwise, Op.ADD),
+    np.subtract: partial(elementwise, Op.SUB),
+    np.multiply: partial(elementwise, Op.MUL),
+    np.true_divide: partial(elementwise, Op.DIV),
+    np.power: partial(elementwise, Op.POW),
+    np.negative: partial(elementwise, Op.NEG),
+    np.exp: partial(elementwise, Op.EXP),
+    np.log: partial(elementwise, Op.LOG),
+    np.log1p: partial(elementwise, Op.LOG1P),
+    np.expm1: partial(elementwise, Op.EXPM1),
+    np.sqrt: partial(elementwise, Op.SQRT),
+    np.abs: partial(elementwise, Op.ABS),
+    np.sign: partial(elementwise, Op.SIGN),
+    np.floor: partial(elementwise, Op.FLOOR),
+    np.sin: partial(elementwise, Op.SIN),
+    np.cos: partial(elementwise, Op.COS),
+    np.tanh: partial(elementwise, Op.TANH),
+    np.maximum: partial(elementwise, Op.MAXIMUM),
+    np.minimum: partial(elementwise, Op.MINIMUM),
+    np.less: partial(elementwise, Op.LT),
+    np.less_equal: partial(elementwise, Op.LE),
     np.greater: lambda a, b: elementwise(Op.LT, b, a),
     np.greater_equal: lambda a, b: elementwise(Op.LE, b, a),
-    np.equal: _ufunc(Op.EQ),
+    np.equal: partial(elementwise, Op.EQ),
     np.not_equal: lambda a, b: ~elementwise(Op.EQ, a, b),
     np.square: lambda a: elementwise(Op.MUL, a, a),
     np.matmul: lambda a, b: make(Op.MATMUL, (as_node(a), as_node(b))),

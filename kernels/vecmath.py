@@ -115,9 +115,7 @@ def _bitcast(kind: Any) -> Any:
 def _call(name: str) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(args[0].type, [arg.type for arg in args])
-        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-            builder.module, kind, name
-        )
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
         return builder.call(function, args)
 
     return emit
