@@ -65,6 +65,10 @@ CASES: dict[str, Node] = {
     "slice": math.exp(W)[1:4] * W[::-2] + M[:, 1],
     "slice of data": (Y[1:] - Y[:-1]) * A + math.exp(Y * A)[::-1][1:],
     "embed": make(Op.EMBED, (V,), ((6,), ((None, None, 2),))) + W * W,
+    "embed less": W * W - make(Op.EMBED, (V,), ((6,), ((-3, None, 1),))),
+    "transpose of three axes": make(
+        Op.TRANSPOSE, (math.exp(M.reshape(3, 4, 1) + W[:2]),), (1, 2, 0)
+    ),
     "concat": make(Op.CONCAT, (V * 2.0, math.exp(W), Y * A), 0),
     "concat of columns": make(Op.CONCAT, (M, V.reshape(3, 1)), 1),
     "gather": V[C] * Y,

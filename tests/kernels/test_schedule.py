@@ -15,7 +15,8 @@ from exmc_dask.kernels.program import write
 from exmc_dask.ops import INT, Op
 from tests.exmc_dask.models import MODELS
 from tests.kernels import interpreter
-from tests.kernels.densities import PARAMS, SLOTS, Data, density, expected, graphs, slot
+from tests.kernels.cases import CASES, DATA_ROWS, FLAG, flags
+from tests.kernels.densities import PARAMS, SLOTS, Data, arrays, density, expected, graphs, slot
 
 
 def assert_agrees(of: LogDensity, data: Data) -> None:
@@ -43,6 +44,15 @@ def test_models_give_what_numpy_gives(build: Callable[[], object]) -> None:
     model = build()
     of = lower(model.spec)  # type: ignore[attr-defined]
     assert_agrees(of, of.fold(model.data))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("n", DATA_ROWS)
+@pytest.mark.parametrize("name", CASES)
+def test_every_op_stays_inside_of_its_arrays(name: str, n: int) -> None:
+    logp = math.tanh(0.1 * CASES[name]).sum()
+    of = density(logp, PARAMS, [*SLOTS, FLAG], {"out": CASES[name]})
+
+    assert_agrees(of, {**arrays(n), "flag": flags(n)})
 
 
 def body(logp: Node, *params: Node, slots: tuple[Node, ...] = ()) -> str:
