@@ -1,5 +1,6 @@
 """sample(): the whole way from a declared model to a DataTree, in the order it happens."""
 
+import contextlib
 import difflib
 import inspect
 import secrets
@@ -293,7 +294,8 @@ def _run(
             run.close()
         return run, None
     finally:
-        show.close()
+        with contextlib.suppress(KeyboardInterrupt):  # one more Ctrl-C must not cost the draws
+            show.close()
         pool.close()
 
 
