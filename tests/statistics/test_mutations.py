@@ -13,13 +13,11 @@ from tests.statistics.test_twin import compare
 MERGE_INVALID_SUBTREE = (
     "nuts.py",
     "    elif grow(ints, walk):\n",
-    "    elif not grow(ints, walk):\n"
-    "        merge(reals, ints, walk)\n"
-    "    else:\n",
+    "    elif not grow(ints, walk):\n        merge(reals, ints, walk)\n    else:\n",
 )
 TAKE_ENDPOINTS_IN_ORDER_OF_GROWTH = (
     "tree.py",
-    "    far = LEFT + RIGHT - walk_i[SIDE] + END_V\n",
+    "    far = LEFT + RIGHT - ints[SIDE] + END_V\n",
     "    far = LEFT + END_V\n",
 )
 KEEP_THE_LAST_LEAFS_GRADIENT = (
