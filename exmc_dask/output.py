@@ -147,7 +147,7 @@ def to_datatree(
     for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
         if data:
             groups[name] = dataset(data, coords or {}, made, ())
-    return xr.DataTree.from_dict(groups)
+    return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
 
 
 def dataset(
