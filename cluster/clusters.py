@@ -45,7 +45,8 @@ def local(n_workers: int | None = None) -> LocalCluster:
                 n_workers=n_workers or n_processors(),
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,  # its import takes a second of every process
+                dashboard_address="127.0.0.1:0",  # of the health page; None is 8787, taken or not
+                scheduler_kwargs={"dashboard": False},  # Bokeh's import takes a second
                 preload=["exmc_dask.cluster.deaf"],
             )
         except Exception as error:
