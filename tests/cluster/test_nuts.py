@@ -24,7 +24,7 @@ def client() -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def model() -> ed.Model:
     rng = np.random.default_rng(1)
-    x = rng.normal(size=20_000)
+    x = rng.normal(size=60_000)
     y = (rng.random(x.size) < 0.4).astype(int)
     with ed.Model() as model:
         slope = ed.Normal("slope", 0.0, 1.0)
@@ -91,7 +91,7 @@ def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
         strike(event)
         seen.append(event)
 
-    disturbed = draw(model, draws=1500, client=client, progressbar=watch)
+    disturbed = draw(model, draws=1500, client=client, block_draws=200, progressbar=watch)
 
     assert [event.kind for event in seen if isinstance(event, Note)] == [Trouble.WORKER_LOST]
     assert max(event.retries for event in seen if isinstance(event, Progress)) == 1
