@@ -36,6 +36,7 @@ from .moves import (
     StopBlock,
     StoreBlock,
     Tick,
+    Trouble,
     Warn,
 )
 from .plan import Plan
@@ -109,6 +110,7 @@ class Run:
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
         self._results: dict[int, list[BlockResult]] = {unit: [] for unit in units}
         self._events: deque[Progress | Note] = deque(maxlen=_MAX_EVENTS)
+        self._dropped: set[int] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._drive, name=f"exmc-{self.name}", daemon=True)
 
@@ -170,6 +172,10 @@ class Run:
     def results(self) -> dict[int, list[BlockResult]]:
         """Return the blocks so far by chain, in order and without gaps."""
         return {unit: list(blocks) for unit, blocks in self._results.items()}
+
+    def dropped(self) -> set[int]:
+        """Return the chains that were given up, so far."""
+        return set(self._dropped)
 
     def events(self) -> list[Progress | Note]:
         """Return what was shown so far, the last ten thousand at most."""
@@ -247,6 +253,12 @@ class Run:
                     self._on_block(result)
             case Show(event) | Warn(event):
                 self._events.append(event)
+                if (
+                    isinstance(event, Note)
+                    and event.kind is Trouble.DROPPED
+                    and event.unit is not None
+                ):
+                    self._dropped.add(event.unit)
                 if self._on_event is not None:
                     self._on_event(event)
             case Finish(error):

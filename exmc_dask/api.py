@@ -169,7 +169,7 @@ def sample(
     )
     seconds = time.perf_counter() - began
     trace = _tree(
-        _kept(run.results(), run.events(), whole=error is None),
+        _kept(run, whole=error is None),
         model,
         density,
         spec,
@@ -299,16 +299,12 @@ def _run(
         pool.close()
 
 
-def _kept(
-    results: Mapping[int, Sequence["BlockResult"]], events: Sequence[Any], *, whole: bool
-) -> dict[int, Sequence["BlockResult"]]:
+def _kept(run: "Run", *, whole: bool) -> dict[int, list["BlockResult"]]:
     """Leave out chains that were dropped, and after an error those that came to nothing."""
-    from exmc_dask.cluster.moves import Note, Trouble
-
-    dropped = {e.unit for e in events if isinstance(e, Note) and e.kind is Trouble.DROPPED}
+    dropped = run.dropped()
     return {
         chain: blocks
-        for chain, blocks in results.items()
+        for chain, blocks in run.results().items()
         if chain not in dropped and (whole or blocks)
     }
 

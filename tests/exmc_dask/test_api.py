@@ -179,3 +179,13 @@ def test_a_model_opened_again_is_the_one_to_sample(model):
 
     np.testing.assert_array_equal(draws(trace), draws(ed.sample(model, **SHORT)))
     assert list(trace.posterior) == ["theta"]
+
+
+def test_a_dropped_chain_is_left_out_however_much_happened_since(model, monkeypatch):
+    monkeypatch.setattr("exmc_dask.cluster.driver._MAX_EVENTS", 2)
+    start = [{}, {"mu": 1e200, "tau": 1e-200}]
+    options = SHORT | {"initvals": start, "ncp": False, "block_draws": 5}
+    trace = ed.sample(model, **options, on_failure="drop")
+
+    assert list(trace.posterior.chain) == [0]
+    assert trace.posterior.sizes["draw"] == 50
