@@ -1,27 +1,11 @@
 """Distributions: rows of one table, and what every part of the program asks of them.
 
 To add one, write a row in the module of its kind; its tests are a row of references in
-``tests/exmc_dask/references.py``.
+``tests/exmc_dask/references/``.
 """
 
 from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
-from exmc_dask.dist.continuous import (
-    Beta,
-    Cauchy,
-    Exponential,
-    Flat,
-    Gamma,
-    HalfCauchy,
-    HalfFlat,
-    HalfNormal,
-    Laplace,
-    LogNormal,
-    Normal,
-    StudentT,
-    TruncatedNormal,
-    Uniform,
-    Weibull,
-)
+from exmc_dask.dist.bounded import Beta, TruncatedNormal, Uniform
 from exmc_dask.dist.discrete import Bernoulli, Binomial, Poisson
 from exmc_dask.dist.law import (
     default_transform,
@@ -38,6 +22,16 @@ from exmc_dask.dist.law import (
     support_point,
 )
 from exmc_dask.dist.multivariate import Dirichlet, MvNormal
+from exmc_dask.dist.positive import (
+    Exponential,
+    Gamma,
+    HalfCauchy,
+    HalfFlat,
+    HalfNormal,
+    LogNormal,
+    Weibull,
+)
+from exmc_dask.dist.real import Cauchy, Flat, Laplace, Normal, StudentT
 from exmc_dask.dist.timeseries import GaussianRandomWalk
 from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.dist.base import Dist, Family, Param, row
-from exmc_dask.dist.continuous import MU, SIGMA, Normal
 from exmc_dask.dist.law import logp
+from exmc_dask.dist.parameters import MU, SIGMA
+from exmc_dask.dist.real import Normal
 from exmc_dask.ir import Node, const
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
 from exmc_dask.dist.base import FAMILIES, VALUE, Dist, Family, Function, Param, as_argument, row
-from exmc_dask.dist.continuous import Normal
 from exmc_dask.dist.domain import REAL, SUPPORTS, Support
 from exmc_dask.dist.forms import log_or_minus_infinity
 from exmc_dask.dist.law import family_of, guarded, logp, shape_of, support, support_point
+from exmc_dask.dist.real import Normal
 from exmc_dask.errors import OptionError
 from exmc_dask.graph import rebuild, topological
 from exmc_dask.ir import Node, elementwise

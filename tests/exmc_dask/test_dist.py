@@ -1,22 +1,13 @@
 """Every distribution against scipy.stats: densities, gradients, edges, draws."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from exmc_dask import math
 from exmc_dask.axes import extents
 from exmc_dask.dist import (
     FAMILIES,
-    Bernoulli,
-    Binomial,
-    Censored,
-    Custom,
-    Dist,
     Normal,
-    NormalMixture,
     default_transform,
     draw,
     family_of,
@@ -26,25 +17,13 @@ from exmc_dask.dist import (
     support_point,
 )
 from exmc_dask.graph import topological
-from exmc_dask.ir import Node, as_node
+from exmc_dask.ir import as_node
 from exmc_dask.ops import Op
-from exmc_dask.slots import Slots
-from exmc_dask.verify import with_formulas
 from tests.exmc_dask.expressions import differences, leaf, numbers, slopes
-from tests.exmc_dask.references import CASES, CENTRES, SPREADS, WEIGHTS, A, Case
+from tests.exmc_dask.references.case import posed
+from tests.exmc_dask.references.table import CASES
 
 every_case = pytest.mark.parametrize("name", CASES)
-
-
-def posed(case: Case, value: Any) -> tuple[Dist, dict[Node, Any]]:
-    """Return the distribution with variables for parameters, and their numbers and the value's."""
-    leaves = {name: leaf(name, number) for name, number in case.params.items()}
-    x = leaf("x", value)
-    dist = with_formulas(Slots(), "x", case.dist(**leaves), x.shape)
-    given = {
-        leaf: number for leaf, number in zip(leaves.values(), case.params.values(), strict=True)
-    }
-    return dist, {x: value, **given}
 
 
 def test_every_family_has_a_reference() -> None:
@@ -120,17 +99,6 @@ def test_bounds_that_fall_are_minus_infinity() -> None:
     assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))
 
 
-@pytest.mark.parametrize("matrix", ["cov", "tau", "chol"])
-def test_a_matrix_that_is_not_positive_definite_is_minus_infinity(matrix: str) -> None:
-    case = CASES[f"MvNormal, {matrix}"]
-    dist, leaves = posed(case, case.values)
-    node = logp(dist, leaf("x", case.values))
-    spoiled = {**leaves, leaf(matrix, np.eye(3)): np.diag([1.0, -1.0, 1.0])}
-
-    assert np.isneginf(numbers(node, spoiled)).all()
-    assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))
-
-
 def test_constants_and_data_are_not_guarded() -> None:
     dist = Normal.dist(0, as_node(np.array([1.0, 2.0])))
 
@@ -173,43 +141,15 @@ def test_draws_have_the_law(name: str) -> None:
         assert np.isfinite(case.law.logpdf(drawn)).all()
 
 
-VECTOR_LAWS = {
-    "Dirichlet": (2, stats.beta(A[2], A.sum() - A[2])),
-    "MvNormal, cov": (2, stats.norm(0.5, np.sqrt(3.0))),
-    "MvNormal, tau": (0, stats.norm(1.0, np.sqrt(2.0))),
-    "MvNormal, chol": (1, stats.norm(-2.0, 1.0)),
-    "GaussianRandomWalk": (3, stats.norm(0.9, 0.8 * 2)),
-    "GaussianRandomWalk, init": (3, stats.norm(2.9, np.sqrt(25 + 3 * 0.64))),
-}
-
-
-@pytest.mark.parametrize("name", VECTOR_LAWS)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.element is not None])
 def test_elements_of_drawn_vectors_have_their_law(name: str) -> None:
-    place, law = VECTOR_LAWS[name]
-    dist, leaves = posed(CASES[name], CASES[name].values)
-    shape = (4000, CASES[name].values.shape[-1])
+    case = CASES[name]
+    place, law = case.element
+    dist, leaves = posed(case, case.values)
+    shape = (4000, case.values.shape[-1])
     drawn = draw(dist, np.random.default_rng(8), shape, lambda node: numbers(node, leaves))
 
     assert stats.kstest(drawn[:, place], law.cdf).pvalue > 1e-3
-
-
-@pytest.mark.parametrize("name", ["NormalMixture", "Mixture, batched", "Mixture, list"])
-def test_draws_of_a_mixture_have_its_law(name: str) -> None:
-    dist, leaves = posed(CASES[name], CASES[name].values)
-    drawn = draw(dist, np.random.default_rng(9), (4000,), lambda node: numbers(node, leaves))
-
-    def cdf(x: Any) -> Any:
-        return stats.norm.cdf(np.asarray(x)[:, None], CENTRES, SPREADS) @ WEIGHTS
-
-    assert stats.kstest(drawn, cdf).pvalue > 1e-3
-
-
-def test_censored_draws_stay_between_the_bounds() -> None:
-    dist = Censored.dist(Normal.dist(0, 1), lower=-1, upper=0.5)
-    drawn = draw(dist, np.random.default_rng(1), (1000,), lambda node: numbers(node, {}))
-
-    assert np.mean(drawn == -1) == pytest.approx(stats.norm.cdf(-1), abs=0.04)
-    assert np.mean(drawn == 0.5) == pytest.approx(stats.norm.sf(0.5), abs=0.04)
 
 
 def test_parameters_of_many_draws_meet_the_first_axes() -> None:
@@ -223,25 +163,6 @@ def test_parameters_of_many_draws_meet_the_first_axes() -> None:
     np.testing.assert_allclose(drawn, np.tile(means[:, None], 2), atol=1e-4)
 
 
-def test_weights_of_zero_do_not_count() -> None:
-    w = np.array([1.0, 0.0])
-    leaves = {leaf("w", w): w, leaf("x", 0.3): 0.3}
-    node = logp(NormalMixture.dist(leaf("w", w), [0, 50], [1, 1]), leaf("x", 0.3))
-
-    assert numbers(node, leaves) == pytest.approx(stats.norm.logpdf(0.3), abs=1e-15)
-    assert all(np.isfinite(slope).all() for slope in slopes(node, leaves))
-
-
-@pytest.mark.parametrize(("p", "x"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0)])
-@pytest.mark.parametrize("make", [Bernoulli.dist, lambda p: Binomial.dist(1, p)])
-def test_certain_outcomes(make: Any, p: float, x: float) -> None:
-    leaves = {leaf("p", p): p, leaf("x", x): x}
-    node = logp(make(leaf("p", p)), leaf("x", x))
-
-    assert numbers(node, leaves) == (0.0 if p == x else -np.inf)
-    assert all(np.isfinite(slope).all() for slope in slopes(node, {leaf("p", p): p}, leaves))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_the_default_transform_leads_into_the_support(name: str) -> None:
     case = CASES[name]
@@ -253,14 +174,3 @@ def test_the_default_transform_leads_into_the_support(name: str) -> None:
     z = leaf("z", start)
 
     assert np.isfinite(numbers(logp(dist, moved.backward(z)), {**leaves, z: start})).all()
-
-
-def test_a_formula_may_give_one_number_for_a_vector() -> None:
-    x = np.array([0.5, 2.0, 1.0])
-    dist = Custom.dist(logp=lambda v: math.dot(math.log(v), v), support="positive")
-    node = logp(with_formulas(Slots(), "x", dist, (3,)), leaf("x", x))
-    outside = {leaf("x", x): np.array([0.0, 2.0, 1.0])}
-
-    assert numbers(node, {leaf("x", x): x}) == pytest.approx(1.5 * np.log(2.0))
-    assert numbers(node, outside) == -np.inf
-    assert all(np.isfinite(slope).all() for slope in slopes(node, outside))

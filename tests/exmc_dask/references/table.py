@@ -1,0 +1,22 @@
+"""All references, one row a case; the name of a row begins with that of its family."""
+
+from tests.exmc_dask.references import (
+    bounded,
+    discrete,
+    multivariate,
+    positive,
+    real,
+    timeseries,
+    wrappers,
+)
+from tests.exmc_dask.references.case import Case
+
+CASES: dict[str, Case] = {
+    **real.CASES,
+    **positive.CASES,
+    **bounded.CASES,
+    **discrete.CASES,
+    **multivariate.CASES,
+    **timeseries.CASES,
+    **wrappers.CASES,
+}
