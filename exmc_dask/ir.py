@@ -366,7 +366,7 @@ def infer(op: Op, src: tuple[Node, ...], arg: Any) -> tuple[Shape, str]:
     return INFER[op](tuple(node.shape for node in src), tuple(node.dtype for node in src), arg)
 
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}  # of NumPy; math.py fills it
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}  # of NumPy; math fills it
 UFUNCS: Mapping[np.ufunc, Callable[..., Node]] = {
     np.add: partial(elementwise, Op.ADD),
     np.subtract: partial(elementwise, Op.SUB),

@@ -1,0 +1,114 @@
+"""Functions of one element: the value at a place depends on the operands at that place only."""
+
+from collections.abc import Callable
+from typing import Any
+
+from exmc_dask.errors import ShapeError
+from exmc_dask.ir import Node, as_float, as_node, elementwise
+from exmc_dask.ops import BOOL, Op
+
+
+def _unary(op: Op, doc: str) -> Callable[[Any], Node]:
+    def function(x: Any) -> Node:
+        return elementwise(op, as_float(x))
+
+    function.__name__ = function.__qualname__ = op.value
+    function.__doc__ = doc
+    return function
+
+
+exp = _unary(Op.EXP, "Exponential function.")
+log = _unary(Op.LOG, "Natural logarithm.")
+log1p = _unary(Op.LOG1P, "``log(1 + x)``, exact near 0.")
+expm1 = _unary(Op.EXPM1, "``exp(x) - 1``, exact near 0.")
+sqrt = _unary(Op.SQRT, "Square root.")
+sin = _unary(Op.SIN, "Sine of an angle in radians.")
+cos = _unary(Op.COS, "Cosine of an angle in radians.")
+tanh = _unary(Op.TANH, "Hyperbolic tangent.")
+sigmoid = _unary(Op.SIGMOID, "Logistic function ``1 / (1 + exp(-x))``.")
+softplus = _unary(Op.SOFTPLUS, "``log(1 + exp(x))``, which neither overflows nor loses digits.")
+erf = _unary(Op.ERF, "Error function.")
+erfc = _unary(Op.ERFC, "Complementary error function.")
+erfcx = _unary(Op.ERFCX, "Scaled complementary error function ``exp(x**2) * erfc(x)``.")
+log_ndtr = _unary(Op.LOG_NDTR, "Logarithm of the standard normal distribution function.")
+gammaln = _unary(Op.LGAMMA, "Logarithm of the gamma function of a positive number.")
+digamma = _unary(Op.DIGAMMA, "Derivative of `gammaln`.")
+
+
+def square(x: Any) -> Node:
+    """``x * x``."""
+    return elementwise(Op.MUL, x, x)
+
+
+def abs(x: Any) -> Node:
+    """Absolute value; its gradient at 0 is 0."""
+    return elementwise(Op.ABS, x)
+
+
+def sign(x: Any) -> Node:
+    """-1, 0 or 1; its gradient is 0."""
+    return elementwise(Op.SIGN, x)
+
+
+def floor(x: Any) -> Node:
+    """Largest whole number not above `x`; its gradient is 0."""
+    return elementwise(Op.FLOOR, x)
+
+
+def tan(x: Any) -> Node:
+    """Tangent of an angle in radians."""
+    return sin(x) / cos(x)
+
+
+def logit(p: Any) -> Node:
+    """Inverse of `sigmoid`: ``log(p) - log(1 - p)``."""
+    return log(p) - log1p(-as_float(p))
+
+
+def betaln(a: Any, b: Any) -> Node:
+    """Logarithm of the beta function."""
+    return gammaln(a) + gammaln(b) - gammaln(as_float(a) + as_float(b))
+
+
+def maximum(a: Any, b: Any) -> Node:
+    """Larger of two values, element by element."""
+    return elementwise(Op.MAXIMUM, a, b)
+
+
+def minimum(a: Any, b: Any) -> Node:
+    """Smaller of two values, element by element."""
+    return elementwise(Op.MINIMUM, a, b)
+
+
+def clip(x: Any, lower: Any = None, upper: Any = None) -> Node:
+    """`x` moved into ``[lower, upper]``; ``None`` leaves a side open."""
+    node = as_node(x)
+    node = node if lower is None else maximum(node, lower)
+    return node if upper is None else minimum(node, upper)
+
+
+def where(condition: Any, x: Any, y: Any) -> Node:
+    """`x` where `condition` holds, `y` elsewhere.
+
+    The value that is not chosen may be infinite or NaN: neither it nor its gradient is looked at.
+    """
+    if isinstance(condition, bool):
+        raise ShapeError(
+            f"the condition of where is {condition} for all elements: between two expressions == "
+            "asks whether they are the same one; write a.eq(b)"
+        )
+    chosen, left, right = as_node(condition), as_node(x), as_node(y)
+    if chosen.dtype != BOOL:
+        raise ShapeError("the condition of where is not a comparison; write for instance x > 0")
+    if left.dtype != right.dtype:
+        left, right = as_float(left), as_float(right)
+    return elementwise(Op.WHERE, chosen, left, right)
+
+
+def guard(condition: Any, x: Any, safe: Any) -> Node:
+    """Argument that is `x` where `condition` holds and `safe` elsewhere.
+
+    For the argument of a function that is not defined everywhere:
+    ``where(x > 0, log(guard(x > 0, x, 1.0)), -inf)`` has a finite gradient for every x.
+    """
+    return where(condition, x, safe)

@@ -1,0 +1,98 @@
+"""Functions along axes: sums, means, largest values, and running sums."""
+
+from typing import Any
+
+from exmc_dask.axes import Dim, is_static, static_size
+from exmc_dask.ir import Node, as_float, as_node, broadcast_to, const, make, normal_axis, reduce
+from exmc_dask.math.elementwise import exp, square
+from exmc_dask.ops import Op
+
+type Axis = int | tuple[int, ...] | None
+
+
+def length(dim: Dim) -> Node:
+    """Length of an axis as a number of the graph; `dim` is a number or an axis symbol."""
+    if isinstance(dim, int):
+        return const(float(dim))
+    return reduce(Op.SUM, broadcast_to(const(1.0), (dim,)))
+
+
+def _axes(node: Node, axis: Axis) -> tuple[int, ...]:
+    chosen = range(node.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+    return tuple(sorted(normal_axis(a, node.ndim) for a in chosen))
+
+
+def _kept(reduced: Node, like: Node, axes: tuple[int, ...]) -> Node:
+    """Put the axes that a reduction took away back with length 1."""
+    shape = tuple(1 if axis in axes else dim for axis, dim in enumerate(like.shape))
+    return make(Op.RESHAPE, (reduced,), shape) if axes else reduced
+
+
+def _reduction(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
+    node = as_node(x)
+    axes = _axes(node, axis)
+    result = reduce(op, node, axes)
+    return _kept(result, node, axes) if keepdims else result
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Sum over `axis`."""
+    return _reduction(Op.SUM, x, axis, keepdims)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Arithmetic mean over `axis`."""
+    node = as_float(x)
+    dims = [node.shape[a] for a in _axes(node, axis)]
+    count = const(1.0)
+    if is_static(tuple(dims)):
+        count = const(float(static_size(tuple(dims))))
+    else:
+        for dim in dims:
+            count = count * length(dim)
+    return sum(node, axis, keepdims) / count
+
+
+def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Variance over `axis`: mean squared distance from the mean."""
+    node = as_float(x)
+    return mean(square(node - mean(node, axis, keepdims=True)), axis, keepdims)
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Largest value over `axis`."""
+    return _reduction(Op.MAX, x, axis, keepdims)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Smallest value over `axis`."""
+    return -_reduction(Op.MAX, -as_node(x), axis, keepdims)
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """``log(sum(exp(x)))`` without overflow; all -inf give -inf with a gradient of 0."""
+    return _reduction(Op.LOGSUMEXP, as_float(x), axis, keepdims)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Node:
+    """Logarithm of `softmax`."""
+    node = as_float(x)
+    return node - logsumexp(node, axis, keepdims=True)
+
+
+def softmax(x: Any, axis: int = -1) -> Node:
+    """Positive numbers in proportion to ``exp(x)`` that sum to 1 along `axis`."""
+    return exp(log_softmax(x, axis))
+
+
+def cumsum(x: Any, axis: int = -1) -> Node:
+    """Sum up along `axis`, keeping every step."""
+    node = as_node(x)
+    return make(Op.CUMSUM, (node,), (normal_axis(axis, node.ndim), False))
+
+
+def diff(x: Any, axis: int = -1) -> Node:
+    """Differences of neighbours along `axis`, which becomes one shorter."""
+    node = as_node(x)
+    before = (slice(None),) * normal_axis(axis, node.ndim)
+    return node[(*before, slice(1, None))] - node[(*before, slice(None, -1))]
