@@ -208,6 +208,7 @@ def _verify(spec: ModelSpec) -> None:
         if v.dist.family not in FAMILIES or v.reduce not in REDUCTIONS:
             raise ModelError(f"unknown distribution {v.dist.family!r} or reduction {v.reduce!r}")
     declared = {slot.node for slot in spec.slots} | {v.node for v in spec.variables}
+    declared |= {o.leaf for o in spec.observations}
     order = topological(roots_of(spec))
     for leaf in order:
         if leaf.op in (Op.DATA, Op.VAR) and leaf not in declared and leaf.arg != VALUE:

@@ -76,6 +76,7 @@ class Model:
         self._deterministics: list[Deterministic] = []
         self._potentials: list[Potential] = []
         self._observations: list[Observation] = []
+        self._known: dict[Node, Node] = {}  # observed variables and their data
         self._names: set[str] = set()
         self._closed = False
         self._tokens: list[Token[Declares | None]] = []
@@ -172,7 +173,7 @@ class Model:
         Returns
         -------
         Node
-            The variable, for use in expressions; the data of an observed one.
+            The variable, for use in expressions.
 
         Raises
         ------
@@ -202,6 +203,8 @@ class Model:
         self._check_variable(variable)
         self._variables.append(variable)
         self._names.add(name)
+        if variable.observed is not None:
+            self._known[variable.node] = variable.observed
         if isinstance(draws, Function):
             self.draws[name] = draws.call
         return variable.node
@@ -223,7 +226,7 @@ class Model:
         Returns
         -------
         Node
-            The data.
+            What was observed, for use in other expressions.
         """
         self._check_name(name)
         slots = self._slots
@@ -238,9 +241,11 @@ class Model:
         names = names or (None,) * leaf.ndim
         terms = verify.terms_of(slots, name, weight, mask, reduce)
         verify.fits(slots, name, node - as_float(leaf), *terms[:2])
-        self._observations.append(Observation(name, node, leaf, names, *terms, likelihood))
+        observation = Observation(name, node, leaf, names, *terms, likelihood)
+        self._observations.append(observation)
         self._names.add(name)
-        return leaf
+        self._known[observation.leaf] = leaf
+        return observation.leaf
 
     def deterministic(self, name: str, expression: Any, dims: Dims = None) -> Node:
         """Name an expression, whose values are then kept beside the draws."""
@@ -313,6 +318,7 @@ class Model:
         self._deterministics += spec.deterministics
         self._potentials += spec.potentials
         self._observations += spec.observations
+        self._known = spec.known
         self._slots.slots = {slot.name: slot for slot in spec.slots}
         self._slots.fill(state["data"])
         self._closed = True
@@ -333,13 +339,13 @@ class Model:
 
     def _check_variable(self, v: Variable) -> None:
         """Verify shapes, parameters and observed values with the data as they are."""
-        slots = self._slots
-        verify.fit(v.name, v.dist, slots.extents(shape_of(v.dist)), slots.extents(v.shape))
-        elements = verify.elements(v.name, v.dist, v.node)
+        slots, dist = self._slots, verify.conditioned(v.dist, self._known)
+        verify.fit(v.name, dist, slots.extents(shape_of(dist)), slots.extents(v.shape))
+        elements = verify.elements(v.name, dist, v.node)
         verify.fits(slots, v.name, elements, v.weight, v.mask)
-        verify.check_params(v.name, v.dist, slots.arrays)
+        verify.check_params(v.name, dist, slots.arrays)
         if v.observed is not None:
-            verify.check_observed(v.name, v.dist, slots.arrays[v.observed.arg], slots.arrays)
+            verify.check_observed(v.name, dist, slots.arrays[v.observed.arg], slots.arrays)
 
     def _free(
         self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None

@@ -87,16 +87,16 @@ class Variable:
     @property
     def node(self) -> Node:
         """What expressions of other variables refer to."""
-        if self.observed is not None:
-            return self.observed
-        return make(Op.VAR, (), self.name, self.shape, FLOAT)
+        dtype = FLOAT if self.observed is None else self.observed.dtype
+        return make(Op.VAR, (), self.name, self.shape, dtype)
 
 
 @dataclass(frozen=True)
 class Observation:
     """An observed expression of one free variable: ``y = a * x + b``, ``y = A @ x``.
 
-    `node` is the expression; the other fields are as in `Variable`.
+    `node` is the expression, `leaf` what other expressions refer to; the other fields are as in
+    `Variable`.
     """
 
     name: str
@@ -107,6 +107,11 @@ class Observation:
     mask: Node | None = None
     reduce: str = "sum"
     likelihood: bool = True
+
+    @property
+    def leaf(self) -> Node:
+        """What expressions of variables refer to."""
+        return make(Op.VAR, (), self.name, self.observed.shape, self.observed.dtype)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,12 @@ class ModelSpec:
     def observed(self) -> tuple[Variable, ...]:
         """Variables with data."""
         return tuple(v for v in self.variables if v.observed is not None)
+
+    @property
+    def known(self) -> dict[Node, Node]:
+        """What stands for the observed variables once their data are given."""
+        found = {v.node: v.observed for v in self.variables if v.observed is not None}
+        return found | {o.leaf: o.observed for o in self.observations}
 
     def __getitem__(self, name: str) -> Variable:
         return next(v for v in self.variables if v.name == name)

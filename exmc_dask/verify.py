@@ -22,7 +22,7 @@ from exmc_dask.errors import (
     SupportError,
     TraceError,
 )
-from exmc_dask.graph import check
+from exmc_dask.graph import check, substitute
 from exmc_dask.ir import Node, as_float, as_node
 from exmc_dask.model import REDUCTIONS
 from exmc_dask.ops import BOOL, Op
@@ -157,6 +157,15 @@ def check_free(name: str, dist: Dist) -> None:
             f"'{name}' ~ {dist.family} is discrete and free, which NUTS cannot move: give it "
             "observed=, or sum it out, for example with ed.Mixture"
         )
+
+
+def conditioned(dist: Dist, known: Mapping[Node, Node]) -> Dist:
+    """`dist` with data in the place of the observed variables its parameters refer to."""
+
+    def given(_: str, argument: Any) -> Any:
+        return substitute([argument], known)[0] if isinstance(argument, Node) else argument
+
+    return dist.map(given) if known else dist
 
 
 def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> None:

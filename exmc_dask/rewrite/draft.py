@@ -8,6 +8,7 @@ from exmc_dask.dist import Dist
 from exmc_dask.ir import Node, make
 from exmc_dask.model import Deterministic, ModelSpec, Observation, Potential, Variable
 from exmc_dask.ops import FLOAT, Op
+from exmc_dask.rewrite.condition import condition
 from exmc_dask.text import text, text_of_dist
 from exmc_dask.transform import Transform
 
@@ -106,8 +107,9 @@ class Draft:
         }
 
 
-def draft(spec: ModelSpec) -> Draft:
+def draft(declared: ModelSpec) -> Draft:
     """Begin with what the user declared; terms with ``likelihood=False`` are left out."""
+    spec = condition(declared)
     return Draft(
         free=tuple(Free(v.name, v.dist, v.shape, v.dims, v.transform) for v in spec.free),
         terms=tuple(term(v, v.dist, v.observed) for v in spec.observed if v.likelihood),

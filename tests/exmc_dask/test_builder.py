@@ -4,9 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import exmc_dask as ed
+from exmc_dask.density import lower
 from exmc_dask.errors import ModelError, ShapeError, SupportError, UnknownName
+from exmc_dask.graph import leaves
 from exmc_dask.ir import as_node
 from exmc_dask.model import ModelSpec
 from exmc_dask.transform import interval
@@ -133,13 +136,32 @@ def test_shapes_come_from_dims_from_parameters_or_from_shape() -> None:
     )
 
 
-def test_an_observed_variable_is_its_data() -> None:
+def test_an_observed_variable_stands_for_its_data() -> None:
+    trials = np.array([3, 4, 5])
     with ed.Model() as model:
-        y = ed.Normal("y", ed.Normal("mu", 0, 1), 1, observed=Y)
-        ed.Deterministic("double", 2 * y)
+        n = ed.Poisson("n", 4, observed=trials)
+        mu = ed.Normal("mu", 0, 1)
+        ed.Binomial("y", n, logit_p=mu, observed=[1, 2, 3])
+        ed.Normal("z", ed.math.square(mu) * n, 1, observed=Y)
+        ed.Deterministic("double", 2 * n)
+    known = stats.poisson(4).logpmf(trials).sum() + stats.binom(trials, 0.5).logpmf([1, 2, 3]).sum()
 
-    assert y is model.spec["y"].observed
-    assert y.arg == "y.observed"
+    assert n is model.spec["n"].node
+    assert repr(model).endswith("double = 2 * n")
+    assert ModelSpec.from_bytes(model.spec.to_bytes()) == model.spec
+    assert model.logp({"mu": 0.0}) == pytest.approx(
+        known + stats.norm.logpdf(0) + stats.norm.logpdf(Y).sum()
+    )
+    (double,) = [output.node for output in lower(model.spec).outputs if output.name == "double"]
+    assert leaves(double) == ["n.observed"]
+
+
+def test_data_of_an_observed_variable_are_verified_where_they_are_a_parameter() -> None:
+    with ed.Model() as model:
+        n = ed.Poisson("n", 4, observed=[3, 4])
+        ed.Binomial("y", n, 0.5, observed=[3, 2])
+        with pytest.raises(SupportError, match=r"'y': \[1\] is 4, outside"):
+            model.set_data({"y.observed": [1, 4], "n.observed": [3, 3]})
 
 
 def test_scalars_are_constants_and_observed_scalars_are_data() -> None:
