@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from exmc_dask.dist import Uniform as Uniform
     from exmc_dask.dist import Weibull as Weibull
     from exmc_dask.errors import ExmcError as ExmcError
+    from exmc_dask.views import model_to_graphviz as model_to_graphviz
+    from exmc_dask.views import model_to_mermaid as model_to_mermaid
 
 # Module -> the public names that it defines, loaded when a name is first used, so that
 # ``import exmc_dask`` costs no numba, no dask and no xarray. No name is that of its own module:
@@ -76,6 +78,7 @@ _EXPORTS = {
         "Weibull",
     ),
     "errors": ("ExmcError",),
+    "views": ("model_to_graphviz", "model_to_mermaid"),
 }
 _MODULES = ("math",)
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}

@@ -29,6 +29,7 @@ from exmc_dask.model import (
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, unknown
 from exmc_dask.transform import Transform
+from exmc_dask.views import Display
 
 type Dims = str | Sequence[str | None] | None
 type Names = tuple[str | None, ...]
@@ -36,7 +37,7 @@ type Names = tuple[str | None, ...]
 RESERVED = frozenset({"chain", "draw", "sample"})  # axes of results
 
 
-class Model:
+class Model(Display):
     """A model with its data: open inside ``with``, closed after it.
 
     A later ``with model:`` makes it the model of `sample` and `set_data`, but adds nothing to it.
@@ -112,8 +113,10 @@ class Model:
         """Labels of the dimensions."""
         return dict(self._slots.coords)
 
-    def __repr__(self) -> str:
-        return repr(self.spec)
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Lengths of the data axes."""
+        return dict(self._slots.lengths)
 
     def add_coords(self, coords: Mapping[str, Any]) -> None:
         """Give dimensions their labels.
@@ -198,7 +201,7 @@ class Model:
             leaf = verify.observed_leaf(slots, name, observed, names)
             terms = verify.terms_of(slots, name, weight, mask, reduce)
             law = verify.with_formulas(slots, name, dist, leaf.shape)
-            names = names or (None,) * leaf.ndim
+            names = names or slots.slots[str(leaf.arg)].dims
             variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
         self._check_variable(variable)
         self._variables.append(variable)
@@ -238,7 +241,7 @@ class Model:
             raise ModelError(f"'{name}': the expression has no free variable in it")
         names = self._dims(name, dims)
         leaf = verify.observed_leaf(slots, name, value, names)
-        names = names or (None,) * leaf.ndim
+        names = names or slots.slots[str(leaf.arg)].dims
         terms = verify.terms_of(slots, name, weight, mask, reduce)
         verify.fits(slots, name, node - as_float(leaf), *terms[:2])
         observation = Observation(name, node, leaf, names, *terms, likelihood)

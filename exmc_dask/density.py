@@ -17,14 +17,13 @@ from exmc_dask.ir import Node, const
 from exmc_dask.layout import Layout
 from exmc_dask.model import ModelSpec
 from exmc_dask.ops import INT, Op
-from exmc_dask.rewrite import Choice, changes, run
+from exmc_dask.rewrite import Choice, run
 from exmc_dask.rewrite.fold import INDEXED, fold, is_data, separate
 from exmc_dask.rewrite.simplify import simplify
 from exmc_dask.rewrite.terms import write
 from exmc_dask.rewrite.unify import unify
-from exmc_dask.text import text
 
-__all__ = ["Input", "LogDensity", "Output", "explain", "lower"]
+__all__ = ["Input", "LogDensity", "Output", "lower"]
 
 LENGTH = "length.{}"  # slot of the length of an axis that no array shows
 
@@ -244,17 +243,3 @@ def _chosen(names: list[str], var_names: tuple[str, ...] | None) -> list[str]:
                 f"there are {', '.join(names) or 'none'}"
             )
     return [name for name in names if name in var_names]
-
-
-def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> str:
-    """Say what each pass changes in a model, line by line, and what its density is made of."""
-    lines: list[str] = []
-    for name, changed in changes(spec, ncp):
-        lines += [name, *(f"  {line}" for line in changed or ["nothing"])]
-    density = lower(spec, ncp=ncp)
-    found = density.binding.agreements
-    lines += ["unify", *(f"  {line}" for line in dict.fromkeys(map(str, found)) or ["nothing"])]
-    folded = [f"{name} = {text(node)}" for name, node in density.binding.folded]
-    lines += ["fold", *(f"  {line}" for line in folded or ["nothing"])]
-    size = len(topological([density.logp, *density.grads]))
-    return "\n".join([*lines, f"density: {density.layout.dim} parameters, {size} nodes"])

@@ -14,7 +14,6 @@ from exmc_dask.axes import Shape
 from exmc_dask.dist.base import Dist
 from exmc_dask.ir import Node, make
 from exmc_dask.ops import FLOAT, Op
-from exmc_dask.text import text, text_of_dist
 from exmc_dask.transform import Transform
 
 VERSION = 1
@@ -40,6 +39,11 @@ class Slot:
     shape: Shape
     dtype: str
     dims: tuple[str | None, ...]
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the user named it; an array written into a declaration is called for that."""
+        return "." not in self.name
 
     @property
     def node(self) -> Node:
@@ -89,6 +93,12 @@ class Variable:
         """What expressions of other variables refer to."""
         dtype = FLOAT if self.observed is None else self.observed.dtype
         return make(Op.VAR, (), self.name, self.shape, dtype)
+
+    def parts(self) -> Iterator[Node]:
+        """Every expression that the declaration refers to."""
+        yield from self.dist.nodes()
+        yield from self.transform.args if isinstance(self.transform, Transform) else ()
+        yield from (node for node in (self.weight, self.mask) if node is not None)
 
 
 @dataclass(frozen=True)
@@ -192,29 +202,18 @@ class ModelSpec:
         return decode(data)
 
     def __repr__(self) -> str:
-        lines = []
-        for v in self.variables:
-            given = _size(v) if v.observed is None else "  observed"
-            lines.append((v.name, "~", text_of_dist(v.dist) + given))
-        lines += [(o.name, "=", text(o.node) + "  observed") for o in self.observations]
-        lines += [(d.name, "=", text(d.node)) for d in self.deterministics]
-        lines += [(p.name, "+", text(p.node)) for p in self.potentials]
-        width = max((len(name) for name, _, _ in lines), default=0)
-        return "\n".join(f"{name:{width}} {sign} {what}" for name, sign, what in lines)
+        from exmc_dask.outline import outline
 
-
-def _size(variable: Variable) -> str:
-    axes = zip(variable.dims, variable.shape, strict=True)
-    names = ", ".join(str(length) if dim is None else dim for dim, length in axes)
-    return f"  [{names}]" if names else ""
+        lines = outline(self)
+        width = max((len(line.name) for line in lines), default=0)
+        return "\n".join(f"{line.name:{width}} {line.sign} {line}" for line in lines)
 
 
 def roots_of(spec: ModelSpec) -> Iterator[Node]:
     """Every expression of a model."""
     for v in spec.variables:
-        yield from v.dist.nodes()
-        yield from v.transform.args if isinstance(v.transform, Transform) else ()
-        yield from (node for node in (v.observed, v.weight, v.mask) if node is not None)
+        yield from v.parts()
+        yield from () if v.observed is None else (v.observed,)
     for o in spec.observations:
         given = (o.node, o.observed, o.weight, o.mask)
         yield from (node for node in given if node is not None)

@@ -35,7 +35,8 @@ BELOW = {
     "model": "text grad",
     "slots": "model",  # arrays, their names and lengths
     "verify": "slots",  # what a declaration must be
-    "context": "verify joint",
+    "views": "density",  # how a model shows itself
+    "context": "verify joint views",
     "builder": "context",
     "evaluate": "graph",
     "rewrite": "model evaluate",
@@ -65,6 +66,7 @@ BELOW = {
 ONE_ROOM = {
     "indexing": "ir",
     "codec": "model",
+    "outline": "model",
     "cluster.fleet": "cluster.plan",
     "cluster.flights": "cluster.plan",
     "cluster.ledger": "cluster.plan",

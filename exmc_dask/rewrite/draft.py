@@ -9,7 +9,7 @@ from exmc_dask.ir import Node, make
 from exmc_dask.model import Deterministic, ModelSpec, Observation, Potential, Variable
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.rewrite.condition import condition
-from exmc_dask.text import text, text_of_dist
+from exmc_dask.text import text, text_of_counting, text_of_dist, text_of_transform
 from exmc_dask.transform import Transform
 
 
@@ -46,11 +46,25 @@ class Free:
         return make(Op.VAR, (), self.name, self.shape, FLOAT)
 
     def __str__(self) -> str:
+        return f"{self.name} ~ {self.law}"
+
+    @property
+    def law(self) -> str:
+        """How values come about: ``mu + tau * Normal(0, 1)``, ``HalfNormal(5) by log``."""
         law = text_of_dist(self.dist)
         if self.affine is not None:
-            law = f"{text(self.affine[0])} + {text(self.affine[1])} * {law}"
-        how = self.transform.kind if isinstance(self.transform, Transform) else self.transform
-        return f"{self.name} ~ {law}" + (f" by {how}" if how else "")
+            loc, scale = self.affine
+            law = text(loc + scale * self.node, {self.node: law})
+        if isinstance(self.transform, Transform):
+            return f"{law} by {text_of_transform(self.transform)}"
+        return law
+
+    @property
+    def unconstrained(self) -> Shape:
+        """Shape of what NUTS moves."""
+        if isinstance(self.transform, Transform):
+            return self.transform.unconstrained_shape(self.shape)
+        return self.shape
 
 
 @dataclass(frozen=True)
@@ -72,9 +86,9 @@ class Term:
 
     def __str__(self) -> str:
         jacobian = [part for part in (self.log_scale, self.log_det) if part is not None]
-        return f"{text(self.value)} ~ {text_of_dist(self.dist)}" + "".join(
-            f" with log Jacobian {text(part)}" for part in jacobian
-        )
+        notes = [f"log Jacobian {text(part)}" for part in jacobian]
+        notes += text_of_counting(self.weight, self.mask, self.reduce)
+        return "  ".join([f"{text(self.value)} ~ {text_of_dist(self.dist)}", *notes])
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,7 @@ def write(draft: Draft) -> Written:
 
 
 def _param(free: Free) -> Node:
-    moved = free.transform if isinstance(free.transform, Transform) else None
-    shape = free.shape if moved is None else moved.unconstrained_shape(free.shape)
+    shape = free.unconstrained
     if not is_static(shape):
         raise ShapeError(
             f"'{free.name}' is a free variable of shape {free.shape}, whose size only the data "

@@ -9,7 +9,7 @@ import pytest
 import exmc_dask as ed
 from exmc_dask import math
 from exmc_dask.axes import is_static
-from exmc_dask.density import LogDensity, explain, lower
+from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import DataError, OptionError, ShapeError, SupportError, UnknownName
 from exmc_dask.graph import topological
 from exmc_dask.ir import Node, const
@@ -213,15 +213,6 @@ def test_the_length_of_an_axis_may_be_all_that_is_left_of_it() -> None:
     copies, spread = values(density, model, [o.node for o in density.outputs[1:]], np.ones(1))
     assert copies.shape == (3,)
     np.testing.assert_allclose(spread, np.full(4, 1 + np.exp(1.0)))
-
-
-def test_explain_names_what_each_pass_did() -> None:
-    said = explain(model_of("eight_schools").spec, ncp=True)
-    assert "tau ~ HalfNormal(5) by log" in said
-    assert "theta ~ mu + tau * Normal(0, 1)" in said
-    assert "y.sigma.0 = 8" in said
-    assert "fold.0 = 1 / y.sigma" in said
-    assert "y ~" not in said
 
 
 def test_ncp_takes_no_other_word() -> None:

@@ -6,10 +6,12 @@ import pytest
 from exmc_dask import math
 from exmc_dask.dist import Censored, Mixture, Normal
 from exmc_dask.ir import Node
-from exmc_dask.text import text, text_of_dist
+from exmc_dask.text import text, text_of_dist, text_of_transform
+from exmc_dask.transform import interval
 from tests.exmc_dask.expressions import leaf
 
 a, b, v = leaf("a", 0.0), leaf("b", 0.0), leaf("v", np.zeros(4))
+stack = leaf("stack", np.zeros((2, 3)))
 
 CASES: dict[str, Node] = {
     "a - (b - a)": a - (b - a),
@@ -31,12 +33,28 @@ CASES: dict[str, Node] = {
     "exp(v - logsumexp(v))": math.softmax(v),
     "v @ v": v @ v,
     "where(a < b, a, b)": math.where(a < b, a, b),
+    "sum(v)": v.sum(),
+    "logsumexp(stack, axis=0)": math.logsumexp(stack, axis=0),
+    "concatenate(v, v)": math.concatenate([v, v]),
+    "gammaln(a)": math.gammaln(a),
 }
 
 
 @pytest.mark.parametrize("expected", CASES)
 def test_an_expression_reads_as_it_was_written(expected: str) -> None:
     assert text(CASES[expected]) == expected
+
+
+def test_a_name_is_written_for_an_expression_that_has_one() -> None:
+    eta = a + v
+
+    assert text(math.exp(eta) * 2, {eta: "eta"}) == "exp(eta) * 2"
+    assert text_of_dist(Normal.dist(eta, 1), {eta: "eta"}) == "Normal(eta, 1)"
+
+
+def test_a_transform_reads_with_its_bounds() -> None:
+    assert text_of_transform(interval(0, a + 1)) == "interval(0, a + 1)"
+    assert text_of_transform(interval(lower=a)) == "lower(a)"
 
 
 def test_a_long_expression_is_cut() -> None:
