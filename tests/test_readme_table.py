@@ -79,7 +79,7 @@ def line(family: Family) -> str:
 def aliases() -> str:
     """Other names of parameters, and of which distributions where few have them."""
     pairs: dict[tuple[str, str], list[str]] = {}
-    for family in FAMILIES.values():
+    for _, family in sorted(FAMILIES.items()):
         for p in family.params:
             for alias in p.aliases:
                 pairs.setdefault((alias, p.name), []).append(family.name)

@@ -145,7 +145,7 @@ def test_an_observed_variable_stands_for_its_data() -> None:
     known = stats.poisson(4).logpmf(trials).sum() + stats.binom(trials, 0.5).logpmf([1, 2, 3]).sum()
 
     assert n is model.spec["n"].node
-    assert repr(model).endswith("double = 2 * n")
+    assert repr(model).endswith("double = 2 * n  [n.observed.0]")
     assert ModelSpec.from_bytes(model.spec.to_bytes()) == model.spec
     assert model.logp({"mu": 0.0}) == pytest.approx(
         known + stats.norm.logpdf(0) + stats.norm.logpdf(Y).sum()
