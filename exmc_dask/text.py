@@ -47,7 +47,7 @@ def text(node: Node, names: Names = NO_NAMES, longest: int = LONGEST) -> str:
 def text_of_dist(dist: Dist, names: Names = NO_NAMES) -> str:
     """Distribution with its parameters: ``Normal(mu, 5)``; by name after one that is left out."""
     parts = []
-    places = [param.name for param in FAMILIES[dist.family].params]
+    places = [param.name for param in FAMILIES[dist.family].takes]
     for i, (name, argument) in enumerate(dist.params):
         match argument:
             case Node():

@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.axes import Shape, broadcast, show
-from exmc_dask.dist.base import Dist, Function, Name, placeholder
+from exmc_dask.dist.base import Dist, Function, Name, Param, placeholder
 from exmc_dask.dist.domain import DOMAINS
-from exmc_dask.dist.law import family_of, in_support, is_discrete, logp, shape_of, support
+from exmc_dask.dist.law import (
+    family_of,
+    in_support,
+    is_discrete,
+    logp,
+    shape_of,
+    standard,
+    support,
+)
 from exmc_dask.errors import (
     DataError,
     DiscreteError,
@@ -22,7 +30,8 @@ from exmc_dask.errors import (
     SupportError,
     TraceError,
 )
-from exmc_dask.graph import check, substitute
+from exmc_dask.evaluate import evaluate
+from exmc_dask.graph import check, leaves, substitute
 from exmc_dask.ir import Node, as_float, as_node
 from exmc_dask.model import REDUCTIONS
 from exmc_dask.ops import BOOL, Op
@@ -171,7 +180,7 @@ def conditioned(dist: Dist, known: Mapping[Node, Node]) -> Dist:
 def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> None:
     """Refuse constants and data outside the domain of the parameter they are given to."""
     family = family_of(dist)
-    for param in family.params:
+    for param in family.takes:
         match dist.get(param.name):
             case Dist() as inner:
                 check_params(name, inner, arrays)
@@ -179,16 +188,13 @@ def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> Non
                 for part in parts:
                     check_params(name, part, arrays)
             case Node() as node if (numbers := known(node, arrays)) is not None:
-                good = np.asarray(DOMAINS[param.domain].holds_for(numbers))
-                if not good.all():
-                    which = "it is not"
-                    if good.shape == numbers.shape:
-                        which = f"{place(~good)} is {numbers[~good].flat[0]:g}"
-                    raise SupportError(
-                        f"'{name}': {param.name} of {family.name} must be "
-                        f"{DOMAINS[param.domain].words}, but {which}"
-                    )
-
+                _check_domain(name, f"{param.name} of {family.name}", param, numbers)
+    made = standard(dist)
+    for param in family.params:
+        node = made.get(param.name)
+        if node is not dist.get(param.name) and (numbers := known(node, arrays)) is not None:
+            given = ", ".join(p for p, _ in dist.params)
+            _check_domain(name, f"{param.name} of {family.name} (from {given})", param, numbers)
     if family.rising is not None:
         low, high = (known(dist.get(side), arrays) for side in family.rising)
         if low is not None and high is not None and not np.all(low < high):
@@ -197,14 +203,22 @@ def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> Non
             )
 
 
+def _check_domain(name: str, what: str, param: Param, numbers: np.ndarray) -> None:
+    good = np.asarray(DOMAINS[param.domain].holds_for(numbers))
+    if good.all():
+        return
+    which = "it is not"
+    if good.shape == numbers.shape:
+        which = f"{place(~good)} is {numbers[~good].flat[0]:g}"
+    raise SupportError(f"'{name}': {what} must be {DOMAINS[param.domain].words}, but {which}")
+
+
 def known(node: Node | None, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Numbers of a constant or a data slot; None for other expressions."""
-    if node is None:
+    """Numbers of an expression of constants and data; None for other expressions."""
+    if node is None or not arrays.keys() >= set(leaves(node)):
         return None
-    leaf = node.src[0] if node.op is Op.FLOAT else node
-    if leaf.op is Op.CONST:
-        return np.asarray(leaf.arg, dtype=float)
-    return arrays.get(leaf.arg) if leaf.op is Op.DATA else None
+    given = {(Op.DATA, name): array for name, array in arrays.items()}
+    return evaluate([node], given)[0]
 
 
 def check_observed(

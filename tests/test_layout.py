@@ -34,7 +34,7 @@ BELOW = {
     "text": "dist",  # expressions as the user would write them
     "model": "text grad",
     "slots": "model",  # arrays, their names and lengths
-    "verify": "slots",  # what a declaration must be
+    "verify": "slots evaluate",  # what a declaration must be
     "views": "density",  # how a model shows itself
     "context": "verify joint views",
     "builder": "context",

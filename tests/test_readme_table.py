@@ -52,6 +52,11 @@ def signature(family: Family) -> str:
         value = "None" if p.optional else "" if p.default is None else f"{p.default:g}"
         group = next((names for names in family.one_of if p.name in names), (p.name,))
         shown[group[0]] = r" \| ".join(group) + (f"={value}" if value else "")
+    changed = [p.name for p in family.params if any(p.name in way.makes for way in family.instead)]
+    for way in family.instead:
+        kept = [name for name in changed if name not in way.makes or name in way.beside]
+        given = [p.name for p in way.given]
+        shown[changed[-1]] += r" \| " + ", ".join((*kept, *given))
     return f"{family.name}({', '.join(shown.values())})"
 
 
@@ -80,7 +85,7 @@ def aliases() -> str:
     """Other names of parameters, and of which distributions where few have them."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for _, family in sorted(FAMILIES.items()):
-        for p in family.params:
+        for p in family.takes:
             for alias in p.aliases:
                 pairs.setdefault((alias, p.name), []).append(family.name)
     return "Other names that parameters may be given by: " + ", ".join(

@@ -18,6 +18,7 @@ from exmc_dask.dist.law import (
     is_given,
     logp,
     shape_of,
+    standard,
     support,
     support_point,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "is_given",
     "logp",
     "shape_of",
+    "standard",
     "support",
     "support_point",
 ]

@@ -115,6 +115,25 @@ class Param:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """Another way to say some parameters of a family.
+
+    Attributes
+    ----------
+    given : tuple of Param
+        What is given in their place.
+    makes : mapping of str to function (**given) -> Node
+        The parameters of the formula that follow.
+    beside : tuple of str
+        Parameters of the formula that these functions take too.
+    """
+
+    given: tuple[Param, ...]
+    makes: Mapping[str, Callable[..., Node]] = field(hash=False)
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Family:
     """One row of the table of distributions, callable by the user.
 
@@ -122,7 +141,9 @@ class Family:
     ----------
     name, doc : str
     params : tuple of Param
-        In the order in which they are taken by position.
+        Those of the formula, in the order in which they are taken by position.
+    instead : tuple of Instead
+        Other ways to give them, by name. The functions of a row see those of the formula only.
     logp : function (value, **params) -> Node
         Elementwise over the batch. Sees values inside the support and valid parameters only;
         parameters that were not given are None.
@@ -155,6 +176,7 @@ class Family:
     draw: Callable[..., Any] | None
     support_point: Callable[..., Node] | None
     support: Support | Callable[..., Support] = REAL
+    instead: tuple[Instead, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     rising: tuple[str, str] | None = None
     location_scale: tuple[str, str] | None = None
@@ -168,7 +190,12 @@ class Family:
     def __post_init__(self) -> None:
         positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
         shown = [inspect.Parameter("name", positional)] + [
-            inspect.Parameter(p.name, positional, default=p.default) for p in self.params
+            inspect.Parameter(
+                p.name,
+                positional if p in self.params else inspect.Parameter.KEYWORD_ONLY,
+                default=p.default,
+            )
+            for p in self.takes
         ]
         options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)
         object.__setattr__(self, "__signature__", inspect.Signature([*shown, options]))
@@ -176,6 +203,22 @@ class Family:
 
     def __repr__(self) -> str:
         return f"ed.{self.name}"
+
+    @property
+    def takes(self) -> tuple[Param, ...]:
+        """All parameters that can be given, those of the formula first."""
+        others = {p.name: p for way in self.instead for p in way.given}
+        return (*self.params, *others.values())
+
+    @property
+    def ways(self) -> dict[tuple[str, ...], Instead | None]:
+        """Sets of parameters that can be given together, and how those of the formula follow."""
+        own = [p.name for p in self.params]
+        found: dict[tuple[str, ...], Instead | None] = {tuple(own): None}
+        for way in self.instead:
+            kept = [name for name in own if name not in way.makes]
+            found[*kept, *(p.name for p in way.given)] = way
+        return found
 
     def __call__(self, name: str, *args: Any, **options: Any) -> Node:
         """Declare a variable of this family in the open model; see ``Model.rv`` for the options."""
@@ -195,10 +238,10 @@ class Family:
             An unknown parameter, one given twice or a missing one; names `label` and what the
             family takes.
         """
-        takes = f"{self.name} takes {', '.join(p.name for p in self.params)}"
+        takes = f"{self.name} takes {' or '.join(', '.join(names) for names in self.ways)}"
         if len(args) > len(self.params):
             raise OptionError(f"{label}: {len(args)} parameters by position, but {takes}")
-        known = {name: p.name for p in self.params for name in (p.name, *p.aliases)}
+        known = {name: p.name for p in self.takes for name in (p.name, *p.aliases)}
         found = {p.name: value for p, value in zip(self.params, args, strict=False)}
         for key, value in given.items():
             if key not in known:
@@ -212,11 +255,16 @@ class Family:
         for names in self.one_of:
             if sum(name in found for name in names) != 1:
                 raise OptionError(f"{label}: give exactly one of {', '.join(names)}")
+        chosen = next((names for names in self.ways if found.keys() <= set(names)), None)
+        if chosen is None:
+            raise OptionError(f"{label}: {', '.join(found)} do not go together; {takes}")
         alternatives = {name for names in self.one_of for name in names}
         params = []
-        for p in self.params:
+        for p in self.takes:
             if p.name in found:
                 params.append((p.name, as_argument(f"{label}: {p.name}", p, found[p.name])))
+            elif p.name not in chosen:
+                continue
             elif p.default is not None:
                 params.append((p.name, as_node(p.default)))
             elif not p.optional and p.name not in alternatives:
@@ -229,7 +277,6 @@ ELSEWHERE = {
     "initval": " (starting values are the initvals= of ed.sample)",
     "sd": " (it is called sigma)",
     "steps": " (give the length as shape= or dims=)",
-    "tau": " (give sigma, which is tau**-0.5)",
 }
 VARIABLE_OPTIONS = frozenset(
     {"observed", "dims", "shape", "transform", "weight", "mask", "reduce", "likelihood"}

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.dist.base import Family, Param, row
+from exmc_dask.dist.base import Family, Instead, Param, row
 from exmc_dask.dist.domain import UNIT, Support
 from exmc_dask.dist.forms import HALF_LOG_TWO_PI, log_ndtr_between, log_or_minus_infinity
-from exmc_dask.dist.parameters import MU, SIGMA
+from exmc_dask.dist.parameters import MU, SIGMA, TAU
 from exmc_dask.ir import Node
 from exmc_dask.math import betaln, guard, log, log1p, log_ndtr, maximum, minimum, square
 
@@ -73,9 +73,10 @@ def draw_truncated(
 TruncatedNormal = row(
     Family(
         name="TruncatedNormal",
-        doc="TruncatedNormal(mu=0, sigma=1, lower=None, upper=None): Normal(mu, sigma) given that "
-        "it lies between the bounds.",
+        doc="TruncatedNormal(mu=0, sigma=1 | tau, lower=None, upper=None): Normal(mu, sigma) given "
+        "that it lies between the bounds.",
         params=(MU, SIGMA, Param("lower", optional=True), Param("upper", optional=True)),
+        instead=(TAU,),
         logp=_truncated_normal,
         draw=draw_truncated,
         support_point=_truncated_point,
@@ -84,11 +85,34 @@ TruncatedNormal = row(
     )
 )
 
+MEAN = Param("mu", domain="unit")
+
+
+def _size(mu: Node, sigma: Node) -> Node:
+    """Sum of alpha and beta, for a mean and a standard deviation; negative where there is none."""
+    return mu * (1.0 - mu) / square(sigma) - 1.0
+
+
 Beta = row(
     Family(
         name="Beta",
-        doc="Beta(alpha, beta) on (0, 1), mean ``alpha / (alpha + beta)``.",
+        doc="Beta(alpha, beta | mu, sigma | mu, nu): on (0, 1), with mean "
+        "``mu = alpha / (alpha + beta)``, and standard deviation `sigma` or size "
+        "``nu = alpha + beta``.",
         params=(Param("alpha", domain="positive"), Param("beta", domain="positive")),
+        instead=(
+            Instead(
+                (MEAN, Param("sigma", domain="positive")),
+                {
+                    "alpha": lambda mu, sigma: mu * _size(mu, sigma),
+                    "beta": lambda mu, sigma: (1.0 - mu) * _size(mu, sigma),
+                },
+            ),
+            Instead(
+                (MEAN, Param("nu", domain="positive")),
+                {"alpha": lambda mu, nu: mu * nu, "beta": lambda mu, nu: (1.0 - mu) * nu},
+            ),
+        ),
         logp=lambda x, alpha, beta: (
             (alpha - 1.0) * log(x) + (beta - 1.0) * log1p(-x) - betaln(alpha, beta)
         ),

@@ -12,7 +12,7 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
-from exmc_dask.dist.base import FAMILIES, Dist, Family
+from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import ModelError
 from exmc_dask.ir import Node, as_float, broadcast_to, const
@@ -71,29 +71,55 @@ def _every(condition: Node, n_axes: int) -> Node:
     return math.sum(broken, axis=tuple(range(-n_axes, 0))).eq(0.0)
 
 
+def standard(dist: Dist) -> Dist:
+    """`dist` with the parameters of the formula, whichever way they were given."""
+    family = family_of(dist)
+    given = {name for name, _ in dist.params}
+    way = next((way for names, way in family.ways.items() if given <= set(names)), None)
+    if way is None:
+        return dist
+    names = (*(p.name for p in way.given), *way.beside)
+    arguments = {name: as_float(dist.get(name)) for name in names}
+    made = {name: function(**arguments) for name, function in way.makes.items()}
+    params = ((p.name, made.get(p.name, dist.get(p.name))) for p in family.params)
+    return Dist(dist.family, tuple((name, a) for name, a in params if a is not None))
+
+
 def guarded(dist: Dist) -> tuple[dict[str, Any], Node | None]:
-    """Parameters with invalid values replaced, and the -inf that those values cost.
+    """Parameters of the formula with invalid values replaced, and the -inf that those values cost.
 
     Constants and data slots were checked when they were given and are taken as they are.
     """
     family = family_of(dist)
-    params: dict[str, Any] = {p.name: dist.get(p.name) for p in family.params}
-    penalty: Node | None = None
-    for p in family.params:
-        argument = params[p.name]
-        if not isinstance(argument, Node):
-            continue
-        params[p.name] = argument = as_float(argument)
-        holds = DOMAINS[p.domain].holds
-        if holds is None or is_given(argument):
-            continue
-        condition = holds(argument)
-        params[p.name] = math.guard(condition, argument, DOMAINS[p.domain].safe)
-        penalty = _cost(penalty, _every(condition, min(p.core, argument.ndim)))
+    dist, penalty = _checked(dist, family.takes, None)
+    made = standard(dist)
+    if made is not dist:
+        new = tuple(p for p in family.params if made.get(p.name) is not dist.get(p.name))
+        made, penalty = _checked(made, new, penalty)
+    params: dict[str, Any] = {p.name: made.get(p.name) for p in family.params}
     bounds = [params[name] for name in family.rising or () if params[name] is not None]
     if len(bounds) == 2 and not all(map(is_given, bounds)):
         penalty = _cost(penalty, bounds[0] < bounds[1])
     return params, penalty
+
+
+def _checked(
+    dist: Dist, params: tuple[Param, ...], penalty: Node | None
+) -> tuple[Dist, Node | None]:
+    """`dist` with safe values in the place of invalid ones of `params`, and what they cost."""
+    safe = dict(dist.params)
+    for p in params:
+        argument = safe.get(p.name)
+        if not isinstance(argument, Node):
+            continue
+        safe[p.name] = argument = as_float(argument)
+        holds = DOMAINS[p.domain].holds
+        if holds is None or is_given(argument):
+            continue
+        condition = holds(argument)
+        safe[p.name] = math.guard(condition, argument, DOMAINS[p.domain].safe)
+        penalty = _cost(penalty, _every(condition, min(p.core, argument.ndim)))
+    return Dist(dist.family, tuple(safe.items())), penalty
 
 
 def _cost(penalty: Node | None, condition: Node) -> Node:
@@ -111,7 +137,14 @@ def support(dist: Dist) -> Support:
     declared = family_of(dist).support
     if isinstance(declared, Support):
         return declared
-    return declared(**{p.name: dist.get(p.name) for p in family_of(dist).params})
+    return declared(**_arguments(dist))
+
+
+def _arguments(dist: Dist) -> dict[str, Any]:
+    """Arguments of the functions of a row, as floats; None for what was not given."""
+    made = standard(dist)
+    arguments = {p.name: made.get(p.name) for p in family_of(dist).params}
+    return {k: as_float(a) if isinstance(a, Node) else a for k, a in arguments.items()}
 
 
 def is_checked(dist: Dist) -> bool:
@@ -163,9 +196,7 @@ def support_point(dist: Dist, shape: Shape) -> Node:
         if moved is None:
             return broadcast_to(const(0.0), shape)
         return moved.backward(broadcast_to(const(0.0), moved.unconstrained_shape(shape)))
-    params = {p.name: dist.get(p.name) for p in family_of(dist).params}
-    floats = {k: as_float(v) if isinstance(v, Node) else v for k, v in params.items()}
-    return broadcast_to(point(**floats), shape)
+    return broadcast_to(point(**_arguments(dist)), shape)
 
 
 def shape_of(dist: Dist) -> Shape:
@@ -178,7 +209,7 @@ def shape_of(dist: Dist) -> Shape:
         return family.shape_of(dist)
     batch: Shape = ()
     event: Shape = (1,) * family.event_ndim
-    for p in family.params:
+    for p in family.takes:
         argument = dist.get(p.name)
         if isinstance(argument, Node):
             split = max(argument.ndim - p.core, 0)
@@ -222,7 +253,8 @@ def draw(
             case _:
                 return argument
 
-    params = {p.name: given(dist.get(p.name), p.core) for p in family.params}
+    made = standard(dist)
+    params = {p.name: given(made.get(p.name), p.core) for p in family.params}
     return np.asarray(family.draw(rng, shape, **params))
 
 

@@ -5,18 +5,21 @@ Every formula is the logarithm of the textbook density, as in scipy.stats.
 
 import math as numbers
 
-from exmc_dask.dist.base import Family, Param, row
+from exmc_dask.dist.base import Family, Instead, Param, row
 from exmc_dask.dist.domain import NONNEGATIVE, POSITIVE
 from exmc_dask.dist.forms import HALF_LOG_TWO_PI, LOG_2, log1mexp, log_or_minus_infinity
-from exmc_dask.dist.parameters import MU, SIGMA
+from exmc_dask.dist.parameters import MU, SIGMA, TAU
 from exmc_dask.ir import const
 from exmc_dask.math import erf, exp, gammaln, log, log1p, log_ndtr, square
+
+MEAN_AND_DEVIATION = (Param("mu", domain="positive"), Param("sigma", domain="positive"))
 
 HalfNormal = row(
     Family(
         name="HalfNormal",
-        doc="HalfNormal(sigma=1): absolute value of Normal(0, sigma).",
+        doc="HalfNormal(sigma=1 | tau): absolute value of Normal(0, sigma).",
         params=(SIGMA,),
+        instead=(TAU,),
         logp=lambda x, sigma: -0.5 * square(x / sigma) - log(sigma) + (LOG_2 - HALF_LOG_TWO_PI),
         draw=lambda rng, shape, sigma: abs(rng.normal(0, sigma, shape)),
         support_point=lambda sigma: sigma * numbers.sqrt(2 / numbers.pi),
@@ -29,8 +32,9 @@ HalfNormal = row(
 LogNormal = row(
     Family(
         name="LogNormal",
-        doc="LogNormal(mu=0, sigma=1): exponential of Normal(mu, sigma).",
+        doc="LogNormal(mu=0, sigma=1 | tau): exponential of Normal(mu, sigma).",
         params=(MU, SIGMA),
+        instead=(TAU,),
         logp=lambda x, mu, sigma: (
             -0.5 * square((log(x) - mu) / sigma) - log(sigma) - log(x) - HALF_LOG_TWO_PI
         ),
@@ -57,8 +61,9 @@ HalfCauchy = row(
 Exponential = row(
     Family(
         name="Exponential",
-        doc="Exponential(lam): rate `lam`, mean ``1 / lam``.",
+        doc="Exponential(lam | scale): rate `lam`, mean ``scale = 1 / lam``.",
         params=(Param("lam", domain="positive", aliases=("rate",)),),
+        instead=(Instead((Param("scale", domain="positive"),), {"lam": lambda scale: 1.0 / scale}),),
         logp=lambda x, lam: log(lam) - lam * x,
         draw=lambda rng, shape, lam: rng.exponential(1 / lam, shape),
         support_point=lambda lam: 1.0 / lam,
@@ -71,10 +76,20 @@ Exponential = row(
 Gamma = row(
     Family(
         name="Gamma",
-        doc="Gamma(alpha, beta): shape `alpha`, rate `beta`, mean ``alpha / beta``.",
+        doc="Gamma(alpha, beta | mu, sigma): shape `alpha` and rate `beta`, or mean "
+        "``mu = alpha / beta`` and standard deviation ``sigma = sqrt(alpha) / beta``.",
         params=(
             Param("alpha", domain="positive"),
             Param("beta", domain="positive", aliases=("rate",)),
+        ),
+        instead=(
+            Instead(
+                MEAN_AND_DEVIATION,
+                {
+                    "alpha": lambda mu, sigma: square(mu / sigma),
+                    "beta": lambda mu, sigma: mu / square(sigma),
+                },
+            ),
         ),
         logp=lambda x, alpha, beta: (
             alpha * log(beta) - gammaln(alpha) + (alpha - 1.0) * log(x) - beta * x

@@ -8,15 +8,17 @@ import math as numbers
 from exmc_dask import math
 from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.forms import HALF_LOG_TWO_PI, LOG_2
-from exmc_dask.dist.parameters import MU, SIGMA
+from exmc_dask.dist.parameters import LAM, MU, NU, SIGMA, TAU
 from exmc_dask.ir import Node, const
 from exmc_dask.math import exp, gammaln, log, log1p, log_ndtr, square, where
 
 Normal = row(
     Family(
         name="Normal",
-        doc="Normal(mu=0, sigma=1): mean `mu`, standard deviation `sigma`.",
+        doc="Normal(mu=0, sigma=1 | tau): mean `mu`, standard deviation `sigma`, or precision "
+        "``tau = 1 / sigma**2``.",
         params=(MU, SIGMA),
+        instead=(TAU,),
         logp=lambda x, mu, sigma: -0.5 * square((x - mu) / sigma) - log(sigma) - HALF_LOG_TWO_PI,
         draw=lambda rng, shape, mu, sigma: rng.normal(mu, sigma, shape),
         support_point=lambda mu, sigma: mu,
@@ -29,8 +31,10 @@ Normal = row(
 StudentT = row(
     Family(
         name="StudentT",
-        doc="StudentT(nu, mu=0, sigma=1): `nu` degrees of freedom, location `mu`, scale `sigma`.",
-        params=(Param("nu", domain="positive", aliases=("df",)), MU, SIGMA),
+        doc="StudentT(nu, mu=0, sigma=1 | lam): `nu` degrees of freedom, location `mu`, scale "
+        "`sigma`, or ``lam = 1 / sigma**2``.",
+        params=(NU, MU, SIGMA),
+        instead=(LAM,),
         logp=lambda x, nu, mu, sigma: (
             gammaln(0.5 * (nu + 1.0))
             - gammaln(0.5 * nu)

@@ -8,7 +8,7 @@ docs/decisions/0005-ncp-auto.md for the rule behind "auto". Traces show x in bot
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from exmc_dask.dist import FAMILIES, Dist
+from exmc_dask.dist import FAMILIES, Dist, standard
 from exmc_dask.errors import OptionError
 from exmc_dask.graph import leaves, topological
 from exmc_dask.ir import Node, broadcast_to, const
@@ -61,17 +61,18 @@ def _is_eligible(free: Free, names: set[str]) -> bool:
     parameters = FAMILIES[free.dist.family].location_scale
     if parameters is None or free.transform is not None:
         return False
-    return any(not names.isdisjoint(leaves(free.dist.get(name))) for name in parameters)
+    dist = standard(free.dist)
+    return any(not names.isdisjoint(leaves(dist.get(name))) for name in parameters)
 
 
 def _off_centre(free: Free) -> Free:
     parameters = FAMILIES[free.dist.family].location_scale
     assert parameters is not None
-    loc, scale = (broadcast_to(free.dist.get(name), free.shape) for name in parameters)
-    standard = dict(zip(parameters, (const(0.0), const(1.0)), strict=True))
+    given = standard(free.dist)
+    loc, scale = (broadcast_to(given.get(name), free.shape) for name in parameters)
+    centred = dict(zip(parameters, (const(0.0), const(1.0)), strict=True))
     dist = Dist(
-        free.dist.family,
-        tuple((name, standard.get(name, value)) for name, value in free.dist.params),
+        given.family, tuple((name, centred.get(name, value)) for name, value in given.params)
     )
     return replace(free, dist=dist, affine=(loc, scale))
 

@@ -69,7 +69,7 @@ def groups() -> None:
     x = RNG.normal(size=25)
     mu = ed.Normal("mu", 0, 1)
     tau = ed.HalfNormal("tau", 1)
-    a = ed.Normal("a", mu, tau, dims="group")
+    a = ed.Normal("a", mu, tau=1 / tau**2, dims="group")
     b = ed.Normal("b", 0, tau, dims="group")
     s = ed.HalfNormal("s", 1, dims="group")
     ed.Normal("y", a[where] + b[where] * x, s[where], observed=RNG.normal(size=25))

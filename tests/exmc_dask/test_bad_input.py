@@ -77,9 +77,16 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]
         declared(lambda m: ed.Normal("y", mu=0, sigm=1)),
         errors.OptionError, ("'y'", "'sigm'", "did you mean 'sigma'", "Normal takes mu, sigma"),
     ),
-    "parameter of another library": (
-        declared(lambda m: ed.Normal("y", 0, tau=1)),
-        errors.OptionError, ("'y'", "'tau'", "tau**-0.5", "mu, sigma"),
+    "parameters that say the same": (
+        declared(lambda m: ed.Normal("y", 0, 1, tau=1)), errors.OptionError,
+        ("'y'", "mu, sigma, tau do not go together", "takes mu, sigma or mu, tau"),
+    ),
+    "half of another way": (
+        declared(lambda m: ed.Gamma("y", mu=1)), errors.OptionError, ("'y'", "'sigma' is missing"),
+    ),
+    "a deviation that no mean allows": (
+        declared(lambda m: ed.Beta("y", mu=0.5, sigma=0.6)), errors.SupportError,
+        ("'y'", "alpha of Beta (from mu, sigma) must be positive", "is -0.15"),
     ),
     "starting value in the declaration": (
         declared(lambda m: ed.Normal("y", 0, 1, initval=3)),

@@ -80,7 +80,7 @@ def test_invalid_parameters_are_minus_infinity(name: str) -> None:
     dist, leaves = posed(case, case.values)
     node = logp(dist, leaf("x", case.values))
     inner = dist.get("dist")
-    for param in (*family_of(dist).params, *(family_of(inner).params if inner else ())):
+    for param in (*family_of(dist).takes, *(family_of(inner).takes if inner else ())):
         for bad in BAD.get(param.domain, ()) if param.name in case.params else ():
             number = np.array(case.params[param.name])
             number.flat[0] = bad
@@ -94,6 +94,15 @@ def test_bounds_that_fall_are_minus_infinity() -> None:
     dist, leaves = posed(CASES["Uniform"], 0.5)
     node = logp(dist, leaf("x", 0.5))
     spoiled = {**leaves, leaf("lower", 0.0): 4.0}
+
+    assert numbers(node, spoiled) == -np.inf
+    assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))
+
+
+def test_a_deviation_that_no_mean_allows_is_minus_infinity() -> None:
+    dist, leaves = posed(CASES["Beta, mean and deviation"], 0.5)
+    node = logp(dist, leaf("x", 0.5))
+    spoiled = {**leaves, leaf("sigma", 0.0): 0.41}
 
     assert numbers(node, spoiled) == -np.inf
     assert all(np.isfinite(slope).all() for slope in slopes(node, spoiled))

@@ -127,7 +127,8 @@ def test_only_location_scale_without_a_transform_is_eligible() -> None:
         tau = ed.HalfNormal("tau", 1)
         ed.Normal("funnel", 0, math.exp(tau))
         ed.StudentT("heavy", 3, tau, 1.0, shape=2)
+        ed.Normal("precise", 0, tau=tau)
         ed.HalfNormal("half", tau)
         ed.Normal("ordered", 0, tau, shape=2, transform="ordered")
         ed.Normal("fixed", 1.0, 2.0)
-    assert off_centre(run(model.spec, True)) == {"funnel", "heavy"}
+    assert off_centre(run(model.spec, True)) == {"funnel", "heavy", "precise"}

@@ -69,6 +69,7 @@ def test_a_long_expression_is_cut() -> None:
     ("dist", "expected"),
     [
         (Normal.dist(a, 2), "Normal(a, 2)"),
+        (Normal.dist(a, tau=2), "Normal(a, tau=2)"),
         (Censored.dist(Normal.dist(), upper=3), "Censored(Normal(0, 1), upper=3)"),
         (
             Mixture.dist(v, [Normal.dist(a, 1), Normal.dist(b, 1)]),

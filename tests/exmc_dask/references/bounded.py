@@ -37,7 +37,20 @@ CASES: dict[str, Case] = {
         stats.truncnorm(-2.0, np.inf, 1.0, 0.5),
         outside=-0.1,
     ),
+    "TruncatedNormal, tau": scipy_case(
+        TruncatedNormal,
+        {"mu": 1.0, "tau": 4.0, "lower": 0.0},
+        np.array([0.0, 1.0, 3.0]),
+        stats.truncnorm(-2.0, np.inf, 1.0, 0.5),
+        outside=-0.1,
+    ),
     "Beta": scipy_case(Beta, {"alpha": 2.0, "beta": 0.5}, UNIT, stats.beta(2.0, 0.5), outside=1.0),
+    "Beta, mean and deviation": scipy_case(
+        Beta, {"mu": 0.8, "sigma": np.sqrt(0.16 / 3.5)}, UNIT, stats.beta(2.0, 0.5), outside=1.0
+    ),
+    "Beta, mean and size": scipy_case(
+        Beta, {"mu": 0.8, "nu": 2.5}, UNIT, stats.beta(2.0, 0.5), outside=1.0
+    ),
     "Uniform": scipy_case(
         Uniform, {"lower": -1.0, "upper": 3.0}, np.array([-1.0, 0.0, 3.0]), stats.uniform(-1, 4),
         outside=3.0001,

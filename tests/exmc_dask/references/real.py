@@ -8,8 +8,12 @@ from tests.exmc_dask.references.case import REAL, Case, scipy_case
 
 CASES: dict[str, Case] = {
     "Normal": scipy_case(Normal, {"mu": 0.5, "sigma": 2.0}, REAL, stats.norm(0.5, 2.0)),
+    "Normal, tau": scipy_case(Normal, {"mu": 0.5, "tau": 0.25}, REAL, stats.norm(0.5, 2.0)),
     "StudentT": scipy_case(
         StudentT, {"nu": 3.5, "mu": 0.5, "sigma": 2.0}, REAL, stats.t(3.5, 0.5, 2.0)
+    ),
+    "StudentT, lam": scipy_case(
+        StudentT, {"nu": 3.5, "mu": 0.5, "lam": 0.25}, REAL, stats.t(3.5, 0.5, 2.0)
     ),
     "Cauchy": scipy_case(Cauchy, {"alpha": 0.5, "beta": 2.0}, REAL, stats.cauchy(0.5, 2.0)),
     "Laplace": Case(  # scipy underflows in the tails
