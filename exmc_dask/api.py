@@ -153,6 +153,7 @@ def sample(
     }
     if not model.spec.free:
         raise ModelError("the model has no free variable, so there is nothing to sample")
+    model.check_observed()
     density = lower(model.spec, **options)
     spec = _spec(model, density, options, settings)
     began = time.perf_counter()

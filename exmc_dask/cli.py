@@ -175,6 +175,7 @@ def sample(
 def check(ctx: click.Context, model: str, data: str | None) -> None:
     """Look at MODEL before sampling: start, gradient, cost. Exits with 3 when it is unfit."""
     loaded = load(model, data)
+    loaded.check_observed()
     from exmc_dask.preflight import preflight
 
     found = preflight(loaded.spec, loaded.data)

@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 
 from exmc_dask import verify
+from exmc_dask.consistency import check_data, check_not_behind, check_variable
 from exmc_dask.dist.base import Declares, Dist, Function, open_model
-from exmc_dask.dist.law import shape_of
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
-from exmc_dask.graph import check, leaves
+from exmc_dask.graph import leaves
 from exmc_dask.ir import Node, as_float
 from exmc_dask.joint import joint
 from exmc_dask.model import (
@@ -24,7 +24,6 @@ from exmc_dask.model import (
     Potential,
     Variable,
     is_name,
-    roots_of,
 )
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, unknown
@@ -203,7 +202,7 @@ class Model(Display):
             law = verify.with_formulas(slots, name, dist, leaf.shape)
             names = names or slots.slots[str(leaf.arg)].dims
             variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
-        self._check_variable(variable)
+        check_variable(variable, slots.arrays, slots.lengths, self._known)
         self._variables.append(variable)
         self._names.add(name)
         if variable.observed is not None:
@@ -243,7 +242,7 @@ class Model(Display):
         leaf = verify.observed_leaf(slots, name, value, names)
         names = names or slots.slots[str(leaf.arg)].dims
         terms = verify.terms_of(slots, name, weight, mask, reduce)
-        verify.fits(slots, name, node - as_float(leaf), *terms[:2])
+        verify.fits(slots.lengths, name, node - as_float(leaf), *terms[:2])
         observation = Observation(name, node, leaf, names, *terms, likelihood)
         self._observations.append(observation)
         self._names.add(name)
@@ -256,7 +255,7 @@ class Model(Display):
         slots = self._slots
         node = slots.claim(name, "expr", verify.expression(name, expression))
         names = self._dims(name, dims)
-        verify.fits(slots, name, node)
+        verify.fits(slots.lengths, name, node)
         if names:
             slots.check_dims(name, slots.extents(node.shape), names)
         names = names or (None,) * node.ndim
@@ -269,13 +268,16 @@ class Model(Display):
         self._check_name(name)
         slots = self._slots
         node = slots.claim(name, "expr", as_float(verify.expression(name, expression)))
-        verify.fits(slots, name, node)
+        verify.fits(slots.lengths, name, node)
         self._potentials.append(Potential(name, node))
         self._names.add(name)
         return node
 
     def set_data(self, values: Mapping[str, Any], coords: Mapping[str, Any] | None = None) -> None:
         """Put other arrays into data slots; their lengths may differ, the record stays.
+
+        Where predictors come with another length and observed values do not, the model can predict
+        (``sample_posterior_predictive(..., predictions=True)``) and cannot be sampled.
 
         Parameters
         ----------
@@ -297,17 +299,22 @@ class Model(Display):
         try:
             slots.fill(slots.exchanged(values))
             slots.coords = slots.coords | {d: np.asarray(c) for d, c in (coords or {}).items()}
-            self._check_data()
+            check_data(self.spec, slots, values)
         except ModelError:
             slots.fill(before[0])
             slots.coords = before[1]
             raise
+
+    def check_observed(self) -> None:
+        """Raise ShapeError where `set_data` left observed values behind those of predictors."""
+        check_not_behind(self.spec, self._slots)
 
     def logp(self, values: Mapping[str, Any]) -> float:
         """Joint log-density at values of the free variables on their own scale.
 
         No Jacobian of a transform is added; ``joint.joint`` gives the terms one by one.
         """
+        self.check_observed()
         return sum(joint(self.spec, self._slots.arrays, values).values())
 
     def __getstate__(self) -> dict[str, Any]:
@@ -325,30 +332,6 @@ class Model(Display):
         self._slots.slots = {slot.name: slot for slot in spec.slots}
         self._slots.fill(state["data"])
         self._closed = True
-
-    def _check_data(self) -> None:
-        """Verify the data as they are now against every declaration."""
-        slots = self._slots
-        for slot in slots.slots.values():
-            slots.check_dims(slot.name, slots.arrays[slot.name].shape, slot.dims)
-        named = [(v.name, v.node, v.dims) for v in self._variables]
-        named += [(o.name, o.observed, o.dims) for o in self._observations]
-        named += [(d.name, d.node, d.dims) for d in self._deterministics]
-        for name, node, dims in named:
-            slots.check_dims(name, slots.extents(node.shape), dims)
-        check(roots_of(self.spec), slots.lengths)
-        for variable in self._variables:
-            self._check_variable(variable)
-
-    def _check_variable(self, v: Variable) -> None:
-        """Verify shapes, parameters and observed values with the data as they are."""
-        slots, dist = self._slots, verify.conditioned(v.dist, self._known)
-        verify.fit(v.name, dist, slots.extents(shape_of(dist)), slots.extents(v.shape))
-        elements = verify.elements(v.name, dist, v.node)
-        verify.fits(slots, v.name, elements, v.weight, v.mask)
-        verify.check_params(v.name, dist, slots.arrays)
-        if v.observed is not None:
-            verify.check_observed(v.name, dist, slots.arrays[v.observed.arg], slots.arrays)
 
     def _free(
         self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None

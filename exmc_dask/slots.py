@@ -146,11 +146,18 @@ class Slots:
             return self.dims[dim]
         return asked[axis] if -axis <= len(asked) else 1
 
-    def check_dims(self, name: str, shape: tuple[int, ...], dims: tuple[str | None, ...]) -> None:
+    def check_dims(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dims: tuple[str | None, ...],
+        known: Mapping[str, int] | None = None,
+    ) -> None:
         """Verify that `name` has an axis for each of its dimensions, as long as it is known."""
         if len(dims) != len(shape):
             raise ShapeError(f"'{name}' has shape {shape}, which dims {dims} do not name")
-        known = self.dims if any(dims) else {}
+        if known is None:
+            known = self.dims if any(dims) else {}
         for dim, length in zip(dims, shape, strict=True):
             if dim is not None and known.get(dim, length) != length:
                 source = "coordinates" if dim in self.coords else "entries in other data"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.axes import Shape, broadcast, show
+from exmc_dask.axes import Shape, broadcast, extents, show
 from exmc_dask.dist.base import Dist, Function, Name, Param, placeholder
 from exmc_dask.dist.domain import DOMAINS
 from exmc_dask.dist.law import (
@@ -294,18 +294,18 @@ def elements(name: str, dist: Dist, value: Node) -> Node:
         raise type(error)(f"'{name}': {error}") from None
 
 
-def fits(slots: Slots, name: str, node: Node, *parts: Node | None) -> None:
-    """Verify an expression against the lengths of the data, and that `parts` broadcast into it."""
+def fits(lengths: Mapping[str, int], name: str, node: Node, *parts: Node | None) -> None:
+    """Verify an expression against lengths of axes, and that `parts` broadcast into it."""
     try:
-        check([node, *(part for part in parts if part is not None)], slots.lengths)
+        check([node, *(part for part in parts if part is not None)], lengths)
     except ModelError as error:
         raise type(error)(f"'{name}': {error}") from None
-    shape = slots.extents(node.shape)
+    shape = extents(node.shape, lengths)
     for part in parts:
-        if part is not None and not _broadcasts(slots.extents(part.shape), shape):
+        if part is not None and not _broadcasts(own := extents(part.shape, lengths), shape):
             raise ShapeError(
-                f"'{name}': weight or mask of shape {show(slots.extents(part.shape))} for "
-                f"observations of shape {show(shape)}"
+                f"'{name}': weight or mask of shape {show(own)} for observations of shape "
+                f"{show(shape)}"
             )
 
 

@@ -36,7 +36,8 @@ BELOW = {
     "slots": "model",  # arrays, their names and lengths
     "verify": "slots evaluate",  # what a declaration must be
     "views": "density",  # how a model shows itself
-    "context": "verify joint views",
+    "consistency": "verify",  # whether data fit every declaration
+    "context": "consistency joint views",
     "builder": "context",
     "evaluate": "graph",
     "rewrite": "model evaluate",

@@ -246,7 +246,7 @@ def test_data_that_do_not_fit_leave_the_model_as_it_was() -> None:
     model = by_context()
     before = model.data
     for values, error in [
-        ({"x": np.ones((4, 2))}, ShapeError),
+        ({"x": np.ones((4, 2)), "y.observed": Y}, ShapeError),
         ({"x": np.ones((3, 3))}, ShapeError),
         ({"x": np.ones(3)}, ShapeError),
         ({"y.obs": Y}, UnknownName),
