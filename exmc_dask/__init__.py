@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exmc_dask import math as math
+    from exmc_dask import transforms as transforms
     from exmc_dask.api import sample as sample
     from exmc_dask.builder import Builder as Builder
     from exmc_dask.builder import Data as Data
@@ -80,7 +81,7 @@ _EXPORTS = {
     "errors": ("ExmcError",),
     "views": ("model_to_graphviz", "model_to_mermaid"),
 }
-_MODULES = ("math",)
+_MODULES = ("math", "transforms")
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __version__ = "0.1.0"

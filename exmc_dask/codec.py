@@ -25,7 +25,7 @@ from exmc_dask.model import (
     roots_of,
 )
 from exmc_dask.ops import BOOL, FLOAT, INT, Op
-from exmc_dask.transform import TRANSFORMS, Transform
+from exmc_dask.transforms import TRANSFORMS, Transform
 
 VERSION = 1
 MAGIC = "exmc-model"

@@ -27,7 +27,7 @@ from exmc_dask.model import (
 )
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, unknown
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 from exmc_dask.views import Display
 
 type Dims = str | Sequence[str | None] | None
@@ -168,7 +168,8 @@ class Model(Display):
         shape : int or sequence of int, optional
             Of a free variable; by default what its parameters broadcast to.
         transform : Transform or str or None
-            How NUTS moves a free variable: "default" goes by its support.
+            How NUTS moves a free variable, of ``ed.transforms`` or by the name it has there:
+            "default" goes by its support, None leaves it as it is.
         weight, mask, reduce, likelihood
             Of an observed variable: see `model.Variable`.
 
@@ -341,7 +342,8 @@ class Model(Display):
         sizes = verify.free_shape(slots, name, dist, shape, dims)
         law = verify.with_formulas(slots, name, dist, sizes)
         dims = dims or (None,) * len(sizes)
-        return Variable(name, law, sizes, dims, verify.transform_of(slots, name, moved))
+        chosen = verify.transform_of(slots, name, law, sizes, moved)
+        return Variable(name, law, sizes, dims, chosen)
 
     def _check_open(self, what: str) -> None:
         if self._closed:

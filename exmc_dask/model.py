@@ -14,7 +14,7 @@ from exmc_dask.axes import Shape
 from exmc_dask.dist.base import Dist
 from exmc_dask.ir import Node, make
 from exmc_dask.ops import FLOAT, Op
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 VERSION = 1
 MAGIC = "exmc-model"

@@ -9,7 +9,7 @@ from exmc_dask.ir import Node
 from exmc_dask.model import Deterministic, ModelSpec, Observation, Variable
 from exmc_dask.ops import LEAF
 from exmc_dask.text import Names, text, text_of_counting, text_of_dist, text_of_transform
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from exmc_dask.axes import Dim
 from exmc_dask.dist.base import FAMILIES, VALUE, Dist
 from exmc_dask.ir import Node
 from exmc_dask.ops import REDUCTION, Op
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 type Names = Mapping[Node, str]  # expressions that have a name, which is written instead
 

@@ -13,6 +13,7 @@ from exmc_dask.axes import Shape, broadcast, extents, show
 from exmc_dask.dist.base import Dist, Function, Name, Param, placeholder
 from exmc_dask.dist.domain import DOMAINS
 from exmc_dask.dist.law import (
+    default_transform,
     family_of,
     in_support,
     is_discrete,
@@ -36,7 +37,7 @@ from exmc_dask.ir import Node, as_float, as_node
 from exmc_dask.model import REDUCTIONS
 from exmc_dask.ops import BOOL, Op
 from exmc_dask.slots import Slots, checked_array, place
-from exmc_dask.transform import Transform, transform
+from exmc_dask.transforms import Transform, transform
 
 TRACED_LATER = frozenset({"logp", "draw"})  # functions of Custom, which take values, not names
 
@@ -233,18 +234,28 @@ def check_observed(
         )
 
 
-def transform_of(slots: Slots, name: str, chosen: Any) -> Any:
-    """Transform that the user chose for a free variable, with its bounds settled."""
-    if chosen is None or chosen == "default":
-        return chosen
-    if isinstance(chosen, str):
-        try:
-            return transform(chosen)
-        except OptionError as error:
-            raise OptionError(f"'{name}': {error}") from None
-    if not isinstance(chosen, Transform):
+def transform_of(slots: Slots, name: str, dist: Dist, shape: Shape, chosen: Any) -> Any:
+    """Transform that the user chose for a free variable, with its bounds settled.
+
+    Raises
+    ------
+    OptionError
+        There is no such transform.
+    ShapeError
+        It, or the default one, does not work on values of `shape`.
+    """
+    try:
+        moved = transform(chosen) if isinstance(chosen, str) and chosen != "default" else chosen
+        found = default_transform(dist) if moved == "default" else moved
+        if isinstance(found, Transform):
+            found.unconstrained_shape(shape)
+    except (OptionError, ShapeError) as error:
+        raise type(error)(f"'{name}': {error}") from None
+    if moved is None or moved == "default":
+        return moved
+    if not isinstance(moved, Transform):
         raise OptionError(f"'{name}': transform={chosen!r} is neither a transform nor a name")
-    return Transform(chosen.kind, tuple(slots.claim(name, "bound", arg) for arg in chosen.args))
+    return Transform(moved.kind, tuple(slots.claim(name, "bound", arg) for arg in moved.args))
 
 
 def observed_leaf(slots: Slots, name: str, value: Any, dims: tuple[str | None, ...]) -> Node:

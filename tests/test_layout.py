@@ -28,8 +28,8 @@ BELOW = {
     "pattern": "graph",
     "layout": "graph",
     "math": "graph",
-    "transform": "pattern layout math",
-    "dist": "transform",
+    "transforms": "pattern layout math",
+    "dist": "transforms",
     "grad": "pattern layout math",
     "text": "dist",  # expressions as the user would write them
     "model": "text grad",

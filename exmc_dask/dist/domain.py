@@ -9,7 +9,7 @@ import numpy as np
 from exmc_dask import math
 from exmc_dask.ir import Node, as_float, const, elementwise
 from exmc_dask.ops import Op
-from exmc_dask.transform import Transform, interval, transform
+from exmc_dask.transforms import Transform, interval, transform
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import ModelError
 from exmc_dask.ir import Node, as_float, broadcast_to, const
 from exmc_dask.ops import Op
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 
 def family_of(dist: Dist) -> Family:

@@ -7,7 +7,7 @@ from exmc_dask.dist.base import Dist
 from exmc_dask.graph import substitute
 from exmc_dask.ir import Node
 from exmc_dask.model import ModelSpec, roots_of
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 
 def condition(spec: ModelSpec) -> ModelSpec:

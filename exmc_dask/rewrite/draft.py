@@ -10,7 +10,7 @@ from exmc_dask.model import Deterministic, ModelSpec, Observation, Potential, Va
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.rewrite.condition import condition
 from exmc_dask.text import text, text_of_counting, text_of_dist, text_of_transform
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from exmc_dask.axes import broadcast, is_static
 from exmc_dask.errors import ShapeError
 from exmc_dask.ir import Node, as_float, broadcast_to, make, param
 from exmc_dask.rewrite.draft import Draft, Free, Term
-from exmc_dask.transform import Transform
+from exmc_dask.transforms import Transform
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from exmc_dask.evaluate import evaluate
 from exmc_dask.ir import Node
 from exmc_dask.layout import Layout
 from exmc_dask.ops import Op
-from exmc_dask.transform import interval
+from exmc_dask.transforms import interval
 
 type Array = NDArray[np.float64]
 

@@ -1,42 +1,16 @@
 """What users get wrong, and the error that tells them: one row a mistake."""
 
 import math
-import pickle
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
 import exmc_dask as ed
 from exmc_dask import errors
+from tests.exmc_dask.mistakes import Mistake, caught, declared, named, var
 
 Y = [1.0, 2.0, 3.0]
 MASKED = np.ma.masked_array(Y, mask=[False, True, False])
-
-
-def declared(declare: Callable[[Any], object]) -> Callable[[], None]:
-    """Declare in an open model that has mu, tau (8,), data and coordinates."""
-
-    def run() -> None:
-        with ed.Model(coords={"school": range(8)}) as model:
-            ed.Normal("mu", 0, 1)
-            ed.HalfNormal("tau", np.ones(8))
-            ed.Data("x", np.ones((3, 2)))
-            declare(model)
-
-    return run
-
-
-def named(declare: Callable[[ed.Builder], Any]) -> Callable[[], None]:
-    def run() -> None:
-        declare(ed.Builder().rv("mu", ed.Normal, mu=0, sigma=1)).build()
-
-    return run
-
-
-def var(model: ed.Model, name: str) -> Any:
-    return model.spec[name].node
 
 
 def reopened() -> None:
@@ -52,8 +26,7 @@ def late() -> None:
     model.rv("late", ed.Normal.dist(0, 1))
 
 
-# name: (what the user does, the error, words that the message must have)
-MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]] = {
+MISTAKES: dict[str, Mistake] = {
     "no model open": (lambda: ed.Normal("x", 0, 1), errors.ModelError, ("with ed.Model()",)),
     "declaration after the end": (late, errors.FrozenError, ("late", "closed")),
     "declaration when opened again": (reopened, errors.FrozenError, ("late", "closed")),
@@ -388,11 +361,4 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_named(mistake: str) -> None:
-    act, error, words = MISTAKES[mistake]
-    with pytest.raises(errors.ExmcError) as caught:
-        act()
-    message = str(caught.value)
-
-    assert type(caught.value) is error, message
-    assert all(word in message for word in words), message
-    assert str(pickle.loads(pickle.dumps(caught.value))) == message
+    caught(MISTAKES[mistake])

@@ -12,7 +12,7 @@ from exmc_dask.errors import ModelError, ShapeError, SupportError, UnknownName
 from exmc_dask.graph import leaves
 from exmc_dask.ir import as_node
 from exmc_dask.model import ModelSpec
-from exmc_dask.transform import interval
+from exmc_dask.transforms import interval
 
 Y = np.array([2.1, 1.8, 2.5])
 X = np.arange(6.0).reshape(3, 2)
@@ -279,7 +279,7 @@ def test_transforms_are_chosen_by_name_or_with_bounds() -> None:
         ed.Normal("d", 0, 1, transform=interval(upper=np.ones(3)), shape=3)
     kinds = [getattr(v.transform, "kind", v.transform) for v in model.spec.free]
 
-    assert kinds == ["default", "softplus", "lower", None, "upper"]
+    assert kinds == ["default", "log_exp_m1", "lower", None, "upper"]
     assert "d.bound" in model.data
     assert ModelSpec.from_bytes(model.spec.to_bytes()) == model.spec
 

@@ -115,6 +115,21 @@ CASES: dict[str, tuple[Callable[..., Node], Callable[..., Any], tuple[Node, ...]
     "take": (lambda x: math.take(x, PLACES, 1), lambda x: np.take(x, PLACES, 1), (x,)),
     "expand_dims": (lambda x: math.expand_dims(x, -1), lambda x: x[..., None], (x,)),
     "diagonal": (math.diagonal, np.diagonal, (square,)),
+    "diagonals of several": (
+        lambda x: math.diagonal(math.reshape(x, (3, 2, 2))),
+        lambda x: np.diagonal(x.reshape(3, 2, 2), axis1=1, axis2=2),
+        (x,),
+    ),
+    "expand_packed_triangular": (
+        lambda x: math.expand_packed_triangular(2, x[:, :3]),
+        lambda x: np.stack([[[a, 0], [b, c]] for a, b, c in x[:, :3]]),
+        (x,),
+    ),
+    "expand_packed_triangular, strict": (
+        lambda x: math.expand_packed_triangular(3, x[0, :3], strict=True),
+        lambda x: np.array([[0, 0, 0], [x[0, 0], 0, 0], [x[0, 1], x[0, 2], 0]]),
+        (x,),
+    ),
     "cholesky": (
         lambda a: math.cholesky(a + a.T),
         lambda a: np.linalg.cholesky(a + a.T),
@@ -171,6 +186,7 @@ def test_its_gradient_is_that_of_differences(name: str) -> None:
         (lambda: x @ y, "do not fit"),
         (lambda: math.cholesky(x), "do not fit"),
         (lambda: math.broadcast_to(x, (5, 4)), "do not fit"),
+        (lambda: math.expand_packed_triangular(3, x), r"6 elements .* not shape \(3, 4\)"),
     ],
 )
 def test_misuse_is_a_shape_error(build: Callable[[], Node], words: str) -> None:

@@ -14,7 +14,7 @@ from exmc_dask.codec import MAGIC, VERSION
 from exmc_dask.errors import FormatError
 from exmc_dask.ir import param
 from exmc_dask.model import ModelSpec, Potential, is_name, is_slot_name
-from exmc_dask.transform import interval
+from exmc_dask.transforms import interval
 
 
 def full() -> ed.Model:
@@ -127,7 +127,7 @@ def test_a_forged_body_is_a_model_or_refused() -> None:
         (b"low", b"tau"),
         (b"place", b"pl ce"),
         (b"Dirichlet", b"Dirichlex"),
-        (b"softplus", b"softmoss"),
+        (b"log_exp_m1", b"log_exp_m0"),
     ],
 )
 def test_names_that_no_model_has_are_refused(old: bytes, new: bytes) -> None:

@@ -12,7 +12,7 @@ from exmc_dask.density import LogDensity, lower
 from exmc_dask.dist import default_transform
 from exmc_dask.evaluate import evaluate
 from exmc_dask.ops import Op
-from exmc_dask.transform import transform
+from exmc_dask.transforms import transform
 
 type Values = dict[str, Any]
 

@@ -7,7 +7,7 @@ from exmc_dask import math
 from exmc_dask.dist import Censored, Mixture, Normal
 from exmc_dask.ir import Node
 from exmc_dask.text import text, text_of_dist, text_of_transform
-from exmc_dask.transform import interval
+from exmc_dask.transforms import interval
 from tests.exmc_dask.expressions import leaf
 
 a, b, v = leaf("a", 0.0), leaf("b", 0.0), leaf("v", np.zeros(4))

@@ -11,7 +11,7 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.errors import ModelError, OptionError, UnknownName
-from exmc_dask.transform import interval
+from exmc_dask.transforms import interval
 from exmc_dask.views.diagram import Box, Diagram, Kind, diagram
 from exmc_dask.views.dot import dot
 from exmc_dask.views.mermaid import mermaid
