@@ -115,6 +115,7 @@ class Builder:
         shape: Any = None,
         dims: Dims = None,
         transform: Transform | str | None = "default",
+        likelihood: bool = True,
         **params: Any,
     ) -> Self:
         """Declare a random variable; it is free unless `obs` observes it.
@@ -124,8 +125,8 @@ class Builder:
         name : str
         dist : Family or Dist
             ``ed.Normal`` with its parameters following, or a finished ``ed.Normal.dist(0, 1)``.
-        shape, dims, transform
-            As in ``Model.rv``.
+        shape, dims, transform, likelihood
+            As in ``Model.rv``; ``likelihood=False``: drawn in prediction only.
         *args, **params
             Numbers, arrays, names of variables, or functions of variables.
         """
@@ -134,7 +135,7 @@ class Builder:
         elif args or params or not isinstance(dist, Dist):
             raise OptionError(f"'{name}': give a distribution such as ed.Normal and its parameters")
         self._check(name, dist)
-        options = {"shape": shape, "dims": dims, "transform": transform}
+        options = {"shape": shape, "dims": dims, "transform": transform, "likelihood": likelihood}
         return self._add(_Call("rv", name, dist, options))
 
     def obs(
@@ -250,8 +251,12 @@ class _Replay:
         if call.name not in self.observed:
             self.nodes[call.name] = self.model.rv(call.name, dist, **call.options)
             return
-        if call.options["shape"] is not None or call.options["transform"] != "default":
-            raise OptionError(f"'{call.name}' is observed and takes neither transform= nor shape=")
+        given = {key: value for key, value in call.options.items() if key != "dims"}
+        if given != {"shape": None, "transform": "default", "likelihood": True}:
+            raise OptionError(
+                f"'{call.name}' is observed and takes neither transform= nor shape=; "
+                "likelihood= belongs to the observation"
+            )
         for obs in self.observed[call.name]:
             dims = obs.options["dims"] if obs.options["dims"] is not None else call.options["dims"]
             options = {**obs.options, "dims": dims}

@@ -170,8 +170,11 @@ class Model(Display):
         transform : Transform or str or None
             How NUTS moves a free variable, of ``ed.transforms`` or by the name it has there:
             "default" goes by its support, None leaves it as it is.
-        weight, mask, reduce, likelihood
+        weight, mask, reduce
             Of an observed variable: see `model.Variable`.
+        likelihood : bool
+            False leaves an observed variable out of the log-density. Without observed values the
+            variable is then not sampled: it is drawn in prediction, and may be discrete.
 
         Returns
         -------
@@ -192,9 +195,10 @@ class Model(Display):
         dist = verify.settled(slots, name, dist)
         if observed is None:
             given = weight is not None or mask is not None
-            if given or reduce != "sum" or not likelihood:
-                raise OptionError(f"'{name}': weight, mask, reduce and likelihood need observed=")
-            variable = self._free(name, dist, shape, names, transform)
+            if given or reduce != "sum":
+                raise OptionError(f"'{name}': weight, mask and reduce need observed=")
+            declare = self._free if likelihood else self._predicted
+            variable = declare(name, dist, shape, names, transform)
         else:
             if transform != "default" or shape is not None:
                 raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
@@ -204,6 +208,8 @@ class Model(Display):
             names = names or slots.slots[str(leaf.arg)].dims
             variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
         check_variable(variable, slots.arrays, slots.lengths, self._known)
+        if likelihood or observed is not None:
+            verify.check_sampled(name, self.spec, *variable.parts())
         self._variables.append(variable)
         self._names.add(name)
         if variable.observed is not None:
@@ -234,11 +240,12 @@ class Model(Display):
         self._check_name(name)
         slots = self._slots
         node = slots.claim(name, "expr", verify.expression(name, expression))
-        free = {v.name for v in self._variables if v.observed is None}
+        free = {v.name for v in self.spec.free}
         if node.op is Op.VAR:
             raise ModelError(f"'{name}': give observed= to the distribution of '{node.arg}' itself")
         if free.isdisjoint(leaves(node)):
             raise ModelError(f"'{name}': the expression has no free variable in it")
+        verify.check_sampled(name, self.spec, node)
         names = self._dims(name, dims)
         leaf = verify.observed_leaf(slots, name, value, names)
         names = names or slots.slots[str(leaf.arg)].dims
@@ -269,6 +276,7 @@ class Model(Display):
         self._check_name(name)
         slots = self._slots
         node = slots.claim(name, "expr", as_float(verify.expression(name, expression)))
+        verify.check_sampled(name, self.spec, node)
         verify.fits(slots.lengths, name, node)
         self._potentials.append(Potential(name, node))
         self._names.add(name)
@@ -344,6 +352,17 @@ class Model(Display):
         dims = dims or (None,) * len(sizes)
         chosen = verify.transform_of(slots, name, law, sizes, moved)
         return Variable(name, law, sizes, dims, chosen)
+
+    def _predicted(
+        self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None
+    ) -> Variable:
+        slots = self._slots
+        if moved != "default":
+            raise OptionError(f"'{name}' is not sampled, so it takes no transform=")
+        sizes = verify.predicted_shape(slots, name, dist, shape, dims)
+        law = verify.with_formulas(slots, name, dist, sizes)
+        dims = dims or (None,) * len(sizes)
+        return Variable(name, law, sizes, dims, None, likelihood=False)
 
     def _check_open(self, what: str) -> None:
         if self._closed:

@@ -53,20 +53,21 @@ class Slot:
 
 @dataclass(frozen=True)
 class Variable:
-    """A random variable, free or observed.
+    """A random variable: free, observed, or drawn in prediction only.
 
     Attributes
     ----------
     name : str
     dist : Dist
     shape : Shape
-        Numbers for a free variable; the shape of the data for an observed one.
+        Numbers for a free variable; the shape of the data for an observed one; what the parameters
+        ask for, where it is drawn in prediction only.
     dims : tuple of str or None
         One an axis.
     transform : Transform, "default" or None
         How a free variable is moved; "default" goes by the support, None leaves it as it is.
     observed : Node, optional
-        DATA leaf; None for a free variable.
+        DATA leaf; None for a variable without data.
     weight : Node, optional
         Factor of every elementwise log-density.
     mask : Node, optional
@@ -74,7 +75,7 @@ class Variable:
     reduce : "sum", "mean" or "logsumexp"
         How elements become one number, after weighting and masking.
     likelihood : bool
-        False leaves the term out.
+        False leaves the term out; a variable without data is then drawn in prediction only.
     """
 
     name: str
@@ -161,8 +162,13 @@ class ModelSpec:
 
     @property
     def free(self) -> tuple[Variable, ...]:
-        """Variables without data."""
-        return tuple(v for v in self.variables if v.observed is None)
+        """Variables that are sampled."""
+        return tuple(v for v in self.variables if v.observed is None and v.likelihood)
+
+    @property
+    def predicted(self) -> tuple[Variable, ...]:
+        """Variables that are drawn in prediction only; nothing that is sampled depends on them."""
+        return tuple(v for v in self.variables if v.observed is None and not v.likelihood)
 
     @property
     def observed(self) -> tuple[Variable, ...]:

@@ -92,6 +92,8 @@ def named(spec: ModelSpec) -> Names:
 
 
 def _moved(variable: Variable, names: Names) -> str:
+    if not variable.likelihood:
+        return "drawn in prediction only"
     match variable.transform:
         case Transform() as chosen:
             return f"by {text_of_transform(chosen, names)}"

@@ -34,7 +34,7 @@ from exmc_dask.errors import (
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import check, leaves, substitute
 from exmc_dask.ir import Node, as_float, as_node
-from exmc_dask.model import REDUCTIONS
+from exmc_dask.model import REDUCTIONS, ModelSpec
 from exmc_dask.ops import BOOL, Op
 from exmc_dask.slots import Slots, checked_array, place
 from exmc_dask.transforms import Transform, transform
@@ -140,6 +140,15 @@ def free_shape(
     return given
 
 
+def predicted_shape(
+    slots: Slots, name: str, dist: Dist, shape: Any, dims: tuple[str | None, ...]
+) -> Shape:
+    """Shape of a variable that is drawn in prediction only; it may follow the lengths of data."""
+    asked = shape_of(dist)
+    sizes = free_shape(slots, name, dist, shape, dims)
+    return asked if slots.extents(asked) == sizes else sizes
+
+
 def fit(name: str, dist: Dist, asked: Shape, given: Shape) -> None:
     """Verify that parameters of shape `asked` broadcast into `given`."""
     if not _broadcasts(asked, given) or len(given) < family_of(dist).event_ndim:
@@ -167,6 +176,18 @@ def check_free(name: str, dist: Dist) -> None:
             f"'{name}' ~ {dist.family} is discrete and free, which NUTS cannot move: give it "
             "observed=, or sum it out, for example with ed.Mixture"
         )
+
+
+def check_sampled(name: str, spec: ModelSpec, *nodes: Node) -> None:
+    """Refuse that what is sampled depends on what is not."""
+    predicted = {v.name for v in spec.predicted}
+    for node in nodes if predicted else ():
+        for leaf in leaves(node):
+            if leaf in predicted:
+                raise ModelError(
+                    f"'{name}' depends on '{leaf}', which is drawn in prediction only "
+                    f"(likelihood=False); declare '{name}' so too, or let '{leaf}' be sampled"
+                )
 
 
 def conditioned(dist: Dist, known: Mapping[Node, Node]) -> Dist:

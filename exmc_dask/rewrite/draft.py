@@ -5,6 +5,7 @@ from typing import Literal
 
 from exmc_dask.axes import Shape
 from exmc_dask.dist import Dist
+from exmc_dask.graph import leaves
 from exmc_dask.ir import Node, make
 from exmc_dask.model import Deterministic, ModelSpec, Observation, Potential, Variable
 from exmc_dask.ops import FLOAT, Op
@@ -122,13 +123,20 @@ class Draft:
 
 
 def draft(declared: ModelSpec) -> Draft:
-    """Begin with what the user declared; terms with ``likelihood=False`` are left out."""
+    """Begin with what the user declared.
+
+    Terms with ``likelihood=False`` are left out, as are variables that are drawn in prediction only
+    and expressions of them.
+    """
     spec = condition(declared)
+    later = {v.name for v in spec.predicted}
     return Draft(
         free=tuple(Free(v.name, v.dist, v.shape, v.dims, v.transform) for v in spec.free),
         terms=tuple(term(v, v.dist, v.observed) for v in spec.observed if v.likelihood),
         observations=spec.observations,
-        deterministics=spec.deterministics,
+        deterministics=tuple(
+            d for d in spec.deterministics if later.isdisjoint(leaves(d.node) if later else ())
+        ),
         potentials=spec.potentials,
     )
 

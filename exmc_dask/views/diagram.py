@@ -21,6 +21,7 @@ class Kind(Enum):
     DATA = "data"
     FREE = "free"
     OBSERVED = "observed"
+    PREDICTED = "predicted"
     DETERMINISTIC = "deterministic"
     POTENTIAL = "potential"
 
@@ -141,7 +142,8 @@ def diagram(
             add(slot.name, Kind.DATA, ["Data"], plate(slot.shape, slot.dims))
     for v in spec.variables:
         law = text_of_dist(v.dist, names) if whole else v.dist.family
-        kind = Kind.FREE if v.observed is None else Kind.OBSERVED
+        unseen = Kind.FREE if v.likelihood else Kind.PREDICTED
+        kind = unseen if v.observed is None else Kind.OBSERVED
         add(v.name, kind, ["~", law], plate(v.shape, v.dims), v.parts())
     for o in spec.observations:
         said = ["=", text(o.node, names)] if whole else ["Observed"]

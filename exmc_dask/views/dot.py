@@ -11,6 +11,7 @@ LOOKS: Mapping[Kind, str] = {
     Kind.DATA: 'shape=box, style="rounded,filled"',
     Kind.FREE: "shape=ellipse",
     Kind.OBSERVED: "shape=ellipse, style=filled",
+    Kind.PREDICTED: "shape=ellipse, style=dashed",
     Kind.DETERMINISTIC: "shape=box",
     Kind.POTENTIAL: "shape=octagon, style=filled",
 }

@@ -9,12 +9,14 @@ LOOKS: Mapping[Kind, tuple[str, str]] = {
     Kind.DATA: ("[(", ")]"),
     Kind.FREE: ("([", "])"),
     Kind.OBSERVED: ("([", "]):::observed"),
+    Kind.PREDICTED: ("([", "]):::predicted"),
     Kind.DETERMINISTIC: ("[", "]"),
     Kind.POTENTIAL: ("{{", "}}"),
 }
 """Brackets that give a node its form, and its class."""
 HEAD = """graph TD
-  classDef observed fill:#d3d3d3,color:#000000"""
+  classDef observed fill:#d3d3d3,color:#000000
+  classDef predicted stroke-dasharray:5"""
 ESCAPES = {ord(sign): f"#{ord(sign)};" for sign in '"#&<>`\\'}
 
 
