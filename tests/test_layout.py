@@ -29,7 +29,7 @@ BELOW = {
     "layout": "graph",
     "math": "graph",
     "transforms": "pattern layout math",
-    "dist": "transforms",
+    "dist": "transforms evaluate",
     "grad": "pattern layout math",
     "text": "dist",  # expressions as the user would write them
     "model": "text grad",

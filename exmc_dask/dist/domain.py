@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import and_
 
 import numpy as np
 
 from exmc_dask import math
+from exmc_dask.dist.shapes import SUM_TOLERANCE, WHOLES
 from exmc_dask.ir import Node, as_float, const, elementwise
 from exmc_dask.ops import Op
 from exmc_dask.transforms import Transform, interval, transform
@@ -58,8 +60,6 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
     return np.where(np.eye(len(matrix), dtype=bool), matrix > 0.0, np.tril(matrix) == matrix)
 
 
-SUM_TOLERANCE = 1e-9  # how far the sum of shares may be from 1
-
 DOMAINS: Mapping[str, Domain] = {
     "real": Domain("a number", None, lambda x: ~np.isnan(x), 0.0),
     "positive": Domain("positive", lambda x: x > 0.0, lambda x: x > 0.0, 1.0),
@@ -89,8 +89,13 @@ class Support:
         Whether the bounds belong to the set.
     whole : bool
         Whole numbers only.
-    shape : "" or "simplex" or "ordered"
-        Condition on the last axis as a whole.
+    shape : str
+        Row of ``WHOLES``: a condition on all elements of a value together, which decides alone;
+        `upper` may be an argument of it.
+    n_axes : int
+        Last axes that the condition is about, where it can be about several.
+    moved : Transform, optional
+        Default transform, where another than that of the bounds is better.
     """
 
     lower: Node | float | None = None
@@ -98,11 +103,16 @@ class Support:
     closed: bool = False
     whole: bool = False
     shape: str = ""
+    n_axes: int = 1
+    moved: Transform | None = None
 
     def default_transform(self) -> Transform | None:
         """Return the transform that keeps a free variable inside."""
+        if self.moved is not None:
+            return self.moved
         if self.shape:
-            return transform({"simplex": "stick_breaking", "ordered": "ordered"}[self.shape])
+            moved = WHOLES[self.shape].moved
+            return None if moved is None else moved(self)
         if self.lower is None and self.upper is None:
             return None
         lower, upper = (_number(bound) for bound in (self.lower, self.upper))
@@ -114,6 +124,8 @@ class Support:
 
     def inside(self, value: Node) -> Node | None:
         """Elementwise condition that `value` lies inside; None where everything does."""
+        if self.shape:
+            return WHOLES[self.shape].holds(value, self)
         conditions: list[Node] = []
         op = Op.LE if self.closed else Op.LT
         if self.lower is not None:
@@ -122,60 +134,23 @@ class Support:
             conditions.append(elementwise(op, value, self.upper))
         if self.whole:
             conditions.append(elementwise(Op.EQ, math.floor(value), value))
-        if self.shape == "simplex":
-            off = math.sum(value, axis=-1, keepdims=True) - 1.0
-            conditions += [value > 0.0, abs(off) < SUM_TOLERANCE]
-        if self.shape == "ordered":
-            rising = math.diff(value) > 0.0
-            start = math.where(value[..., :1].eq(value[..., :1]), True, False)
-            conditions.append(math.concatenate([start, rising], axis=-1))
-        if not conditions:
-            return None
-        found = conditions[0]
-        for condition in conditions[1:]:
-            found = found & condition
-        return found
+        return reduce(and_, conditions) if conditions else None
 
     def anchor(self) -> Node:
         """Return a value inside, put in the place of values that are not."""
         if self.shape:
-            return const(1.0)
+            return const(WHOLES[self.shape].safe)
         if self.lower is not None and self.upper is not None and not self.whole:
             return 0.5 * (as_float(self.lower) + as_float(self.upper))
         if self.lower is not None:
             return as_float(self.lower) + (0.0 if self.whole else 1.0)
         return const(0.0) if self.upper is None else as_float(self.upper) - 1.0
 
-    def holds_for(self, value: np.ndarray, known: Callable[[Any], Any]) -> np.ndarray:
-        """Which elements of observed numbers lie inside.
-
-        Parameters
-        ----------
-        value : ndarray
-        known : function (bound) -> array or None
-            Numbers of a bound, None where only the parameters will say.
-        """
-        inside = np.isfinite(value)
-        lower, upper = known(self.lower), known(self.upper)
-        less = np.less_equal if self.closed else np.less
-        if lower is not None:
-            inside = inside & less(lower, value)
-        if upper is not None:
-            inside = inside & less(value, upper)
-        if self.whole:
-            inside = inside & (np.floor(value) == value)
-        if self.shape == "simplex":
-            off = value.sum(axis=-1, keepdims=True) - 1.0
-            inside = inside & (value > 0.0) & (np.abs(off) < SUM_TOLERANCE)
-        if self.shape == "ordered":
-            inside = inside & (np.diff(value, axis=-1, prepend=-np.inf) > 0.0)
-        return inside
-
     def __str__(self) -> str:
         if self.shape:
-            return {"simplex": "the simplex (positive, sum 1)", "ordered": "rising numbers"}[
-                self.shape
-            ]
+            axes = "the last axis" if self.n_axes == 1 else f"each of the last {self.n_axes} axes"
+            upper = "" if self.upper is None else _name(self.upper)
+            return WHOLES[self.shape].words.format(upper=upper, axes=axes)
         left, right = "[]" if self.closed else "()"
         low = "(-inf" if self.lower is None else left + _name(self.lower)
         high = "inf)" if self.upper is None else _name(self.upper) + right
@@ -190,6 +165,8 @@ COUNT = Support(0.0, closed=True, whole=True)
 BINARY = Support(0.0, 1.0, closed=True, whole=True)
 SIMPLEX = Support(shape="simplex")
 ORDERED = Support(shape="ordered")
+CHOLESKY_CORR = Support(shape="cholesky_corr")
+CHOLESKY_COV_PACKED = Support(shape="cholesky_cov_packed")
 
 # what a user may write for the support of a Custom distribution
 SUPPORTS: Mapping[str, Support] = {

@@ -6,17 +6,20 @@ that stays finite.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
-from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
+from exmc_dask.dist.base import FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import ModelError
-from exmc_dask.ir import Node, as_float, broadcast_to, const
-from exmc_dask.ops import Op
+from exmc_dask.evaluate import evaluate
+from exmc_dask.graph import leaves
+from exmc_dask.ir import Node, as_float, broadcast_to, const, make
+from exmc_dask.ops import FLOAT, Op
 from exmc_dask.transforms import Transform
 
 
@@ -174,13 +177,25 @@ def in_support(dist: Dist, array: np.ndarray, data: Mapping[str, np.ndarray]) ->
         Shape of `array`.
     """
 
-    def known(bound: Any) -> Any:
-        if not isinstance(bound, Node):
-            return bound
-        leaf = bound.src[0] if bound.op is Op.FLOAT else bound
-        return leaf.arg if leaf.op is Op.CONST else data.get(leaf.arg) if not leaf.src else None
+    given: dict[Any, np.ndarray] = {(Op.DATA, name): numbers for name, numbers in data.items()}
+    value = make(Op.VAR, (), VALUE, np.shape(array), FLOAT)
+    declared = support(dist)
+    bounds = {
+        side: bound
+        for side in ("lower", "upper")
+        if not isinstance(bound := getattr(declared, side), Node) or _is_known(bound, data)
+    }
+    condition = replace(declared, **{"lower": None, "upper": None, **bounds}).inside(value)
+    inside = np.isfinite(array)
+    if condition is None:
+        return inside
+    (found,) = evaluate([condition], {**given, value: np.asarray(array, dtype=float)})
+    return np.asarray(inside & found)
 
-    return support(dist).holds_for(np.asarray(array, dtype=float), known)
+
+def _is_known(node: Node, data: Mapping[str, np.ndarray]) -> bool:
+    """Whether constants and data are all that an expression is made of."""
+    return data.keys() >= set(leaves(node))
 
 
 def default_transform(dist: Dist) -> Transform | None:

@@ -65,12 +65,16 @@ def _on_diagonal(change: Callable[[Node], Node], matrix: Node) -> Node:
     return math.where(math.identity_like(matrix), change(matrix), matrix)
 
 
+def row_ends(packed: Node) -> Node:
+    """Mark those elements of a packed triangle that stand on the diagonal."""
+    n = length_of(packed)
+    ends = math.cumsum(make(Op.RANGE, (), _n_rows(n)) + 1) - 1
+    places = math.expand_dims(make(Op.RANGE, (), n), 1)
+    return math.sum(as_float(places.eq(ends)), axis=1) > 0.0
+
+
 def _at_row_ends(change: Callable[[Node], Node], packed: Node) -> Node:
-    """Change those elements of a packed triangle that stand on the diagonal."""
-    ends = math.cumsum(make(Op.RANGE, (), _n_rows(length_of(packed))) + 1) - 1
-    places = make(Op.RANGE, (), length_of(packed))
-    hits = math.sum(as_float(math.expand_dims(places, 1).eq(ends)), axis=1)
-    return math.where(hits > 0.0, change(packed), packed)
+    return math.where(row_ends(packed), change(packed), packed)
 
 
 cholesky_cov = kind(
