@@ -142,6 +142,12 @@ def _trigamma(node: Node, g: Node, i: int) -> Node:
     raise ModelError("trigamma has no derivative here; write the expression without it")
 
 
+def _i1e(g: Node, x: Node, y: Node) -> Node:
+    """NIST Digital Library of Mathematical Functions, 10.29.2; I1(x) / x is 1/2 at 0."""
+    ratio = _f(Op.WHERE, x.eq(0.0), 0.5, y / x)
+    return g * (_f(Op.I0E, x) - ratio - _f(Op.SIGN, x) * y)
+
+
 def _where(node: Node, g: Node, i: int) -> Node:
     return _choose(node.src[0], i == 1, g)
 
@@ -282,6 +288,7 @@ RULES: Mapping[Op, Rule] = {
     Op.ABS: _one(lambda g, x, y: g * _f(Op.SIGN, x)),
     Op.SIN: _one(lambda g, x, y: g * _f(Op.COS, x)),
     Op.COS: _one(lambda g, x, y: -g * _f(Op.SIN, x)),
+    Op.ARCTAN: _one(lambda g, x, y: g / (1.0 + x * x)),
     Op.TANH: _one(lambda g, x, y: g * (1.0 - y * y)),
     Op.SIGMOID: _one(lambda g, x, y: g * (y * (1.0 - y))),
     Op.SOFTPLUS: _one(lambda g, x, y: g * _f(Op.SIGMOID, x)),
@@ -292,6 +299,9 @@ RULES: Mapping[Op, Rule] = {
     Op.LGAMMA: _one(lambda g, x, y: g * _f(Op.DIGAMMA, x)),
     Op.DIGAMMA: _one(lambda g, x, y: g * _f(Op.TRIGAMMA, x)),
     Op.TRIGAMMA: _trigamma,
+    Op.PROBIT: _one(lambda g, x, y: g * (sqrt(2.0 * pi) * _f(Op.EXP, 0.5 * (y * y)))),
+    Op.I0E: _one(lambda g, x, y: g * (_f(Op.I1E, x) - _f(Op.SIGN, x) * y)),
+    Op.I1E: _one(_i1e),
     Op.ADD: _two(lambda g, a, b, y: g, lambda g, a, b, y: g),
     Op.SUB: _two(lambda g, a, b, y: g, lambda g, a, b, y: -g),
     Op.MUL: _two(lambda g, a, b, y: g * b, lambda g, a, b, y: g * a),

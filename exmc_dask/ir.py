@@ -18,7 +18,7 @@ formed is decided in one place, the table ``ops.INFER``; ``graph.check`` runs it
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
@@ -366,8 +366,9 @@ def infer(op: Op, src: tuple[Node, ...], arg: Any) -> tuple[Shape, str]:
     return INFER[op](tuple(node.shape for node in src), tuple(node.dtype for node in src), arg)
 
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}  # of NumPy; math fills it
-UFUNCS: Mapping[np.ufunc, Callable[..., Node]] = {
+# NumPy's functions; exmc_dask.math adds those that take several operations.
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}
+UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
     np.add: partial(elementwise, Op.ADD),
     np.subtract: partial(elementwise, Op.SUB),
     np.multiply: partial(elementwise, Op.MUL),
@@ -384,6 +385,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Node]] = {
     np.floor: partial(elementwise, Op.FLOOR),
     np.sin: partial(elementwise, Op.SIN),
     np.cos: partial(elementwise, Op.COS),
+    np.arctan: partial(elementwise, Op.ARCTAN),
     np.tanh: partial(elementwise, Op.TANH),
     np.maximum: partial(elementwise, Op.MAXIMUM),
     np.minimum: partial(elementwise, Op.MINIMUM),

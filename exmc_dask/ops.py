@@ -36,6 +36,7 @@ class Op(Enum):
     FLOOR = "floor"
     SIN = "sin"
     COS = "cos"
+    ARCTAN = "arctan"
     TANH = "tanh"
     SIGMOID = "sigmoid"
     SOFTPLUS = "softplus"
@@ -46,6 +47,9 @@ class Op(Enum):
     LGAMMA = "lgamma"
     DIGAMMA = "digamma"
     TRIGAMMA = "trigamma"
+    PROBIT = "probit"
+    I0E = "i0e"
+    I1E = "i1e"
     NOT = "not"
     FLOAT = "float"  # bool or int to float64
     # elementwise, two operands
@@ -87,9 +91,9 @@ class Op(Enum):
 
 UNARY_FLOAT = frozenset(
     {
-        Op.EXP, Op.LOG, Op.LOG1P, Op.EXPM1, Op.SQRT, Op.SIN, Op.COS, Op.TANH, Op.SIGMOID,
-        Op.SOFTPLUS, Op.ERF, Op.ERFC, Op.ERFCX, Op.LOG_NDTR, Op.LGAMMA, Op.DIGAMMA, Op.TRIGAMMA,
-        Op.FLOAT,
+        Op.EXP, Op.LOG, Op.LOG1P, Op.EXPM1, Op.SQRT, Op.SIN, Op.COS, Op.ARCTAN, Op.TANH,
+        Op.SIGMOID, Op.SOFTPLUS, Op.ERF, Op.ERFC, Op.ERFCX, Op.LOG_NDTR, Op.LGAMMA, Op.DIGAMMA,
+        Op.TRIGAMMA, Op.PROBIT, Op.I0E, Op.I1E, Op.FLOAT,
     }
 )  # fmt: skip
 UNARY_SAME = frozenset({Op.NEG, Op.ABS, Op.SIGN, Op.FLOOR})

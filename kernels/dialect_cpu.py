@@ -14,11 +14,15 @@ type Rule = Callable[..., Text]
 
 VECMATH = frozenset(
     {
-        "accumulate", "cos", "exp", "expm1", "floor", "log", "log1p", "maximum", "minimum", "pow",
-        "sigmoid", "sign", "sin", "softplus", "tanh",
+        "accumulate", "arctan", "cos", "exp", "expm1", "floor", "log", "log1p", "maximum",
+        "minimum", "pow", "sigmoid", "sign", "sin", "softplus", "tanh",
     }
 )  # fmt: skip
-SPECIAL = frozenset({"digamma", "erf", "erfc", "erfcx", "lgamma", "log_ndtr", "trigamma"})
+SPECIAL = frozenset(
+    {
+        "digamma", "erf", "erfc", "erfcx", "i0e", "i1e", "lgamma", "log_ndtr", "probit", "trigamma",
+    }
+)  # fmt: skip
 LOOPS = frozenset({"Distinct", "at", "view"})
 LINALG = frozenset({"cholesky", "matmul", "times", "transposed_times", "trisolve"})
 MATH = frozenset({"inf", "sqrt"})
@@ -127,6 +131,7 @@ RULES: Mapping[Op, Rule] = {
     Op.FLOOR: _call("floor"),
     Op.SIN: _call("sin"),
     Op.COS: _call("cos"),
+    Op.ARCTAN: _call("arctan"),
     Op.TANH: _call("tanh"),
     Op.SIGMOID: _call("sigmoid"),
     Op.SOFTPLUS: _call("softplus"),
@@ -137,6 +142,9 @@ RULES: Mapping[Op, Rule] = {
     Op.LGAMMA: _call("lgamma"),
     Op.DIGAMMA: _call("digamma"),
     Op.TRIGAMMA: _call("trigamma"),
+    Op.PROBIT: _call("probit"),
+    Op.I0E: _call("i0e"),
+    Op.I1E: _call("i1e"),
     Op.NOT: lambda x: Text(f"not {as_bool(x).inside(COMPARISON)}", COMPARISON, "b"),
     Op.FLOAT: as_float,
     Op.ADD: _infix("+", SUM),

@@ -64,6 +64,12 @@ COS = (
     -1.1382632425521717e-11, 2.08761462684032e-09, -2.7557317271729793e-07, 2.480158729876569e-05,
     -0.0013888888888887398, 0.041666666666666664,
 )  # fmt: skip
+# (arctan(r) - r) / r^3 in r^2, for |r| <= tan(pi / 8)
+ARCTAN = (
+    -0.01917688711906226, 0.03923165829558719, -0.0508544973794026, 0.0585814891280221,
+    -0.06664511447381948, 0.07692183190826087, -0.09090904578123903, 0.11111111015256361,
+    -0.14285714284666542, 0.1999999999999552, -0.3333333333333333,
+)  # fmt: skip
 
 LOG2_E = 1.4426950408889634
 LN2_HI = 0.6931471804855391  # log(2) cut to 33 bits
@@ -72,6 +78,8 @@ TWO_OVER_PI = 0.6366197723675814
 HALF_PI_1 = 1.5707963267341256  # pi / 2 cut to 33 bits, the next 33 bits, the rest
 HALF_PI_2 = 6.077100506303966e-11
 HALF_PI_3 = 2.0222662487959506e-21
+QUARTER_PI = 0.7853981633974483
+QUARTER_PI_LOW = 3.061616997868383e-17
 
 _BITS, _DOUBLE = types.uint64, types.float64
 _INTEGER = 6755399441055744.0  # 1.5 * 2^52: adding it puts an integer in the low bits
@@ -333,6 +341,22 @@ def cos(x: float) -> float:
 def tan(x: float) -> float:
     """Return tan(x), with the range of `sin`."""
     return sin(x) / cos(x)
+
+
+@pure
+def arctan(x: float) -> float:
+    """Return the angle in (-pi/2, pi/2) whose tangent is `x`.
+
+    Reduced by pi/2 or pi/4, which are added in two parts, as in Cody and Waite.
+    """
+    a = abs(x)
+    large, middle = a > 2.414213562373095, a > 0.41421356237309503  # tan(3 pi / 8), tan(pi / 8)
+    r = select(large, -1.0 / a, select(middle, (a - 1.0) / (a + 1.0), a))
+    high = select(large, 2.0 * QUARTER_PI, select(middle, QUARTER_PI, 0.0))
+    low = select(large, 2.0 * QUARTER_PI_LOW, select(middle, QUARTER_PI_LOW, 0.0))
+    z = r * r
+    y = high + (r + (r * z * horner(z, ARCTAN) + low))
+    return select(x < 0.0, -y, y)
 
 
 @pure

@@ -27,16 +27,6 @@ def times_log(count: Any, p: Any) -> Node:
     return math.where(as_float(count).eq(0.0), 0.0, count * log_or_minus_infinity(p))
 
 
-def log1mexp(d: Any) -> Node:
-    """``log(1 - exp(-d))`` for d >= 0.
-
-    Mächler (2012), "Accurately computing log(1 - exp(-|a|))", eq. 7; -inf at 0.
-    """
-    small = d < LOG_2
-    near = log_or_minus_infinity(-math.expm1(-math.guard(small, d, LOG_2)))
-    return math.where(small, near, math.log1p(-math.exp(-math.guard(small, LOG_2, d))))
-
-
 def log_ndtr_between(a: Node, b: Node) -> Node:
     """Logarithm of the standard normal probability of [a, b], for a < b.
 
@@ -45,4 +35,4 @@ def log_ndtr_between(a: Node, b: Node) -> Node:
     right = a > 0.0
     larger = math.log_ndtr(math.where(right, -a, b))
     smaller = math.log_ndtr(math.where(right, -b, a))
-    return larger + log1mexp(larger - smaller)
+    return larger + math.log1mexp(larger - smaller)

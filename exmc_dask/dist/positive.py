@@ -7,10 +7,10 @@ import math as numbers
 
 from exmc_dask.dist.base import Family, Instead, Param, row
 from exmc_dask.dist.domain import NONNEGATIVE, POSITIVE
-from exmc_dask.dist.forms import HALF_LOG_TWO_PI, LOG_2, log1mexp, log_or_minus_infinity
+from exmc_dask.dist.forms import HALF_LOG_TWO_PI, LOG_2, log_or_minus_infinity
 from exmc_dask.dist.parameters import MU, SIGMA, TAU
 from exmc_dask.ir import const
-from exmc_dask.math import erf, exp, gammaln, log, log1p, log_ndtr, square
+from exmc_dask.math import erf, exp, gammaln, log, log1mexp, log1p, log_ndtr, square
 
 MEAN_AND_DEVIATION = (Param("mu", domain="positive"), Param("sigma", domain="positive"))
 

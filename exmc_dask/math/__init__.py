@@ -6,7 +6,7 @@ All of them build graph nodes and calculate nothing. Axes count as in NumPy; a r
 
 import numpy as np
 
-from exmc_dask.ir import FUNCTIONS
+from exmc_dask.ir import FUNCTIONS, UFUNCS
 from exmc_dask.math.arrange import (
     broadcast_to,
     concatenate,
@@ -18,9 +18,16 @@ from exmc_dask.math.arrange import (
 )
 from exmc_dask.math.elementwise import (
     abs,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctanh,
     betaln,
     clip,
     cos,
+    cosh,
     digamma,
     erf,
     erfc,
@@ -30,15 +37,26 @@ from exmc_dask.math.elementwise import (
     floor,
     gammaln,
     guard,
+    i0e,
+    i1e,
+    invlogit,
+    invprobit,
     log,
+    log1mexp,
     log1p,
+    log2,
+    log10,
     log_ndtr,
+    logaddexp,
+    logdiffexp,
     logit,
     maximum,
     minimum,
+    probit,
     sigmoid,
     sign,
     sin,
+    sinh,
     softplus,
     sqrt,
     square,
@@ -73,12 +91,19 @@ from exmc_dask.math.reductions import (
 
 __all__ = [
     "abs",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
     "betaln",
     "broadcast_to",
     "cholesky",
     "clip",
     "concatenate",
     "cos",
+    "cosh",
     "cumsum",
     "diagonal",
     "diff",
@@ -94,13 +119,22 @@ __all__ = [
     "floor",
     "gammaln",
     "guard",
+    "i0e",
+    "i1e",
     "identity_like",
+    "invlogit",
+    "invprobit",
     "length",
     "log",
+    "log1mexp",
     "log1p",
+    "log2",
+    "log10",
     "log_ndtr",
     "log_softmax",
+    "logaddexp",
     "logdet",
+    "logdiffexp",
     "logit",
     "logsumexp",
     "matmul",
@@ -110,10 +144,12 @@ __all__ = [
     "min",
     "minimum",
     "outer",
+    "probit",
     "reshape",
     "sigmoid",
     "sign",
     "sin",
+    "sinh",
     "softmax",
     "softplus",
     "solve_triangular",
@@ -130,6 +166,21 @@ __all__ = [
 ]
 
 # NumPy's functions that mean the same here.
+UFUNCS.update(
+    {
+        np.tan: tan,
+        np.arcsin: arcsin,
+        np.arccos: arccos,
+        np.sinh: sinh,
+        np.cosh: cosh,
+        np.arcsinh: arcsinh,
+        np.arccosh: arccosh,
+        np.arctanh: arctanh,
+        np.log2: log2,
+        np.log10: log10,
+        np.logaddexp: logaddexp,
+    }
+)
 FUNCTIONS.update(
     {
         np.sum: sum,

@@ -1,11 +1,16 @@
 """Functions of one element: the value at a place depends on the operands at that place only."""
 
+import math as numbers
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from exmc_dask.errors import ShapeError
 from exmc_dask.ir import Node, as_float, as_node, elementwise
 from exmc_dask.ops import BOOL, Op
+
+LOG_2, LOG_10 = numbers.log(2), numbers.log(10)
+SQRT_HALF = numbers.sqrt(0.5)
 
 
 def _unary(op: Op, doc: str) -> Callable[[Any], Node]:
@@ -24,8 +29,9 @@ expm1 = _unary(Op.EXPM1, "``exp(x) - 1``, exact near 0.")
 sqrt = _unary(Op.SQRT, "Square root.")
 sin = _unary(Op.SIN, "Sine of an angle in radians.")
 cos = _unary(Op.COS, "Cosine of an angle in radians.")
+arctan = _unary(Op.ARCTAN, "Angle in (-pi/2, pi/2) whose tangent is `x`.")
 tanh = _unary(Op.TANH, "Hyperbolic tangent.")
-sigmoid = _unary(Op.SIGMOID, "Logistic function ``1 / (1 + exp(-x))``.")
+sigmoid = invlogit = _unary(Op.SIGMOID, "Logistic function ``1 / (1 + exp(-x))``.")
 softplus = _unary(Op.SOFTPLUS, "``log(1 + exp(x))``, which neither overflows nor loses digits.")
 erf = _unary(Op.ERF, "Error function.")
 erfc = _unary(Op.ERFC, "Complementary error function.")
@@ -33,6 +39,9 @@ erfcx = _unary(Op.ERFCX, "Scaled complementary error function ``exp(x**2) * erfc
 log_ndtr = _unary(Op.LOG_NDTR, "Logarithm of the standard normal distribution function.")
 gammaln = _unary(Op.LGAMMA, "Logarithm of the gamma function of a positive number.")
 digamma = _unary(Op.DIGAMMA, "Derivative of `gammaln`.")
+probit = _unary(Op.PROBIT, "Quantile of the standard normal distribution; inverse of `invprobit`.")
+i0e = _unary(Op.I0E, "``exp(-|x|) * I0(x)``, the modified Bessel function of order 0, scaled.")
+i1e = _unary(Op.I1E, "``exp(-|x|) * I1(x)``, the modified Bessel function of order 1, scaled.")
 
 
 def square(x: Any) -> Node:
@@ -58,6 +67,93 @@ def floor(x: Any) -> Node:
 def tan(x: Any) -> Node:
     """Tangent of an angle in radians."""
     return sin(x) / cos(x)
+
+
+def arcsin(x: Any) -> Node:
+    """Angle in [-pi/2, pi/2] whose sine is `x`."""
+    node = as_float(x)
+    return arctan(node / sqrt((1.0 - node) * (1.0 + node)))
+
+
+def arccos(x: Any) -> Node:
+    """Angle in [0, pi] whose cosine is `x`."""
+    node = as_float(x)
+    return 2.0 * arctan(sqrt((1.0 - node) / (1.0 + node)))
+
+
+def sinh(x: Any) -> Node:
+    """Hyperbolic sine."""
+    node = as_float(x)
+    return 0.5 * (expm1(node) - expm1(-node))
+
+
+def cosh(x: Any) -> Node:
+    """Hyperbolic cosine."""
+    node = as_float(x)
+    return 0.5 * (exp(node) + exp(-node))
+
+
+def arcsinh(x: Any) -> Node:
+    """Inverse of `sinh`."""
+    size = abs(as_float(x))
+    return sign(as_float(x)) * log1p(size + square(size) / (1.0 + sqrt(1.0 + square(size))))
+
+
+def arccosh(x: Any) -> Node:
+    """Inverse of `cosh` for ``x >= 1``."""
+    more = as_float(x) - 1.0
+    return log1p(more + sqrt(more * (more + 2.0)))
+
+
+def arctanh(x: Any) -> Node:
+    """Inverse of `tanh`."""
+    node = as_float(x)
+    return 0.5 * (log1p(node) - log1p(-node))
+
+
+def log2(x: Any) -> Node:
+    """Logarithm to base 2."""
+    return log(x) * (1.0 / LOG_2)
+
+
+def log10(x: Any) -> Node:
+    """Logarithm to base 10."""
+    return log(x) * (1.0 / LOG_10)
+
+
+def logaddexp(a: Any, b: Any) -> Node:
+    """``log(exp(a) + exp(b))`` without overflow; where both are -inf it is -inf."""
+    left, right = as_float(a), as_float(b)
+    apart = abs(left - right)
+    near = apart < inf  # False for infinities and NaN
+    apart = guard(near, apart, 0.0)
+    sum_of = 0.5 * (left + right) + (0.5 * apart + softplus(-apart))
+    return where(near, sum_of, maximum(left, right))
+
+
+def log1mexp(x: Any) -> Node:
+    """``log(1 - exp(-|x|))``, exact for small and for large `x`; -inf at 0.
+
+    Mächler (2012), "Accurately computing log(1 - exp(-|a|))", eq. 7. Takes either sign, since PyMC
+    and Stan ask for different ones.
+    """
+    size = abs(as_float(x))
+    small = size < LOG_2
+    share = -expm1(-guard(small, size, LOG_2))
+    near = where(share > 0.0, log(guard(share > 0.0, share, 1.0)), -inf)
+    return where(small, near, log1p(-exp(-guard(small, LOG_2, size))))
+
+
+def logdiffexp(a: Any, b: Any) -> Node:
+    """``log(exp(a) - exp(b))`` for a >= b; -inf where they are equal."""
+    left, right = as_float(a), as_float(b)
+    some = right < left
+    return where(some, left + log1mexp(guard(some, left - right, 1.0)), -inf)
+
+
+def invprobit(x: Any) -> Node:
+    """Distribution function of the standard normal, 0.5 at 0."""
+    return 0.5 * erfc(as_float(x) * -SQRT_HALF)
 
 
 def logit(p: Any) -> Node:

@@ -21,6 +21,7 @@ FIXED: dict[Op, Bounds] = {
     Op.ERFCX: (TINY, inf),
     Op.SIGMOID: (TINY, BELOW_ONE),
     Op.TANH: (-BELOW_ONE, BELOW_ONE),
+    Op.I0E: (TINY, 1.0),
     Op.ABS: (0.0, inf),
     Op.RANGE: (0.0, inf),
 }

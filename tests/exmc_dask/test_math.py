@@ -41,7 +41,22 @@ CASES: dict[str, tuple[Callable[..., Node], Callable[..., Any], tuple[Node, ...]
             "sin": np.sin,
             "cos": np.cos,
             "tan": np.tan,
+            "arcsin": np.arcsin,
+            "arccos": np.arccos,
+            "arctan": np.arctan,
             "tanh": np.tanh,
+            "sinh": np.sinh,
+            "cosh": np.cosh,
+            "arcsinh": np.arcsinh,
+            "arctanh": np.arctanh,
+            "log2": np.log2,
+            "log10": np.log10,
+            "log1mexp": lambda x: np.log(-np.expm1(-x)),
+            "invlogit": special.expit,
+            "probit": special.ndtri,
+            "invprobit": special.ndtr,
+            "i0e": special.i0e,
+            "i1e": special.i1e,
             "sigmoid": special.expit,
             "logit": special.logit,
             "softplus": lambda x: np.log1p(np.exp(x)),
@@ -72,6 +87,14 @@ CASES: dict[str, tuple[Callable[..., Node], Callable[..., Any], tuple[Node, ...]
     ),
     "cumsum, first axis": (lambda x: math.cumsum(x, 0), lambda x: np.cumsum(x, 0), (x,)),
     "diff, first axis": (lambda x: math.diff(x, 0), lambda x: np.diff(x, axis=0), (x,)),
+    "arccosh": (lambda x: math.arccosh(x + 1), lambda x: np.arccosh(x + 1), (x,)),
+    "log1mexp, far": (lambda x: math.log1mexp(-5 * x), lambda x: np.log1p(-np.exp(-5 * x)), (x,)),
+    "logaddexp": (math.logaddexp, np.logaddexp, (x, y)),
+    "logdiffexp": (
+        lambda x, y: math.logdiffexp(x + 1, y),
+        lambda x, y: np.log(np.exp(x + 1) - np.exp(y)),
+        (x, y),
+    ),
     "betaln": (math.betaln, special.betaln, (x, y)),
     "maximum": (math.maximum, np.maximum, (x, y)),
     "minimum": (math.minimum, np.minimum, (x, y)),
@@ -198,6 +221,53 @@ def test_the_mean_counts_data_when_they_are_bound() -> None:
     data = as_node(np.array([1.0, 2.0, 6.0]))
 
     assert numbers(math.mean(data), {}) == 3.0
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "expected"),
+    [
+        ("logaddexp", (-INF, -INF), -INF),
+        ("logaddexp", (-INF, 1.0), 1.0),
+        ("logaddexp", (INF, 1.0), INF),
+        ("logaddexp", (-1e300, -1e300), -1e300),
+        ("logdiffexp", (1.0, 1.0), -INF),
+        ("logdiffexp", (-INF, -INF), -INF),
+        ("logdiffexp", (1.0, -INF), 1.0),
+        ("log1mexp", (0.0,), -INF),
+        ("log1mexp", (1e-300,), -300 * np.log(10)),
+        ("log1mexp", (800.0,), 0.0),
+        ("arcsin", (1.0,), np.pi / 2),
+        ("arccos", (-1.0,), np.pi),
+        ("arccos", (1 - 1e-15,), np.arccos(1 - 1e-15)),
+        ("arcsinh", (-1e-300,), -1e-300),
+        ("sinh", (1e-300,), 1e-300),
+    ],
+)
+def test_a_function_holds_at_its_edges(
+    name: str, operands: tuple[float, ...], expected: float
+) -> None:
+    leaves = {leaf(f"x{i}", value): value for i, value in enumerate(operands)}
+    node = getattr(math, name)(*leaves)
+
+    np.testing.assert_allclose(numbers(node, leaves), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["logaddexp", "logdiffexp"])
+@pytest.mark.parametrize("operands", [(-INF, -INF), (0.5, -INF), (0.5, 0.5)])
+def test_sums_of_logarithms_have_finite_gradients(name: str, operands: tuple[float, float]) -> None:
+    leaves = {leaf(f"x{i}", value): value for i, value in enumerate(operands)}
+
+    assert np.isfinite(slopes(getattr(math, name)(*leaves), leaves)).all()
+
+
+def test_numpys_functions_are_ours_on_expressions() -> None:
+    for name in ("tan", "arcsin", "arctan", "sinh", "cosh", "arcsinh", "arctanh", "log2", "log10"):
+        assert getattr(np, name)(x) is getattr(math, name)(x)
+    added: Any = np.logaddexp(x, y)  # type: ignore[call-overload]
+    assert added is math.logaddexp(x, y)
 
 
 def test_text_is_no_expression() -> None:

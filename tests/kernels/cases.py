@@ -25,9 +25,10 @@ CASES: dict[str, Node] = {
     **{
         op.value: elementwise(op, POSITIVE)
         for op in Op
-        if op in UNARY_FLOAT - {Op.FLOAT, Op.TRIGAMMA}
+        if op in UNARY_FLOAT - {Op.FLOAT, Op.TRIGAMMA, Op.PROBIT}
     },
     "trigamma": elementwise(Op.TRIGAMMA, Y * Y + 0.5) * A,
+    "probit": elementwise(Op.PROBIT, math.sigmoid(B)),
     "const": B * 2.5 + 1.0,
     "param": M,
     "data": X * 1.0,

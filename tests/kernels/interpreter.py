@@ -76,8 +76,21 @@ def trisolve(lower: Window, b: Window, out: Window, n: int, m: int, transposed: 
     out.fill(np.linalg.solve(factor.T if transposed else factor, b.matrix(n, m)))
 
 
-NUMPY = ("exp", "log", "log1p", "expm1", "sin", "cos", "tanh", "floor", "sign", "sqrt", "maximum")
-SCIPY = ("erf", "erfc", "erfcx", "log_ndtr", "digamma")
+NUMPY = (
+    "exp",
+    "log",
+    "log1p",
+    "expm1",
+    "sin",
+    "cos",
+    "arctan",
+    "tanh",
+    "floor",
+    "sign",
+    "sqrt",
+    "maximum",
+)
+SCIPY = ("erf", "erfc", "erfcx", "log_ndtr", "digamma", "i0e", "i1e")
 NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in NUMPY},
     **{name: getattr(sp, name) for name in SCIPY},
@@ -86,6 +99,7 @@ NAMES: dict[str, Any] = {
     "inf": np.inf,
     "lgamma": sp.gammaln,
     "minimum": np.minimum,
+    "probit": sp.ndtri,
     "pow": lambda x, y: np.float64(x) ** y,
     "sigmoid": sp.expit,
     "softplus": lambda x: np.logaddexp(0.0, x),

@@ -47,15 +47,29 @@ EXACT: dict[str, tuple[Callable[[Any], Any], Array]] = {
         lambda p: mp.log(p / (1 - p)),
         np.concatenate([np.linspace(0.01, 0.99, 301), POSITIVE[:190], 1 - POSITIVE[190:199]]),
     ),
+    "arctan": (mp.atan, np.concatenate([UNIT, NEAR_ZERO, SUBNORMAL, POSITIVE, -POSITIVE])),
     "sin": (mp.sin, np.concatenate([ANGLES, NEAR_ZERO])),
     "cos": (mp.cos, np.concatenate([ANGLES, NEAR_ZERO])),
 }
+
+
+def normal_quantile(p: Any) -> Any:
+    if p > 0.25:
+        return mp.sqrt(2) * mp.erfinv(2 * p - 1)
+    start = -mp.sqrt(-2 * mp.log(p)) if p < 1e-3 else -2
+    return mp.findroot(lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2 / p), start)
+
+
 # name -> (the function in mpmath, where it must be within 1e-14 max(1, |f|))
 CLOSE: dict[str, tuple[Callable[[Any], Any], Array]] = {
     "tan": (mp.tan, ANGLES[:300]),
     "erf": (mp.erf, np.linspace(-7, 7, 301)),
     "lgamma": (mp.loggamma, np.concatenate([np.linspace(0.01, 20, 400), POSITIVE, SUBNORMAL])),
     "digamma": (mp.digamma, np.concatenate([np.linspace(0.01, 20, 400), POSITIVE])),
+    "probit": (
+        normal_quantile,
+        np.concatenate([np.linspace(0.001, 0.999, 301), POSITIVE[:190], 1 - POSITIVE[190:199]]),
+    ),
     "trigamma": (
         lambda x: mp.psi(1, x),
         np.concatenate([np.linspace(0.01, 20, 400), POSITIVE[100:300]]),
@@ -78,6 +92,15 @@ TAILS: dict[str, tuple[Callable[[Any], Any], Array]] = {
         np.concatenate([NEAR_ZERO, np.linspace(-40, 37.5, 400), -np.geomspace(40, 1e4, 20)]),
     ),
     "trigamma": (lambda x: mp.psi(1, x), POSITIVE[300:]),
+    "probit": (normal_quantile, 0.5 + NEAR_ZERO[192:]),
+    "i0e": (
+        lambda x: mp.exp(-abs(x)) * mp.besseli(0, x),
+        np.concatenate([NEAR_ZERO, np.linspace(-30, 30, 300), POSITIVE]),
+    ),
+    "i1e": (
+        lambda x: mp.exp(-abs(x)) * mp.besseli(1, x),
+        np.concatenate([NEAR_ZERO, np.linspace(-30, 30, 300), POSITIVE]),
+    ),
 }
 
 EDGES = [
@@ -85,6 +108,7 @@ EDGES = [
     ("log", {0.0: -INF, INF: INF, -1.0: NAN, -INF: NAN, 1.0: 0.0, -TINY: NAN}),
     ("log1p", {-1.0: -INF, INF: INF, -1.5: NAN, -INF: NAN, 0.0: 0.0, 1.7e308: 709.7268368932282}),
     ("expm1", {-INF: -1.0, INF: INF, 710.0: INF, 0.0: 0.0, -1e308: -1.0}),
+    ("arctan", {-INF: -np.pi / 2, INF: np.pi / 2, 0.0: 0.0, 1.0: np.pi / 4, 1e308: np.pi / 2}),
     ("tanh", {-INF: -1.0, INF: 1.0, 0.0: 0.0, 1e308: 1.0, TINY: TINY}),
     ("sigmoid", {-INF: 0.0, INF: 1.0, 0.0: 0.5, 800.0: 1.0}),
     ("softplus", {-INF: 0.0, INF: INF, 1e308: 1e308, -800.0: 0.0}),
@@ -101,6 +125,9 @@ EDGES = [
     ("lgamma", {0.0: INF, -3.0: INF, -0.5: NAN, INF: INF, -INF: INF, 1e306: 7.0359e308}),
     ("digamma", {0.0: -INF, -0.5: NAN, INF: INF, -INF: NAN}),
     ("trigamma", {0.0: INF, -0.5: NAN, INF: 0.0, -INF: NAN}),
+    ("probit", {0.0: -INF, 1.0: INF, 0.5: 0.0, -0.1: NAN, 1.1: NAN, TINY: -38.46740561714435}),
+    ("i0e", {0.0: 1.0, INF: 0.0, -INF: 0.0, TINY: 1.0}),
+    ("i1e", {0.0: 0.0, INF: 0.0, -INF: 0.0}),
 ]
 FUNCTIONS = [name for name, _ in EDGES]
 
@@ -270,12 +297,30 @@ def erfc_carrier(t: Any) -> Any:
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+def of_half_square(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda z: f(2 * mp.sqrt(z))
+
+
+def scaled_bessel(order: int) -> Callable[[Any], Any]:
+    def scaled(t: Any) -> Any:
+        if t == -1:
+            return 1 / mp.sqrt(2 * mp.pi)
+        x = 16 / (t + 1)
+        return mp.sqrt(x) * mp.exp(-x) * mp.besseli(order, x)
+
+    return scaled
+
+
 # name -> (fitted function, ends of its interval), as the comments in the sources say
 FITS: dict[str, tuple[Callable[[Any], Any], Callable[[], tuple[Any, Any]]]] = {
     "EXP": (exp_rest, lambda: (-mp.log(2) / 2, mp.log(2) / 2)),
     "LOG": (
         of_root(lambda s: 2 * (mp.atanh(s) / s - 1) / s**2),
         lambda: (0, (3 - 2 * mp.sqrt(2)) ** 2),
+    ),
+    "ARCTAN": (
+        of_root(lambda r: (mp.atan(r) - r) / r**3),
+        lambda: (0, mp.tan(mp.pi / 8) ** 2),
     ),
     "TANH": (of_root(lambda x: (mp.tanh(x) - x) / x**3), lambda: (0, mp.mpf("0.625") ** 2)),
     "SIN": (of_root(lambda r: (mp.sin(r) - r) / r**3), lambda: (0, (mp.pi / 4) ** 2)),
@@ -298,6 +343,10 @@ FITS: dict[str, tuple[Callable[[Any], Any], Callable[[], tuple[Any, Any]]]] = {
         of_inverse_root(lambda x: x**3 * (mp.psi(1, x) - 1 / x - 1 / (2 * x**2))),
         lambda: (0, 1 / mp.mpf(64)),
     ),
+    "I0": (of_half_square(lambda x: mp.besseli(0, x)), lambda: (0, 16)),
+    "I1": (of_half_square(lambda x: 2 * mp.besseli(1, x) / x if x else 1), lambda: (0, 16)),
+    "I0E": (scaled_bessel(0), lambda: (-1, 1)),
+    "I1E": (scaled_bessel(1), lambda: (-1, 1)),
 }
 
 
