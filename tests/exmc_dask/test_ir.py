@@ -79,8 +79,8 @@ def test_columns_of_a_table_stand_on_either_side():
 
 
 def test_a_numpy_function_without_a_row_is_refused_by_name():
-    with pytest.raises(ModelError, match=r"numpy\.arctan.*ed\.math"):
-        np.arctan(var())
+    with pytest.raises(ModelError, match=r"numpy\.cbrt.*ed\.math"):
+        np.cbrt(var())
 
 
 @pytest.mark.parametrize("ask", [bool, float, int])

@@ -76,25 +76,13 @@ def trisolve(lower: Window, b: Window, out: Window, n: int, m: int, transposed: 
     out.fill(np.linalg.solve(factor.T if transposed else factor, b.matrix(n, m)))
 
 
-NUMPY = (
-    "exp",
-    "log",
-    "log1p",
-    "expm1",
-    "sin",
-    "cos",
-    "arctan",
-    "tanh",
-    "floor",
-    "sign",
-    "sqrt",
-    "maximum",
-)
+NUMPY = ("exp", "log", "log1p", "expm1", "sin", "cos", "tanh", "floor", "sign", "sqrt", "maximum")
 SCIPY = ("erf", "erfc", "erfcx", "log_ndtr", "digamma", "i0e", "i1e")
 NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in NUMPY},
     **{name: getattr(sp, name) for name in SCIPY},
     **{f.__name__: f for f in (at, view, times, transposed_times, matmul, cholesky, trisolve)},
+    "arctan": np.arctan,
     "accumulate": lambda total, x: total + x,
     "inf": np.inf,
     "lgamma": sp.gammaln,
