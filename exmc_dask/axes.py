@@ -78,12 +78,18 @@ def static_size(shape: Shape) -> int:
 def sliced(dim: Dim, start: int | None, stop: int | None, step: int) -> Dim:
     """Dimension that ``[start:stop:step]`` leaves of `dim`; a number where `dim` is one.
 
-    One element is 1 whatever the axis; that the axis has it is checked when data are bound.
+    One element is 1 whatever the axis; that the axis has it is checked when data are bound. Where
+    as many elements are cut off as were joined to an axis, that axis is left.
     """
     if (start, stop, step) in ((None, None, 1), (0, None, 1)):
         return dim
     if isinstance(dim, int):
         return extent(Sliced(dim, start, stop, step), {})
+    if step == 1 and isinstance(dim, Joined):
+        free = [part for part in dim.parts if not isinstance(part, int)]
+        fixed = sum(part for part in dim.parts if isinstance(part, int))
+        if len(free) == 1 and (start, stop) in ((fixed, None), (None, -fixed), (0, -fixed)):
+            return free[0]
     first = start or 0
     one = step == 1 and stop == (None if first == -1 else first + 1)
     return 1 if one else Sliced(dim, start, stop, step)

@@ -213,5 +213,5 @@ def _verify(spec: ModelSpec) -> None:
     for leaf in order:
         if leaf.op in (Op.DATA, Op.VAR) and leaf not in declared and leaf.arg != VALUE:
             raise ModelError(f"{leaf!r} is not declared")
-        if leaf.op is Op.PARAM:
+        if leaf.op in (Op.PARAM, Op.LOCAL):
             raise ModelError(f"{leaf!r} does not belong into a declaration")

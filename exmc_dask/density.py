@@ -12,13 +12,14 @@ from exmc_dask.binding import Binding, Input, inputs
 from exmc_dask.errors import UnknownName
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
-from exmc_dask.graph import axes_of, check, topological
+from exmc_dask.graph import axes_of, check, is_data, topological
 from exmc_dask.ir import Node, const
 from exmc_dask.layout import Layout
+from exmc_dask.math.scan import selections
 from exmc_dask.model import ModelSpec
 from exmc_dask.ops import INT, Op
 from exmc_dask.rewrite import Choice, run
-from exmc_dask.rewrite.fold import INDEXED, fold, is_data, separate
+from exmc_dask.rewrite.fold import fold, separate
 from exmc_dask.rewrite.simplify import simplify
 from exmc_dask.rewrite.terms import write
 from exmc_dask.rewrite.unify import unify
@@ -185,11 +186,7 @@ def _lower(
     n = len(written.terms)
 
     roots, agreements = unify(declared)
-    indices = [
-        (node.src[1], node.src[0].shape[0] if node.op is INDEXED[0] else node.arg)
-        for node in topological(roots)
-        if node.op in INDEXED and is_data(node.src[1])
-    ]
+    indices = [(index, dim) for index, dim in selections(roots) if is_data(index)]
     simple = simplify(roots)
     terms = simplify(separate(simple[:n]))
     logp = sum(terms[1:], start=terms[0]) if terms else const(0.0)

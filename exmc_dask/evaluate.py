@@ -53,17 +53,24 @@ def evaluate(
     order = topological(roots)
     given = {node: _leaf(node, leaves) for node in order if node.op in (Op.DATA, Op.VAR, Op.PARAM)}
     known = bind_lengths(given) | dict(lengths or {})
+    with np.errstate(all="ignore"):
+        return [np.asarray(value) for value in _values(order, roots, given, known)]
+
+
+def _values(
+    order: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Array], lengths: Lengths
+) -> list[Array]:
+    """Values of `roots`, each forgotten when nothing waits for it any more."""
     waiting = Counter(operand for node in order for operand in node.src) + Counter(roots)
     values: dict[Node, Array] = {}
-    with np.errstate(all="ignore"):
-        for node in order:
-            operands = [values[operand] for operand in node.src]
-            values[node] = given[node] if node in given else RULES[node.op](node, known, *operands)
-            for operand in node.src:
-                waiting[operand] -= 1
-                if not waiting[operand]:
-                    del values[operand]
-    return [np.asarray(values[root]) for root in roots]
+    for node in order:
+        operands = [values[operand] for operand in node.src]
+        values[node] = given[node] if node in given else RULES[node.op](node, lengths, *operands)
+        for operand in node.src:
+            waiting[operand] -= 1
+            if not waiting[operand]:
+                del values[operand]
+    return [values[root] for root in roots]
 
 
 def bind_lengths(values: Mapping[Node, Array]) -> dict[str, int]:
@@ -246,6 +253,24 @@ def _cumsum(node: Node, lengths: Lengths, x: Array) -> Array:
     return np.flip(np.cumsum(np.flip(x, axis), axis), axis) if reverse else np.cumsum(x, axis)
 
 
+def _scan(node: Node, lengths: Lengths, *operands: Array) -> Array:
+    """Interpret the body once a step."""
+    body = node.arg
+    n_steps = extent(body.length, lengths)
+    front = np.broadcast_shapes(*map(_front, node.src, operands))
+    whole = np.zeros((*front, n_steps + 1, body.width))
+    whole[..., body.first, : body.n_carry] = operands[0]
+    order = topological([body.root])
+    given = {leaf: operands[place] for place, leaf in enumerate(body.leaves)}
+    for step in reversed(range(n_steps)) if body.reverse else range(n_steps):
+        row, before = (step, step + 1) if body.reverse else (step + 1, step)
+        given[body.leaves[0]] = whole[..., before, : body.n_carry]
+        for place in body.sequences:
+            given[body.leaves[place]] = np.take(operands[place], step, -node.src[place].ndim)
+        (whole[..., row, :],) = _values(order, [body.root], given, lengths)
+    return whole
+
+
 def _range(node: Node, lengths: Lengths) -> Array:
     dim: Dim = node.arg
     return np.arange(extent(dim, lengths))
@@ -309,4 +334,5 @@ RULES: Mapping[Op, Rule] = {
     Op.CHOLESKY: _cholesky,
     Op.TRISOLVE: _trisolve,
     Op.CUMSUM: _cumsum,
+    Op.SCAN: _scan,
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import pi, sqrt
 from typing import Any
 
+from exmc_dask import adjoint
 from exmc_dask.axes import Dim, Shape
 from exmc_dask.errors import ModelError
 from exmc_dask.graph import topological
@@ -332,6 +333,7 @@ RULES: Mapping[Op, Rule] = {
     Op.CHOLESKY: _cholesky,
     Op.TRISOLVE: _trisolve,
     Op.CUMSUM: lambda node, g, i: make(Op.CUMSUM, (g,), (node.arg[0], not node.arg[1])),
+    Op.SCAN: lambda node, g, i: adjoint.received(node, g, i, gradient),
 }
 """A row for every operation that passes derivatives on; the others are FLAT."""
 

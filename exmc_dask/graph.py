@@ -1,12 +1,15 @@
 """Whole graphs: order, rebuilding, checking against data, and the form in which they travel."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from exmc_dask.axes import Dim, dim_from_data, dim_to_data, extents, renamed, symbols
+from exmc_dask.body import Body
 from exmc_dask.errors import FormatError, ShapeError
 from exmc_dask.ir import Node, make
-from exmc_dask.ops import INFER, LEAF, Op
+from exmc_dask.ops import DECLARED, INFER, LEAF, Op
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:
@@ -43,22 +46,21 @@ def rebuild(
     names : mapping, optional
         Dimensions to rename everywhere.
     """
-    names = names or {}
+    known = names or {}
+    change = (lambda dim: renamed(dim, known)) if known else None
     new: dict[Node, Node] = {}
     for node in topological(roots):
         src = tuple(new[operand] for operand in node.src)
         made = replace(node, src)
-        new[node] = _copy(node, src, names) if made is None else made
+        new[node] = _copy(node, src, change) if made is None else made
     return [new[root] for root in roots]
 
 
-def _copy(node: Node, src: tuple[Node, ...], names: Mapping[Dim, Dim]) -> Node:
-    if src == node.src and not names:
-        return node
-    shape = tuple(renamed(dim, names) for dim in node.shape)
-    return make(
-        node.op, src, map_dims(node.op, node.arg, lambda d: renamed(d, names)), shape, node.dtype
-    )
+def _copy(node: Node, src: tuple[Node, ...], change: Callable[[Dim], Dim] | None) -> Node:
+    if change is None:
+        return node if src == node.src else make(node.op, src, node.arg, node.shape, node.dtype)
+    shape = tuple(map(change, node.shape))
+    return make(node.op, src, map_dims(node.op, node.arg, change), shape, node.dtype)
 
 
 def substitute(roots: Sequence[Node], values: Mapping[Node, Node]) -> list[Node]:
@@ -76,8 +78,51 @@ def map_dims(op: Op, arg: Any, change: Callable[[Dim], Dim]) -> Any:
             return tuple(map(change, shape)), cuts
         case Op.RANGE | Op.SCATTER_ADD:
             return change(arg)
+        case Op.SCAN:
+            return _changed(arg, change)
         case _:
             return arg
+
+
+def _changed(body: Body, change: Callable[[Dim], Dim]) -> Body:
+    new: dict[Node, Node] = {}
+    for node in topological([body.root, *body.leaves]):
+        new[node] = _copy(node, tuple(new[operand] for operand in node.src), change)
+    leaves = tuple(new[leaf] for leaf in body.leaves)
+    return replace(body, root=new[body.root], leaves=leaves, length=change(body.length))
+
+
+def in_bodies(roots: Sequence[Node], change: Callable[[list[Node]], list[Node]]) -> list[Node]:
+    """Apply a change of graphs to the body of every SCAN.
+
+    `change` leaves LOCAL leaves alone, and sees itself to bodies inside of a body.
+    """
+
+    def replaced(node: Node, src: tuple[Node, ...]) -> Node | None:
+        if node.op is not Op.SCAN:
+            return None
+        (root,) = change([node.arg.root])
+        return make(Op.SCAN, src, replace(node.arg, root=root))
+
+    return rebuild(roots, replaced)
+
+
+_is_data: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
+
+
+def is_data(node: Node) -> bool:
+    """Whether an expression depends on no parameter and on no step of a scan."""
+    stack = [node]
+    while stack:
+        top = stack[-1]
+        unknown = [operand for operand in top.src if operand not in _is_data]
+        if top in _is_data or not unknown:
+            _is_data[top] = top.op not in (Op.PARAM, Op.VAR, Op.LOCAL) and all(
+                _is_data[operand] for operand in top.src
+            )
+            stack.pop()
+        stack += unknown
+    return _is_data[node]
 
 
 def check(roots: Iterable[Node], lengths: Mapping[str, int] | None = None) -> None:
@@ -110,6 +155,8 @@ def check(roots: Iterable[Node], lengths: Mapping[str, int] | None = None) -> No
             raise ShapeError(f"{node.op.value}: {error}{_blame(node)}") from None
         if found != (tuple(map(number, node.shape)), node.dtype):
             raise ShapeError(f"{node.op.value} gives {found}, not {node.shape}{_blame(node)}")
+        if node.op is Op.SCAN:
+            check([node.arg.root], lengths)
 
 
 def _blame(node: Node) -> str:
@@ -148,7 +195,7 @@ def to_data(roots: Sequence[Node]) -> dict[str, Any]:
             [place[operand] for operand in node.src],
             _arg_to_data(node),
         ]
-        if node.op in (Op.DATA, Op.VAR, Op.PARAM):
+        if node.op in DECLARED:
             row += [[dim_to_data(dim) for dim in node.shape], node.dtype]
         nodes.append(row)
     return {"nodes": nodes, "roots": [place[root] for root in roots]}
@@ -187,6 +234,10 @@ def _arg_to_data(node: Node) -> Any:
             return dim_to_data(node.arg)
         case Op.SUM | Op.MAX | Op.LOGSUMEXP | Op.TRANSPOSE | Op.CUMSUM:
             return list(node.arg)
+        case Op.SCAN:
+            body = node.arg
+            graph = to_data([body.root, *body.leaves])
+            return [graph, body.n_sequences, dim_to_data(body.length), body.reverse]
         case _:
             return node.arg
 
@@ -203,5 +254,9 @@ def _arg_from_data(op: Op, arg: Any) -> Any:
             return dim_from_data(arg)
         case Op.SUM | Op.MAX | Op.LOGSUMEXP | Op.TRANSPOSE | Op.CUMSUM:
             return tuple(arg)
+        case Op.SCAN:
+            graph, n_sequences, length, reverse = arg
+            root, *leaves = from_data(graph)
+            return Body(root, tuple(leaves), n_sequences, dim_from_data(length), bool(reverse))
         case _:
             return arg

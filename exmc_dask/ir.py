@@ -8,6 +8,7 @@ Grammar
     shape  := (dim, ...)                            numbers, or symbols bound with data (axes.py)
     dtype  := "float64" | "int64" | "bool"
     leaf   := CONST number | DATA slot | VAR variable | PARAM variable | RANGE dim
+            | LOCAL place           only in the body of a SCAN (body.py)
     elementwise operations take operands of one shape; broadcasting is a node of its own.
 
 VAR stands for the value of a random variable in a declared model; lowering replaces it by an
@@ -27,7 +28,7 @@ import numpy as np
 
 from exmc_dask.axes import Shape, broadcast, show
 from exmc_dask.errors import DataError, ModelError, ShapeError
-from exmc_dask.ops import BOOL, FLOAT, INFER, INT, LEAF, Op
+from exmc_dask.ops import BOOL, DECLARED, FLOAT, INFER, INT, LEAF, Op
 
 
 class Inline:
@@ -241,14 +242,14 @@ def make(
 ) -> Node:
     """Return the node, the same object for the same meaning.
 
-    `shape` and `dtype` are for DATA, VAR and PARAM; every other operation derives them.
+    `shape` and `dtype` are for DECLARED leaves; every other operation derives them.
 
     Raises
     ------
     ShapeError
         The operands do not fit the operation.
     """
-    if op in (Op.DATA, Op.VAR, Op.PARAM):
+    if op in DECLARED:
         if shape is None or dtype is None:
             raise ShapeError(f"{op.value} '{arg}' needs a shape and a dtype")
     else:

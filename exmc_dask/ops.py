@@ -24,6 +24,7 @@ class Op(Enum):
     VAR = "var"  # arg: name of a random variable
     PARAM = "param"  # arg: name of a random variable, on the unconstrained scale
     RANGE = "range"  # arg: dim; 0, 1, ..., dim - 1
+    LOCAL = "local"  # arg: place among the operands of the SCAN in whose body it stands
     # elementwise, one operand
     NEG = "neg"
     EXP = "exp"
@@ -87,6 +88,7 @@ class Op(Enum):
     TRISOLVE = "trisolve"  # L, b; arg: transposed?
     # scans
     CUMSUM = "cumsum"  # arg: (axis, reverse)
+    SCAN = "scan"  # init, sequences, constants; arg: Body (body.py)
 
 
 UNARY_FLOAT = frozenset(
@@ -104,7 +106,10 @@ UNARY = UNARY_FLOAT | UNARY_SAME | {Op.NOT}
 BINARY = ARITHMETIC | COMPARISON | LOGICAL | {Op.DIV}
 ELEMENTWISE = UNARY | BINARY | {Op.WHERE}
 REDUCTION = frozenset({Op.SUM, Op.MAX, Op.LOGSUMEXP})
-LEAF = frozenset({Op.CONST, Op.DATA, Op.VAR, Op.PARAM, Op.RANGE})
+LEAF = frozenset({Op.CONST, Op.DATA, Op.VAR, Op.PARAM, Op.RANGE, Op.LOCAL})
+INDEXED = frozenset({Op.GATHER, Op.SCATTER_ADD})
+DECLARED = frozenset({Op.DATA, Op.VAR, Op.PARAM, Op.LOCAL})
+"""Leaves whose shape and type are given, not derived."""
 
 
 type Rule = Callable[[tuple[Shape, ...], tuple[str, ...], Any], tuple[Shape, str]]
@@ -221,6 +226,19 @@ def _trisolve(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> t
     return shapes[1], FLOAT
 
 
+def _scan(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tuple[Shape, str]:
+    for place, (leaf, have) in enumerate(zip(arg.leaves, shapes, strict=True)):
+        row = (arg.length,) if place in arg.sequences else ()
+        if len(have) != len(row) + len(leaf.shape) or dtypes[place] != leaf.dtype:
+            raise ShapeError(f"the body of scan takes {show(leaf.shape)}, not {show(have)}")
+        for dim, wanted in zip(have, row + leaf.shape, strict=True):
+            agree(dim, wanted)
+    carry, width = arg.leaves[0].shape, arg.root.shape
+    if not all(len(shape) == 1 and isinstance(shape[0], int) for shape in (carry, width)):
+        raise ShapeError(f"scan carries vectors of fixed length, not {show(carry)}, {show(width)}")
+    return (arg.rows, *width), FLOAT
+
+
 INFER: Mapping[Op, Rule] = {
     Op.CONST: _const,
     Op.RANGE: lambda shapes, dtypes, arg: ((arg,), INT),
@@ -244,4 +262,5 @@ INFER: Mapping[Op, Rule] = {
     Op.CHOLESKY: _square,
     Op.TRISOLVE: _trisolve,
     Op.CUMSUM: lambda shapes, dtypes, arg: (shapes[0], dtypes[0]),
+    Op.SCAN: _scan,
 }

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
+from weakref import WeakKeyDictionary
 
-from exmc_dask.axes import Dim, Shape, Sliced, symbols
+from exmc_dask.axes import Dim, Shape, sliced, symbols
 from exmc_dask.graph import topological
 from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
@@ -34,8 +35,21 @@ class Element:
     at: "tuple[Index, ...]"  # an index an axis; a single one counts elements, row-major
 
     def variables(self) -> frozenset[str]:
-        """Names on which it depends through its indices."""
-        return frozenset().union(*(index.variables() for index in self.at))
+        """Loop variables on which it depends, through its indices or as part of a scan's step."""
+        return turns(self.node).union(*(index.variables() for index in self.at))
+
+
+_turns: WeakKeyDictionary[Node, frozenset[str]] = WeakKeyDictionary()
+
+
+def turns(node: Node) -> frozenset[str]:
+    """Variables of the scans in whose steps a value is made: it differs from step to step."""
+    if node not in _turns:
+        for each in topological([node]):
+            if each not in _turns:
+                own = frozenset(each.arg[:1] if each.op is Op.LOCAL else ())
+                _turns[each] = own.union(*(_turns[operand] for operand in each.src))
+    return _turns[node]
 
 
 type Atom = str | Element
@@ -142,6 +156,8 @@ class Axes:
         Name of the length of every dimension that only the data know.
     starts : dict of (Dim, cut) to str
         Name of the first index of a slice of such a dimension, where it depends on the length.
+    rows : dict of Node to (Node, Index)
+        The value of which a LOCAL leaf is a row, and which.
     """
 
     def __init__(self, roots: Iterable[Node], shapes: Iterable[Shape] = ()) -> None:
@@ -149,6 +165,7 @@ class Axes:
         self.equal: dict[tuple[Dim, Dim], Node] = {}
         self.names: dict[Dim, str] = {}
         self.starts: dict[tuple[Dim, Cut], str] = {}
+        self.rows: dict[Node, tuple[Node, Index]] = {}
         order = topological(roots)
         for node in order:
             for one, other in _equal_dims(node):
@@ -269,6 +286,9 @@ class Axes:
                 values, places = node.src
                 place = Element(places, at[: places.ndim])
                 return [place, Element(values, (atom(place), *at[places.ndim :]))]
+            case Op.LOCAL:
+                whole, row = self.rows[node]
+                return [Element(whole, (row, *at))]
             case _ if node.op in ELEMENTWISE:
                 return [Element(source, at) for source in node.src]
             case _:
@@ -322,7 +342,7 @@ def _equal_dims(node: Node) -> Iterator[tuple[Dim, Dim]]:
             yield shapes[0][1], shapes[1][0]
         case Op.EMBED:
             for have, dim, cut in zip(shapes[0], *node.arg, strict=True):
-                yield have, dim if cut == (None, None, 1) else _cut(dim, cut)
+                yield have, sliced(dim, *cut)
         case Op.CONCAT:
             for shape in shapes:
                 for axis, dim in enumerate(shape):
@@ -330,9 +350,7 @@ def _equal_dims(node: Node) -> Iterator[tuple[Dim, Dim]]:
                         yield dim, node.shape[axis]
         case Op.SCATTER_ADD:
             yield from zip(shapes[0], shapes[1], strict=False)
-
-
-def _cut(dim: Dim, cut: Cut) -> Dim:
-    if isinstance(dim, int):
-        return len(range(*slice(*cut).indices(dim)))
-    return Sliced(dim, *cut)
+        case Op.SCAN:
+            for place, (leaf, shape) in enumerate(zip(node.arg.leaves, shapes, strict=True)):
+                row = (node.arg.length,) if place in node.arg.sequences else ()
+                yield from zip(shape, row + leaf.shape, strict=True)

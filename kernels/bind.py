@@ -61,13 +61,18 @@ class Storage:
     axes : Axes
     arrays : dict of str to str
         Slot name -> ``"data"``, ``"data32"`` or ``"index"``.
+
+    `inner` are expressions in bodies of scans; what they select with is checked before, by
+    ``LogDensity.binding``.
     """
 
-    def __init__(self, slots: Sequence[Input], roots: Sequence[Node], axes: Axes) -> None:
+    def __init__(
+        self, slots: Sequence[Input], roots: Sequence[Node], axes: Axes, inner: Sequence[Node] = ()
+    ) -> None:
         self.axes = axes
         self.slots = {slot.name: slot for slot in slots}
         self.roots = tuple(roots)
-        order = topological(roots)
+        order = topological([*roots, *inner])
         indexed = {
             leaf.arg
             for node in order

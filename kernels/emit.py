@@ -30,6 +30,8 @@ class Function(Values):
                 self._loop(step, depth)
             elif step.kind is Kind.SCAN:
                 self._scan(step, depth)
+            elif step.kind is Kind.STEPS:
+                self._recur(step)
             else:
                 if step.fresh and not step.dims:
                     self._fill(step)
@@ -176,6 +178,16 @@ class Function(Values):
         self._lines.append(f"{total} += {self.as_float(element)}")
         self._put(Task(Kind.STORE, task.node, target=task.target, at=at), "=", total)
         self._leave(head, self._label(task))
+
+    def _recur(self, task: Task) -> None:
+        """Write the steps of a SCAN, one after the other."""
+        outer, node = self.schedule, task.node
+        variable, extent = self.stored.scans[node].variable, self.axes.extent(node.arg.length)
+        self._enter(variable, extent)
+        self.schedule = outer.inner[node]
+        self._steps(self.schedule.steps, 0)
+        self.schedule = outer
+        self._leave(f"for {variable} in range({self.index(extent).text}):", self._label(task))
 
     # -- whole arrays ----------------------------------------------------------------------------
 

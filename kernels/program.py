@@ -16,6 +16,8 @@ from .emit import Function
 from .normal import normalise
 from .schedule import Schedule
 from .source import indented
+from .steps import opened
+from .stored import Stored
 from .tasks import Root
 
 
@@ -44,8 +46,12 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     values = nodes[1 + len(grads) : 1 + len(grads) + len(outputs)]
     terms = nodes[1 + len(grads) + len(outputs) :]
 
-    axes = Axes([*nodes, *declared], [slot.shape for slot in density.slots])
-    storage = Storage(density.slots, [logp, *grads, *values], axes)
+    scans = opened([logp, *grads, *values])
+    inner = [piece for steps in scans.values() for piece in steps.pieces]
+    axes = Axes([*nodes, *declared, *inner], [slot.shape for slot in density.slots])
+    for steps in scans.values():
+        steps.tell(axes)
+    storage = Storage(density.slots, [logp, *grads, *values], axes, inner)
     hints: dict[Node, str] = {}
     for output, node in zip(density.outputs, values, strict=True):
         _hint(hints, node, output.name)
@@ -54,7 +60,7 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
 
     def function(second: str, roots: Sequence[Root], result: Node | None) -> Function:
         arguments = ("q", second, "data", "data32", "index", "work")
-        schedule = Schedule(axes, roots, result)
+        schedule = Schedule(Stored.of_function(axes, scans, roots, result))
         written = Function(schedule, storage, density.layout, hints, dialect, arguments)
         written.write()
         return written

@@ -6,7 +6,7 @@ a loop. `_plan` does this for one level of loops and calls itself for the body, 
 of a row are tasks too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
 
 from exmc_dask.axes import Dim
@@ -14,7 +14,7 @@ from exmc_dask.graph import topological
 from exmc_dask.ir import Node
 from exmc_dask.ops import Op
 
-from .access import Axes, Element
+from .access import Element
 from .normal import is_length, squeezed
 from .stored import Stored
 from .tasks import (
@@ -22,7 +22,6 @@ from .tasks import (
     Buffer,
     Kind,
     Loop,
-    Root,
     Step,
     Task,
     Tile,
@@ -47,18 +46,22 @@ class Schedule:
     stored : Stored
     steps : list of Step
         Loops and tasks in order.
+    inner : dict of Node to Schedule
+        What one step of each SCAN does.
     """
 
-    def __init__(self, axes: Axes, roots: Sequence[Root], result: Node | None) -> None:
-        self.axes = axes
-        self.stored = Stored(axes, roots, result)
+    def __init__(self, stored: Stored) -> None:
+        self.axes, self.stored = stored.axes, stored
         self._share()
-        self.steps = self._plan(self.stored.tasks, 0)
+        self.steps = self._plan(stored.tasks, 0)
         self.steps.sort(key=lambda step: isinstance(step, Task) and step.kind is Kind.RETURN)
+        scans = [task.node for task in stored.tasks if task.kind is Kind.STEPS]
+        self.inner = {node: Schedule(stored.of_steps(node)) for node in scans}
 
     def tile_buffers(self) -> list[Buffer]:
         """Scratch that holds one tile of a value."""
-        return [
+        inner = [buffer for schedule in self.inner.values() for buffer in schedule.tile_buffers()]
+        return inner + [
             buffer
             for step in self.steps
             if isinstance(step, Loop) and step.tile is not None
@@ -103,7 +106,7 @@ class Schedule:
             for element, dims in self.stored.walk(task, depth):
                 node = element.node
                 if node in self.stored.buffers and not task.calculates(element):
-                    for maker in self.stored.makers[node]:
+                    for maker in self.stored.makers.get(node, ()):  # none made before a scan
                         if maker in members and maker is not task:
                             same = task.kind is not Kind.SCAN and depth < _lead(maker)
                             same = same and self.stored.is_aligned(element, dims, depth)

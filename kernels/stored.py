@@ -14,6 +14,7 @@ from exmc_dask.ops import ELEMENTWISE, LEAF, REDUCTION, Op
 
 from .access import VARIABLES, ZERO, Axes, Element, Index, atom, is_squeeze
 from .normal import is_length, loop_order, normal, squeezed, transposed
+from .steps import Steps
 from .tasks import (
     DEAR,
     Buffer,
@@ -28,7 +29,11 @@ from .tasks import (
     whole,
 )
 
-_WHOLE = frozenset({Op.SCATTER_ADD, Op.CUMSUM, Op.CHOLESKY, Op.TRISOLVE, Op.EMBED, Op.CONCAT})
+_WHOLE = frozenset(
+    {Op.SCATTER_ADD, Op.CUMSUM, Op.CHOLESKY, Op.TRISOLVE, Op.EMBED, Op.CONCAT, Op.SCAN}
+)
+FIXED = LEAF - {Op.LOCAL}
+"""Leaves that are what they are; a LOCAL one is a row of something."""
 _MANY = 100
 _RECOMPUTE = 8  # operations a shifted or gathered element may cost before its array is stored
 
@@ -47,22 +52,59 @@ class Stored:
         The tasks that fill the buffer of a value.
     uses : dict of Node to int
         How often each value is used.
+    scans : mapping of Node to Steps
+        The bodies of all scans.
     """
 
-    def __init__(self, axes: Axes, roots: Sequence[Root], result: Node | None) -> None:
+    def __init__(self, axes: Axes, scans: Mapping[Node, Steps]) -> None:
         self.axes = axes
+        self.scans = scans
         self.tasks: list[Task] = []
         self.buffers: dict[Node, Buffer] = {}
         self.makers: dict[Node, list[Task]] = {}
-        nodes = [root.node for root in roots] + ([] if result is None else [result])
-        self.uses = count_uses(nodes)
-        self._assembled = _assembled(nodes, self.uses)
+        self.uses: dict[Node, int] = {}
+        self._outside: frozenset[Node] = frozenset()
+        self._assembled: set[Node] = set()
         self._weights: dict[Node, int] = {}
+
+    @classmethod
+    def of_function(
+        cls,
+        axes: Axes,
+        scans: Mapping[Node, Steps],
+        roots: Sequence[Root],
+        result: Node | None,
+    ) -> "Stored":
+        """Return the tasks of a whole function."""
+        made = cls(axes, scans)
+        nodes = [root.node for root in roots] + ([] if result is None else [result])
+        made._look(nodes)
         for root in roots:
-            self._add_root(root)
+            made._add_root(root)
         if result is not None:
-            self.tasks.append(Task(Kind.RETURN, result, values=(Element(result, ()),)))
-        self.discover()
+            made.tasks.append(Task(Kind.RETURN, result, values=(Element(result, ()),)))
+        made.discover()
+        return made
+
+    def of_steps(self, node: Node) -> "Stored":
+        """Return the tasks of one step of a SCAN; they may read all that is stored here."""
+        made, steps = Stored(self.axes, self.scans), self.scans[node]
+        made.buffers, made.uses = self.buffers, self.uses
+        made._outside = frozenset(steps.outside)
+        made._look(steps.pieces)
+        row, column = steps.row(self.axes), ZERO
+        for piece in steps.pieces:
+            (own,) = variables(piece.shape)
+            at = (row, column + own)
+            made.tasks.append(made._into(self.buffers[node], piece, (own,), at, Kind.STORE))
+            column = column + self.axes.extent(piece.shape[0])
+        made.discover()
+        return made
+
+    def _look(self, nodes: Sequence[Node]) -> None:
+        for node, count in count_uses(nodes).items():
+            self.uses.setdefault(node, count)
+        self._assembled = _assembled(nodes, self.uses)
 
     def _add_root(self, root: Root) -> None:
         node = root.node
@@ -105,7 +147,7 @@ class Stored:
         stack = [(element, task.dims) for element in reversed(task.values)]
         while stack:
             element, dims = stack.pop()
-            if element in seen:
+            if element in seen or element.node in self._outside:
                 continue
             seen.add(element)
             yield element, dims
@@ -131,15 +173,27 @@ class Stored:
 
     def address(self, element: Element) -> tuple[Node, Index] | None:
         """Array and place an element is read from; None where it has to be calculated."""
-        while element.node not in self.buffers and element.node.op not in (Op.DATA, Op.PARAM):
-            operands = self.axes.operands(element)
-            if len(operands) != 1 or element.node.op in ELEMENTWISE:
-                return None
-            element = operands[0]
+        element = self._origin(element)
         node = element.node
+        if node not in self.buffers and node.op not in (Op.DATA, Op.PARAM):
+            return None
         if len(element.at) == 1 and node.ndim != 1:
             return node, element.at[0]
         return node, self.axes.flat(element.at, node.shape)
+
+    def _origin(self, element: Element) -> Element:
+        """Element of which this one is a view, as far as it is one."""
+        while element.node not in self.buffers and element.node.op not in ELEMENTWISE:
+            operands = self.axes.operands(element)
+            if len(operands) != 1:
+                break
+            element = operands[0]
+        return element
+
+    def _will_be_read(self, element: Element) -> bool:
+        """Whether an element is, or will be, one of a stored array."""
+        node = self._origin(element).node
+        return node in self.buffers or node.op in (Op.DATA, Op.PARAM) or self._is_whole(node)
 
     # -- deciding --------------------------------------------------------------------------------
 
@@ -149,7 +203,7 @@ class Stored:
         for task in _growing(self.tasks, first):
             for element, dims in self.walk(task, 0):
                 node = element.node
-                if node.op in LEAF or (node in self.buffers and not task.calculates(element)):
+                if node.op in FIXED or (node in self.buffers and not task.calculates(element)):
                     continue
                 if is_reduction(node) and not node.shape:
                     if node not in totals:
@@ -171,6 +225,8 @@ class Stored:
         depth = len(squeezed(node.shape))
         if self._is_whole(node) or (task.kind is Kind.CALL and element in task.values):
             return True
+        if task.kind is Kind.STEPS and element in task.values:
+            return bool(depth) and not self._will_be_read(element)
         if not depth or is_length(node):
             return False
         if is_reduction(node):
@@ -218,9 +274,10 @@ class Stored:
 
     def _copy(self, buffer: Buffer, value: Node) -> Task:
         """Return the task that stores a value, its loops in good order."""
-        order = loop_order(value.shape)
+        plain = tuple(range(value.ndim))
+        order = loop_order(value.shape) if value.op in ELEMENTWISE else plain
         at = variables(value.shape, order)
-        if order == tuple(range(value.ndim)):
+        if order == plain:
             return self._into(buffer, value, at, at, Kind.STORE)
         turned = transposed(value, order)
         return self._into(buffer, turned, tuple(at[axis] for axis in order), at, Kind.STORE)
@@ -235,6 +292,8 @@ class Stored:
                 yield from self._concatenate(node, buffer)
             case Op.CUMSUM:
                 yield self._scan(node, buffer)
+            case Op.SCAN:
+                yield from self._recur(node, buffer)
             case Op.SCATTER_ADD:
                 updates, places = node.src
                 own = variables(updates.shape)
@@ -281,6 +340,15 @@ class Stored:
         at = variables(node.shape, order)
         dims = self.space(tuple(node.shape[each] for each in order))
         return Task(Kind.SCAN, node, dims, (Element(node.src[0], at),), buffer, at)
+
+    def _recur(self, node: Node, buffer: Buffer) -> Iterator[Task]:
+        """Yield tasks for a SCAN: what it begins from, then its steps."""
+        steps, init = self.scans[node], node.src[0]
+        own = variables(init.shape)
+        begin = self._into(buffer, init, own, (steps.first(self.axes), *own), Kind.STORE)
+        yield begin
+        values = tuple(map(whole, steps.outside))
+        yield Task(Kind.STEPS, node, (), values, buffer, after=[begin])
 
     def _assemble(self, node: Node, buffer: Buffer) -> Iterator[Task]:
         """Yield tasks for a sum of whole values and embedded slices: base, then each slice."""

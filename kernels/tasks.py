@@ -31,6 +31,7 @@ class Kind(Enum):
     ADD = "add"
     REDUCE = "reduce"
     SCAN = "scan"
+    STEPS = "steps"  # the steps of a SCAN, on arrays made before
     CALL = "call"  # a function of linalg.py, on whole arrays
     PRODUCT = "product"  # a data matrix transposed times a vector, tile by tile
     RETURN = "return"

@@ -12,7 +12,7 @@ from exmc_dask.errors import CompileError
 from exmc_dask.graph import leaves
 from exmc_dask.ir import Node
 from exmc_dask.layout import Layout
-from exmc_dask.ops import BOOL, ELEMENTWISE, LEAF, REDUCTION, Op
+from exmc_dask.ops import BOOL, ELEMENTWISE, REDUCTION, Op
 
 from .access import VARIABLES, VIEWS, ZERO, Element, Index, identifier, number
 from .bind import Storage
@@ -20,6 +20,7 @@ from .cost import Count
 from .normal import is_length
 from .schedule import Schedule
 from .source import ATOM, PRODUCT, SUM, UNARY, Names, Text
+from .stored import FIXED
 from .tasks import DEAR, TRANSCENDENTAL, Buffer
 
 START = "start"
@@ -88,8 +89,10 @@ class Values:
         self.hints, self.dialect = hints, dialect
         called = frozenset().union(*dialect.IMPORTS.values())
         users = {*hints.values(), *map(identifier, (*storage.slots, *layout.by_name))}
+        steps = (scan.variable for scan in self.stored.scans.values())
+        self._counters = frozenset({*VARIABLES, START, *steps})
         self.names = Names(
-            {*called, *arguments, *VARIABLES, *storage.header, *_BUILTINS, START, "rows"}, users
+            {*called, *arguments, *self._counters, *storage.header, *_BUILTINS, "rows"}, users
         )
         self._functions = sorted(called)
         self.called: set[str] = set()
@@ -131,6 +134,9 @@ class Values:
             return identifier(node.arg)
         if node.op is Op.PARAM:
             return f"q_{identifier(node.arg)}"
+        if node.op is Op.LOCAL:
+            source, _ = self.axes.rows[node]
+            return f"{self.describe(source)}_{'before' if source.op is Op.SCAN else 'now'}"
         sources = [self._origin(source) for source in node.src]
         if node.op is Op.MATMUL:
             return "_".join(map(self._short, sources))
@@ -209,7 +215,7 @@ class Values:
         if isinstance(what, Element):
             index: Text = self.dialect.as_index(self.value(what))
             return index.inside(PRODUCT)
-        if what not in VARIABLES and what != START:
+        if what not in self._counters:
             self.header.add(what)
         return what
 
@@ -249,7 +255,7 @@ class Values:
 
     def region(self, known: frozenset[str]) -> Region:
         """Return the outermost body in which the variables among `known` are known."""
-        inside = known & {*VARIABLES, START}
+        inside = known & self._counters
         return next(region for region in self.regions if inside <= region.knows)
 
     # -- values ----------------------------------------------------------------------------------
@@ -283,7 +289,7 @@ class Values:
         return node in self.stored.buffers or node.op in (Op.DATA, Op.PARAM)
 
     def _operands(self, element: Element) -> list[Element]:
-        if self._is_read(element.node) or element.node.op in LEAF:
+        if self._is_read(element.node) or element.node.op in FIXED:
             return [inner for index in element.at for inner in index.elements()]
         return self.axes.operands(element)
 
@@ -348,7 +354,7 @@ class Values:
             return Text(f"float({self.index(self.axes.size(node.src[0].shape)).text})")
         operands = self.axes.operands(element)
         texts = [self.value(operand) for operand in operands]
-        if node.op in VIEWS:
+        if node.op in VIEWS or node.op is Op.LOCAL:
             return texts[-1]
         if node.op not in ELEMENTWISE or node.op not in self.dialect.RULES:
             names = ", ".join(leaves(node)) or "constants"

@@ -66,6 +66,8 @@ BELOW = {
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
     "indexing": "ir",
+    "body": "ir",
+    "adjoint": "grad",
     "codec": "model",
     "outline": "model",
     "cluster.fleet": "cluster.plan",

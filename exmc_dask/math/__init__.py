@@ -88,6 +88,7 @@ from exmc_dask.math.reductions import (
     sum,
     var,
 )
+from exmc_dask.math.scan import scan
 
 __all__ = [
     "abs",
@@ -146,6 +147,7 @@ __all__ = [
     "outer",
     "probit",
     "reshape",
+    "scan",
     "sigmoid",
     "sign",
     "sin",

@@ -1,11 +1,10 @@
 """Parts that depend on data only are calculated once, on the coordinator, and travel as data."""
 
 from collections.abc import Iterator, Sequence
-from weakref import WeakKeyDictionary
 
-from exmc_dask.graph import substitute, topological
+from exmc_dask.graph import is_data, substitute, topological
 from exmc_dask.ir import Node, broadcast_to, const, make
-from exmc_dask.ops import COMPARISON, LEAF, LOGICAL, Op
+from exmc_dask.ops import COMPARISON, INDEXED, LEAF, LOGICAL, Op
 from exmc_dask.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.rewrite.sums import additive, join
 
@@ -18,25 +17,6 @@ CHEAP = (
     | {Op.NEG, Op.ABS, Op.NOT, Op.ADD, Op.SUB, Op.MUL, Op.WHERE, Op.MAXIMUM, Op.MINIMUM}
 )
 """Operations that cost no more than reading one more number would."""
-
-INDEXED = (Op.GATHER, Op.SCATTER_ADD)
-
-_is_data: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
-
-
-def is_data(node: Node) -> bool:
-    """Whether an expression depends on no parameter."""
-    stack = [node]
-    while stack:
-        top = stack[-1]
-        unknown = [operand for operand in top.src if operand not in _is_data]
-        if top in _is_data or not unknown:
-            _is_data[top] = top.op not in (Op.PARAM, Op.VAR) and all(
-                _is_data[operand] for operand in top.src
-            )
-            stack.pop()
-        stack += unknown
-    return _is_data[node]
 
 
 def separate(roots: Sequence[Node]) -> list[Node]:

@@ -90,9 +90,11 @@ def _identified(draft: Draft) -> set[str]:
             reads[node] = bit.get(node.arg, 0), 0
             continue
         once = often = 0
-        for operand in node.src:
+        for place, operand in enumerate(node.src):
             once |= reads[operand][0]
             often |= reads[operand][1]
+            if node.op is Op.SCAN and place in node.arg.constants:  # read by every step
+                often |= reads[operand][0]
         reads[node] = once, once if node.op in REPEATS or stretched(node) else often
     found = 0
     for root in roots:

@@ -12,11 +12,11 @@ from math import isfinite
 
 from exmc_dask.axes import broadcast, is_static
 from exmc_dask.evaluate import evaluate
+from exmc_dask.graph import in_bodies, is_data
 from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
 from exmc_dask.ops import ELEMENTWISE, FLOAT, INT, Op
 from exmc_dask.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.rewrite.bounds import compare
-from exmc_dask.rewrite.fold import is_data
 from exmc_dask.rewrite.sums import SUM_RULES
 
 X, Y, Z = Pat(name="x"), Pat(name="y"), Pat(name="z")
@@ -27,7 +27,7 @@ TRUE, FALSE = Pat(number=1), Pat(number=0)
 
 def simplify(roots: Sequence[Node]) -> list[Node]:
     """Return roots of the same values that take less work."""
-    return rewrite(roots, RULES)
+    return rewrite(in_bodies(roots, simplify), RULES)
 
 
 def _p(op: Op, *src: Pat, name: str | None = None) -> Pat:
@@ -110,10 +110,10 @@ def _reciprocal(node: Node) -> Node | None:
 def _move(node: Node) -> Node | None:
     """Movements of movements, and movements that move nothing."""
     (x,) = node.src
-    if x.shape == node.shape and (node.op is not Op.TRANSPOSE or node.arg == tuple(range(x.ndim))):
-        still = node.op is not Op.SLICE or all(cut == (None, None, 1) for cut in node.arg)
-        if still:
-            return x
+    turned = node.op is Op.TRANSPOSE and node.arg != tuple(range(x.ndim))
+    turned |= node.op is Op.SLICE and any(step < 0 for _, _, step in node.arg)
+    if x.shape == node.shape and not turned:
+        return x
     if not x.shape or (x.op is Op.BROADCAST and not x.src[0].shape):
         return broadcast_to(x.src[0] if x.shape else x, node.shape)
     if node.op is x.op is Op.RESHAPE:
@@ -127,6 +127,12 @@ def _move(node: Node) -> Node | None:
         if x.shape == (1,) * (x.ndim - inner.ndim) + inner.shape:
             return broadcast_to(inner, node.shape)
     return None
+
+
+def _embed_all(node: Node) -> Node | None:
+    """Nothing but the operand: it fills the whole."""
+    (x,) = node.src
+    return x if x.shape == node.shape and all(step > 0 for _, _, step in node.arg[1]) else None
 
 
 def _gather(x: Node, y: Node) -> Node | None:
@@ -224,5 +230,13 @@ ORDER = [
     )
 ]
 RULES = Rules(
-    [*FOLDING, *ALGEBRA, *CHOICES, *ORDER, Rule(_p(Op.GATHER, X, Y), _gather), *SUM_RULES]
+    [
+        *FOLDING,
+        *ALGEBRA,
+        *CHOICES,
+        *ORDER,
+        Rule(_p(Op.GATHER, X, Y), _gather),
+        Rule(Pat(Op.EMBED, None, NODE), _embed_all),
+        *SUM_RULES,
+    ]
 )

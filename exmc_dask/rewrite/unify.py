@@ -5,7 +5,7 @@ compare shapes by name, and whether the data really agree is checked when they a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exmc_dask.axes import Dim, Joined, Sliced, extent, joined, sliced
 from exmc_dask.errors import ShapeError
@@ -69,10 +69,7 @@ def unify(roots: Sequence[Node]) -> tuple[list[Node], list[Agreement]]:
     names = _Names()
     while any([names.join(found) for found in agreements.values()]):
         pass  # one agreement may show two derived axes to be the same
-    new: dict[Node, Node] = {}
-    for node in order:
-        new[node] = _renamed(node, tuple(new[operand] for operand in node.src), names)
-    return [new[root] for root in roots], list(agreements.values())
+    return _all_renamed(roots, names), list(agreements.values())
 
 
 def _pairs(node: Node) -> Iterator[tuple[Dim, Dim]]:
@@ -99,6 +96,13 @@ def _pairs(node: Node) -> Iterator[tuple[Dim, Dim]]:
                 yield have, sliced(dim, *cut)
         case Op.SCATTER_ADD:
             yield from zip(shapes[0], shapes[1], strict=False)
+        case Op.SCAN:
+            body = node.arg
+            for place, (leaf, shape) in enumerate(zip(body.leaves, shapes, strict=True)):
+                row = (body.length,) if place in body.sequences else ()
+                yield from zip(shape, row + leaf.shape, strict=True)
+            for inner in topological([body.root]):
+                yield from _pairs(inner)
 
 
 class _Names:
@@ -139,8 +143,20 @@ def _weight(dim: Dim) -> int:
     return 0 if isinstance(dim, int) else 1 if isinstance(dim, str) else 2
 
 
+def _all_renamed(roots: Sequence[Node], names: _Names) -> list[Node]:
+    new: dict[Node, Node] = {}
+    for node in topological(roots):
+        new[node] = _renamed(node, tuple(new[operand] for operand in node.src), names)
+    return [new[root] for root in roots]
+
+
 def _renamed(node: Node, src: tuple[Node, ...], names: _Names) -> Node:
     shape = tuple(map(names, node.shape))
+    if node.op is Op.SCAN:
+        root, *leaves = _all_renamed([node.arg.root, *node.arg.leaves], names)
+        length = names(node.arg.length)
+        body = replace(node.arg, root=root, leaves=tuple(leaves), length=length)
+        return broadcast_to(make(Op.SCAN, src, body), shape)
     if node.op is Op.BROADCAST:
         return broadcast_to(src[0], shape)
     if node.op in LEAF and node.op is not Op.RANGE:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from exmc_dask import math
 from exmc_dask.errors import ShapeError, UnknownName
 from exmc_dask.evaluate import RULES, evaluate
 from exmc_dask.ir import Node, const, make, param, reduce
-from exmc_dask.ops import FLOAT, INT, Op
+from exmc_dask.ops import DECLARED, FLOAT, INT, Op
 
 RNG = np.random.default_rng(11)
 X = RNG.uniform(0.2, 0.9, (3, 4))
@@ -48,6 +49,10 @@ CASES: dict[str, tuple[Node, np.ndarray]] = {
     "trisolve_t": (make(Op.TRISOLVE, (lower, x[0]), True), np.linalg.solve(LOWER.T, X[0])),
     "cumsum": (make(Op.CUMSUM, (x,), (1, False)), np.cumsum(X, 1)),
     "cumsum_reverse": (make(Op.CUMSUM, (x,), (0, True)), np.cumsum(X[::-1], 0)[::-1]),
+    "scan": (
+        math.scan(lambda h, row: (0.5 * h + row, None), y[0], x)[0],
+        0.5 * (0.5 * (0.5 * Y[0] + X[0]) + X[1]) + X[2],
+    ),
     "range": (make(Op.RANGE, (), "places.0") + places, np.arange(4) + PLACES),
 }
 
@@ -77,7 +82,7 @@ def test_draws_in_front_are_carried_along(name: str) -> None:
 
 
 def test_every_operation_has_a_rule() -> None:
-    assert set(RULES) | {Op.DATA, Op.VAR, Op.PARAM} == set(Op)
+    assert set(RULES) | DECLARED == set(Op)
 
 
 def test_an_index_may_differ_from_draw_to_draw() -> None:

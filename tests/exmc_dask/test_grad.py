@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from exmc_dask import math
 from exmc_dask.errors import ModelError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import FLAT, RULES, gradient
@@ -26,6 +27,18 @@ LEAVES = {
     places: PLACES,
     column: np.array([0.5, -1.0]),
 }
+
+
+def whole_scan(reverse: bool) -> Node:
+    """Rows of a SCAN: carry and what is kept, without what lies beside the carry it began from."""
+
+    def step(carry: Node, row: Node) -> tuple[Node, Node]:
+        mixed = elementwise(Op.SIN, square @ carry) + row[:3] * b[0, 1]
+        return mixed, mixed[0] * row
+
+    last, kept = math.scan(step, a[:, 0], a, reverse=reverse)
+    return make(Op.CONCAT, (kept, last.reshape(3, 1)), 1)
+
 
 DIFFERENTIABLE = sorted((UNARY & set(RULES)) - {Op.TRIGAMMA}, key=lambda op: op.value)
 POSITIVE = square @ square.T
@@ -62,8 +75,10 @@ CASES: dict[str, Node] = {
     "trisolve_vector": make(Op.TRISOLVE, (square, a[:, 0]), False),
     "cumsum": make(Op.CUMSUM, (a,), (1, False)),
     "cumsum_reverse": make(Op.CUMSUM, (a,), (0, True)),
+    "scan": whole_scan(reverse=False),
+    "scan_reverse": whole_scan(reverse=True) * 1.0,
 }
-COVERED = {node.op for node in CASES.values()} | {Op.TRANSPOSE, Op.TRIGAMMA}
+COVERED = {node.op for node in CASES.values()} | {Op.TRANSPOSE, Op.TRIGAMMA, Op.SCAN}
 
 
 def difference(root: Node, leaf: Node, h: float = 1e-3) -> np.ndarray:

@@ -5,10 +5,10 @@ import pytest
 
 from exmc_dask import math
 from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import topological
+from exmc_dask.graph import is_data, topological
 from exmc_dask.ir import Node, as_float, broadcast_to, const, make, param
 from exmc_dask.ops import FLOAT, INT, Op
-from exmc_dask.rewrite.fold import fold, is_data, separate
+from exmc_dask.rewrite.fold import fold, separate
 from exmc_dask.rewrite.sums import count
 
 v = param("v", (4,))

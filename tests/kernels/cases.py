@@ -21,6 +21,44 @@ def _scan(x: Node, axis: int, reverse: bool) -> Node:
     return make(Op.CUMSUM, (x,), (axis, reverse))
 
 
+def _decay() -> Node:
+    """Scalar carry, one sequence of data, parameters from outside."""
+    last, path = math.scan(lambda h, y: (math.tanh(A) * h + y, math.exp(0.1 * h * y)), A, Y)
+    return last + path * Y
+
+
+def _backwards() -> Node:
+    """Carry of a vector and a matrix, rows of two sequences, from the last to the first."""
+
+    def step(carry: tuple[Node, Node], row: tuple[Node, Node]) -> tuple[tuple[Node, Node], Node]:
+        (h, m), (x, c) = carry, row
+        return (math.tanh(m @ h + x * B[c]), 0.9 * m), math.logsumexp(m + h * V[c], axis=1)
+
+    (h, m), path = math.scan(step, (B, MATRIX / 20.0), (X, C), reverse=True)
+    return (path * X).sum(1) + h.sum() + m.sum()
+
+
+def _nested() -> Node:
+    """A scan in each step of a scan."""
+
+    def step(h: Node, y: Node) -> tuple[Node, Node]:
+        return math.scan(lambda z, v: (z + 0.1 * math.sin(z * v) * y, z * h), h, V)
+
+    last, path = math.scan(step, A, Y)
+    return path.sum(1) * Y + last
+
+
+def _filter() -> Node:
+    """Products, factors and solutions of matrices in each step."""
+
+    def step(p: Node, x: Node) -> tuple[Node, Node]:
+        factor = math.cholesky(0.5 * (p + p.T) + MATRIX + math.outer(x, x))
+        return 0.1 * (factor @ p @ factor.T), math.solve_triangular(factor, B + x)
+
+    p, path = math.scan(step, 0.0 * MATRIX + EYE, X)
+    return path @ p @ B
+
+
 CASES: dict[str, Node] = {
     **{
         op.value: elementwise(op, POSITIVE)
@@ -88,6 +126,11 @@ CASES: dict[str, Node] = {
     "trisolve of columns": make(Op.TRISOLVE, (FACTOR, M.T), True),
     "cumsum": _scan(math.exp(W), 0, False),
     "cumsum of rows": _scan(M, 1, True) + _scan(M, 0, False),
+    "scan": _decay(),
+    "scan of matrices, backwards": _backwards(),
+    "scan in a scan": _nested(),
+    "scan with linear algebra": _filter(),
+    "scan without data": math.scan(lambda h, _: (0.5 * h + B, h.sum()), W[:4], length=5)[1],
 }
 """Name -> expression; the name of an Op covers it."""
 
