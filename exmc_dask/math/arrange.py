@@ -24,7 +24,8 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Node:
         raise ShapeError("concatenate takes vectors and matrices; use stack for scalars")
     if any(node.dtype == FLOAT for node in nodes):
         nodes = [as_float(node) for node in nodes]
-    return make(Op.CONCAT, tuple(nodes), normal_axis(axis, nodes[0].ndim))
+    place = normal_axis(axis, nodes[0].ndim)
+    return make(Op.CONCAT, tuple(nodes), place) if len(nodes) > 1 else nodes[0]
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Node:

@@ -151,8 +151,8 @@ def test_the_rule_of_centring_sees_into_scans() -> None:
             ed.Normal("y", path, 1, observed=Y)
         return made
 
-    assert "tau * Normal(0, 1)" in ed.density.explain(model(True).spec)
-    assert "tau * Normal(0, 1)" not in ed.density.explain(model(False).spec)
+    assert "tau * Normal(0, 1)" in model(True).explain()
+    assert "tau * Normal(0, 1)" not in model(False).explain()
 
 
 MISTAKES = {
