@@ -12,7 +12,7 @@ from exmc_dask.binding import Binding, Input, inputs
 from exmc_dask.errors import UnknownName
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
-from exmc_dask.graph import axes_of, check, is_data, topological
+from exmc_dask.graph import axes_of, check, is_data
 from exmc_dask.ir import Node, const
 from exmc_dask.layout import Layout
 from exmc_dask.math.scan import selections
