@@ -56,12 +56,17 @@ def scan(
 
     Examples
     --------
-    A running product:
+    An exponential average that forgets with a rate to be inferred:
 
     >>> import exmc_dask as ed
-    >>> last, all = ed.math.scan(lambda total, x: (total * x, total * x), 1.0, [2.0, 3.0, 4.0])
-    >>> last.shape, all.shape
-    ((), (3,))
+    >>> with ed.Model() as model:
+    ...     rate = ed.Uniform("rate")
+    ...     level, path = ed.math.scan(
+    ...         lambda level, y: (level + rate * (y - level), level), 0.0, [2.0, 3.0, 4.0]
+    ...     )
+    ...     y = ed.Normal("y", path, 1, observed=[2.0, 3.0, 4.0])
+    >>> round(model.logp({"rate": 0.5}), 4)
+    -8.7568
     """
     name = getattr(fn, "__name__", repr(fn))
     carry = _Packed.of(init)
