@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
@@ -367,35 +366,6 @@ def infer(op: Op, src: tuple[Node, ...], arg: Any) -> tuple[Shape, str]:
     return INFER[op](tuple(node.shape for node in src), tuple(node.dtype for node in src), arg)
 
 
-# NumPy's functions; exmc_dask.math adds those that take several operations.
+# NumPy's functions; exmc_dask.math puts in what it has for each.
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}
-UFUNCS: dict[np.ufunc, Callable[..., Node]] = {
-    np.add: partial(elementwise, Op.ADD),
-    np.subtract: partial(elementwise, Op.SUB),
-    np.multiply: partial(elementwise, Op.MUL),
-    np.true_divide: partial(elementwise, Op.DIV),
-    np.power: partial(elementwise, Op.POW),
-    np.negative: partial(elementwise, Op.NEG),
-    np.exp: partial(elementwise, Op.EXP),
-    np.log: partial(elementwise, Op.LOG),
-    np.log1p: partial(elementwise, Op.LOG1P),
-    np.expm1: partial(elementwise, Op.EXPM1),
-    np.sqrt: partial(elementwise, Op.SQRT),
-    np.abs: partial(elementwise, Op.ABS),
-    np.sign: partial(elementwise, Op.SIGN),
-    np.floor: partial(elementwise, Op.FLOOR),
-    np.sin: partial(elementwise, Op.SIN),
-    np.cos: partial(elementwise, Op.COS),
-    np.arctan: partial(elementwise, Op.ARCTAN),
-    np.tanh: partial(elementwise, Op.TANH),
-    np.maximum: partial(elementwise, Op.MAXIMUM),
-    np.minimum: partial(elementwise, Op.MINIMUM),
-    np.less: partial(elementwise, Op.LT),
-    np.less_equal: partial(elementwise, Op.LE),
-    np.greater: lambda a, b: elementwise(Op.LT, b, a),
-    np.greater_equal: lambda a, b: elementwise(Op.LE, b, a),
-    np.equal: partial(elementwise, Op.EQ),
-    np.not_equal: lambda a, b: ~elementwise(Op.EQ, a, b),
-    np.square: lambda a: elementwise(Op.MUL, a, a),
-    np.matmul: lambda a, b: make(Op.MATMUL, (as_node(a), as_node(b))),
-}
+UFUNCS: dict[np.ufunc, Callable[..., Node]] = {}

@@ -4,8 +4,6 @@ All of them build graph nodes and calculate nothing. Axes count as in NumPy; a r
 ``axis`` runs over everything.
 """
 
-import numpy as np
-
 from exmc_dask.ir import FUNCTIONS, UFUNCS
 from exmc_dask.math.arrange import (
     broadcast_to,
@@ -64,6 +62,7 @@ from exmc_dask.math.elementwise import (
     tanh,
     where,
 )
+from exmc_dask.math.from_numpy import OF_ARRAYS, OF_ELEMENTS
 from exmc_dask.math.linear import (
     cholesky,
     diagonal,
@@ -167,36 +166,5 @@ __all__ = [
     "where",
 ]
 
-# NumPy's functions that mean the same here.
-UFUNCS.update(
-    {
-        np.tan: tan,
-        np.arcsin: arcsin,
-        np.arccos: arccos,
-        np.sinh: sinh,
-        np.cosh: cosh,
-        np.arcsinh: arcsinh,
-        np.arccosh: arccosh,
-        np.arctanh: arctanh,
-        np.log2: log2,
-        np.log10: log10,
-        np.logaddexp: logaddexp,
-    }
-)
-FUNCTIONS.update(
-    {
-        np.sum: sum,
-        np.mean: mean,
-        np.var: var,
-        np.max: max,
-        np.min: min,
-        np.clip: clip,
-        np.where: where,
-        np.dot: dot,
-        np.outer: outer,
-        np.concatenate: concatenate,
-        np.stack: stack,
-        np.reshape: reshape,
-        np.transpose: transpose,
-    }
-)
+UFUNCS.update(OF_ELEMENTS)
+FUNCTIONS.update(OF_ARRAYS)
