@@ -17,24 +17,33 @@ if TYPE_CHECKING:
     from exmc_dask.diagnosis import summary as summary
     from exmc_dask.dist import Bernoulli as Bernoulli
     from exmc_dask.dist import Beta as Beta
+    from exmc_dask.dist import BetaBinomial as BetaBinomial
     from exmc_dask.dist import Binomial as Binomial
+    from exmc_dask.dist import Categorical as Categorical
     from exmc_dask.dist import Cauchy as Cauchy
     from exmc_dask.dist import Censored as Censored
     from exmc_dask.dist import Custom as Custom
     from exmc_dask.dist import Dirichlet as Dirichlet
+    from exmc_dask.dist import DiscreteUniform as DiscreteUniform
+    from exmc_dask.dist import DiscreteWeibull as DiscreteWeibull
     from exmc_dask.dist import Exponential as Exponential
     from exmc_dask.dist import Flat as Flat
     from exmc_dask.dist import Gamma as Gamma
     from exmc_dask.dist import GaussianRandomWalk as GaussianRandomWalk
+    from exmc_dask.dist import Geometric as Geometric
     from exmc_dask.dist import HalfCauchy as HalfCauchy
     from exmc_dask.dist import HalfFlat as HalfFlat
     from exmc_dask.dist import HalfNormal as HalfNormal
+    from exmc_dask.dist import HyperGeometric as HyperGeometric
     from exmc_dask.dist import Laplace as Laplace
     from exmc_dask.dist import LogNormal as LogNormal
     from exmc_dask.dist import Mixture as Mixture
     from exmc_dask.dist import MvNormal as MvNormal
+    from exmc_dask.dist import NegativeBinomial as NegativeBinomial
     from exmc_dask.dist import Normal as Normal
     from exmc_dask.dist import NormalMixture as NormalMixture
+    from exmc_dask.dist import OrderedLogistic as OrderedLogistic
+    from exmc_dask.dist import OrderedProbit as OrderedProbit
     from exmc_dask.dist import Poisson as Poisson
     from exmc_dask.dist import StudentT as StudentT
     from exmc_dask.dist import TruncatedNormal as TruncatedNormal
@@ -54,24 +63,33 @@ _EXPORTS = {
     "dist": (
         "Bernoulli",
         "Beta",
+        "BetaBinomial",
         "Binomial",
+        "Categorical",
         "Cauchy",
         "Censored",
         "Custom",
         "Dirichlet",
+        "DiscreteUniform",
+        "DiscreteWeibull",
         "Exponential",
         "Flat",
         "Gamma",
         "GaussianRandomWalk",
+        "Geometric",
         "HalfCauchy",
         "HalfFlat",
         "HalfNormal",
+        "HyperGeometric",
         "Laplace",
         "LogNormal",
         "Mixture",
         "MvNormal",
+        "NegativeBinomial",
         "Normal",
         "NormalMixture",
+        "OrderedLogistic",
+        "OrderedProbit",
         "Poisson",
         "StudentT",
         "TruncatedNormal",

@@ -17,6 +17,7 @@ from exmc_dask.dist.law import (
     family_of,
     in_support,
     is_discrete,
+    known,
     logp,
     shape_of,
     standard,
@@ -31,7 +32,6 @@ from exmc_dask.errors import (
     SupportError,
     TraceError,
 )
-from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import check, leaves, substitute
 from exmc_dask.ir import Node, as_float, as_node
 from exmc_dask.model import REDUCTIONS, ModelSpec
@@ -235,14 +235,6 @@ def _check_domain(name: str, what: str, param: Param, numbers: np.ndarray) -> No
     raise SupportError(f"'{name}': {what} must be {DOMAINS[param.domain].words}, but {which}")
 
 
-def known(node: Node | None, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Numbers of an expression of constants and data; None for other expressions."""
-    if node is None or not arrays.keys() >= set(leaves(node)):
-        return None
-    given = {(Op.DATA, name): array for name, array in arrays.items()}
-    return evaluate([node], given)[0]
-
-
 def check_observed(
     name: str, dist: Dist, observed: np.ndarray, arrays: Mapping[str, np.ndarray]
 ) -> None:
@@ -251,7 +243,7 @@ def check_observed(
     if not inside.all():
         raise SupportError(
             f"'{name}': {place(~inside)} is {observed[~inside].flat[0]:g}, outside the support "
-            f"{support(dist)} of {dist.family}"
+            f"{support(dist).settled(lambda bound: known(bound, arrays))} of {dist.family}"
         )
 
 

@@ -31,7 +31,7 @@ def support(family: Family) -> Support | None:
         return family.support
     if whole(family):
         return None
-    named = {p.name: make(Op.VAR, (), p.name, (3,) * p.core, FLOAT) for p in family.params}
+    named = {p.name: make(Op.VAR, (), p.name, ("k",) * p.core, FLOAT) for p in family.params}
     return family.support(**named)
 
 

@@ -6,10 +6,17 @@ To add one, write a row in the module of its kind; its tests are a row of refere
 
 from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
 from exmc_dask.dist.bounded import Beta, TruncatedNormal, Uniform
-from exmc_dask.dist.discrete import Bernoulli, Binomial, Poisson
+from exmc_dask.dist.categories import (
+    Categorical,
+    DiscreteUniform,
+    OrderedLogistic,
+    OrderedProbit,
+)
+from exmc_dask.dist.counts import DiscreteWeibull, Geometric, NegativeBinomial, Poisson
 from exmc_dask.dist.law import (
     default_transform,
     draw,
+    event_ndim,
     family_of,
     guarded,
     in_support,
@@ -34,32 +41,42 @@ from exmc_dask.dist.positive import (
 )
 from exmc_dask.dist.real import Cauchy, Flat, Laplace, Normal, StudentT
 from exmc_dask.dist.timeseries import GaussianRandomWalk
+from exmc_dask.dist.trials import Bernoulli, BetaBinomial, Binomial, HyperGeometric
 from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
 
 __all__ = [
     "FAMILIES",
     "Bernoulli",
     "Beta",
+    "BetaBinomial",
     "Binomial",
+    "Categorical",
     "Cauchy",
     "Censored",
     "Custom",
     "Dirichlet",
+    "DiscreteUniform",
+    "DiscreteWeibull",
     "Dist",
     "Exponential",
     "Family",
     "Flat",
     "Gamma",
     "GaussianRandomWalk",
+    "Geometric",
     "HalfCauchy",
     "HalfFlat",
     "HalfNormal",
+    "HyperGeometric",
     "Laplace",
     "LogNormal",
     "Mixture",
     "MvNormal",
+    "NegativeBinomial",
     "Normal",
     "NormalMixture",
+    "OrderedLogistic",
+    "OrderedProbit",
     "Param",
     "Poisson",
     "StudentT",
@@ -68,6 +85,7 @@ __all__ = [
     "Weibull",
     "default_transform",
     "draw",
+    "event_ndim",
     "family_of",
     "guarded",
     "in_support",

@@ -274,6 +274,7 @@ class Family:
 
 # Options of PyMC's variables that stand elsewhere here.
 ELSEWHERE = {
+    "compute_p": " (name what you want to keep with ed.Deterministic)",
     "initval": " (starting values are the initvals= of ed.sample)",
     "sd": " (it is called sigma)",
     "steps": " (give the length as shape= or dims=)",

@@ -1,14 +1,14 @@
 """Where values and parameters may lie: one table of domains, and the support of a distribution."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
 
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.dist.shapes import SUM_TOLERANCE, WHOLES
+from exmc_dask.dist.shapes import SUM_TOLERANCE, WHOLES, rising
 from exmc_dask.ir import Node, as_float, const, elementwise
 from exmc_dask.ops import Op
 from exmc_dask.transforms import Transform, interval, transform
@@ -70,6 +70,10 @@ DOMAINS: Mapping[str, Domain] = {
         lambda x: (x >= 0.0) & (np.floor(x) == x),
         1.0,
     ),
+    "whole": Domain(
+        "a whole number", lambda x: math.floor(x).eq(x), lambda x: np.floor(x) == x, 0.0
+    ),
+    "ordered": Domain("rising", rising, lambda x: np.diff(x, prepend=-np.inf) > 0.0, 0.0),
     "weights": Domain("not negative and sum to 1", lambda x: x >= 0.0, _weights, 1.0),
     "covariance": Domain("symmetric and positive definite", None, _covariance, 0.0),
     "cholesky": Domain("lower triangular with a positive diagonal", None, _cholesky, 0.0),
@@ -96,6 +100,8 @@ class Support:
         Last axes that the condition is about, where it can be about several.
     moved : Transform, optional
         Default transform, where another than that of the bounds is better.
+    words : str
+        The interval in words, where its bounds are expressions.
     """
 
     lower: Node | float | None = None
@@ -105,6 +111,7 @@ class Support:
     shape: str = ""
     n_axes: int = 1
     moved: Transform | None = None
+    words: str = field(default="", compare=False)
 
     def default_transform(self) -> Transform | None:
         """Return the transform that keeps a free variable inside."""
@@ -146,6 +153,15 @@ class Support:
             return as_float(self.lower) + (0.0 if self.whole else 1.0)
         return const(0.0) if self.upper is None else as_float(self.upper) - 1.0
 
+    def settled(self, known: Callable[[Node], np.ndarray | None]) -> "Support":
+        """Put numbers in the place of bounds that `known` finds to be one number."""
+
+        def number(bound: Node | float | None) -> Node | float | None:
+            found = known(bound) if isinstance(bound, Node) else None
+            return bound if found is None or found.ndim else float(found)
+
+        return replace(self, lower=number(self.lower), upper=number(self.upper))
+
     def __str__(self) -> str:
         if self.shape:
             axes = "the last axis" if self.n_axes == 1 else f"each of the last {self.n_axes} axes"
@@ -154,7 +170,10 @@ class Support:
         left, right = "[]" if self.closed else "()"
         low = "(-inf" if self.lower is None else left + _name(self.lower)
         high = "inf)" if self.upper is None else _name(self.upper) + right
-        return f"{'whole numbers in ' if self.whole else ''}{low}, {high}"
+        shown = f"{low}, {high}"
+        if self.words and EXPRESSION in shown:
+            shown = self.words
+        return f"{'whole numbers in ' if self.whole else ''}{shown}"
 
 
 REAL = Support()
@@ -185,7 +204,11 @@ def _number(bound: Node | float | None) -> float | None:
     return bound
 
 
+EXPRESSION = "expression"
+
+
 def _name(bound: Node | float) -> str:
-    if not isinstance(bound, Node):
-        return f"{bound:g}"
-    return str(bound.arg) if bound.op in (Op.CONST, Op.DATA, Op.VAR) else "expression"
+    if (number := _number(bound)) is not None:
+        return f"{number:g}"
+    assert isinstance(bound, Node)
+    return str(bound.arg) if bound.op in (Op.DATA, Op.VAR) else EXPRESSION

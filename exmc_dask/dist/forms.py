@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.ir import Node, as_float
+from exmc_dask.ir import Node, as_float, make
+from exmc_dask.ops import Op
 
 HALF_LOG_TWO_PI = 0.5 * numbers.log(2 * numbers.pi)
 LOG_2 = numbers.log(2)
@@ -20,6 +21,11 @@ def standard_normal(z: Any) -> Node:
 def log_or_minus_infinity(p: Any) -> Node:
     """``log(p)``, and -inf with a gradient of 0 where `p` is 0 or below."""
     return math.where(p > 0.0, math.log(math.guard(p > 0.0, p, 1.0)), -np.inf)
+
+
+def log1m(p: Any) -> Node:
+    """``log(1 - p)``, exact for small `p`; -inf with a gradient of 0 at 1."""
+    return math.where(p < 1.0, math.log1p(-math.guard(p < 1.0, p, 0.0)), -np.inf)
 
 
 def times_log(count: Any, p: Any) -> Node:
@@ -36,3 +42,43 @@ def log_ndtr_between(a: Node, b: Node) -> Node:
     larger = math.log_ndtr(math.where(right, -a, b))
     smaller = math.log_ndtr(math.where(right, -b, a))
     return larger + math.log1mexp(larger - smaller)
+
+
+def log_rising(a: Any, d: Any) -> Node:
+    """``log(gamma(a + d) / gamma(a)) - d log(a)`` for a > 0 and d >= 0, which is 0 for large `a`.
+
+    The two large logarithms would take all digits from their difference, so from `LARGE` on it is
+    the difference of Stirling's series (DLMF 5.11.1), written in ``log1p(d / a)``.
+    """
+    large = a >= LARGE
+    x = math.guard(large, a, LARGE)
+    series = (x + d - 0.5) * math.log1p(d / x) - d + (_stirling(x + d) - _stirling(x))
+    x = math.guard(large, LARGE, a)
+    return math.where(large, series, math.gammaln(x + d) - math.gammaln(x) - d * math.log(x))
+
+
+LARGE = 100.0  # where three terms of the series are exact
+
+
+def _stirling(x: Node) -> Node:
+    """``gammaln(x) - (x - 1/2) log(x) + x - log(2 pi) / 2``."""
+    w = 1.0 / x
+    z = w * w
+    return w * (1 / 12 - z * (1 / 360 - z * (1 / 1260)))
+
+
+def log_choose(n: Any, k: Any) -> Node:
+    """Logarithm of the number of ways to choose `k` of `n`; finite where there is none."""
+    chosen = math.guard((k >= 0.0) & (k <= n), k, 0.0)
+    others = math.maximum(n - chosen + 1.0, 1.0)
+    return log_rising(others, chosen) + chosen * math.log(others) - math.gammaln(chosen + 1.0)
+
+
+def element(vector: Node, place: Node) -> Node:
+    """``vector[place]`` along the last axis, for places that are floats; 0 beyond either end.
+
+    Rows of `vector` and `place` broadcast, so that each value may have a vector of its own.
+    """
+    places = make(Op.RANGE, (), vector.shape[-1])
+    chosen = math.expand_dims(place, -1).eq(places)
+    return math.sum(math.where(chosen, vector, 0.0), axis=-1)

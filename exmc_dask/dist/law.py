@@ -5,7 +5,7 @@ parameter outside its domain or a value outside the support gives log-density -i
 that stays finite.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +17,8 @@ from exmc_dask.dist.base import FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import ModelError
 from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import leaves
-from exmc_dask.ir import Node, as_float, broadcast_to, const, make
+from exmc_dask.graph import leaves, topological
+from exmc_dask.ir import Node, as_float, broadcast_to, const, data_shape, make
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.transforms import Transform
 
@@ -125,6 +125,17 @@ def _checked(
     return Dist(dist.family, tuple(safe.items())), penalty
 
 
+def costs(dist: Dist) -> Iterator[Node]:
+    """What invalid parameters of `dist`, and of the distributions in it, cost: 0 or -inf each."""
+    penalty = guarded(dist)[1]
+    if penalty is not None:
+        yield penalty
+    for _, argument in dist.params:
+        for part in argument if isinstance(argument, tuple) else (argument,):
+            if isinstance(part, Dist):
+                yield from costs(part)
+
+
 def _cost(penalty: Node | None, condition: Node) -> Node:
     cost = math.where(condition, 0.0, -np.inf)
     return cost if penalty is None else penalty + cost
@@ -152,8 +163,8 @@ def _arguments(dist: Dist) -> dict[str, Any]:
 
 def is_checked(dist: Dist) -> bool:
     """Whether observed values are known to be inside: the bounds depend on no parameter."""
-    bounds = (support(dist).lower, support(dist).upper)
-    return all(not isinstance(bound, Node) or is_given(bound) for bound in bounds)
+    bounds = [b for b in (support(dist).lower, support(dist).upper) if isinstance(b, Node)]
+    return not any(leaf.op in (Op.VAR, Op.PARAM) for leaf in topological(bounds))
 
 
 def is_discrete(dist: Dist) -> bool:
@@ -177,25 +188,41 @@ def in_support(dist: Dist, array: np.ndarray, data: Mapping[str, np.ndarray]) ->
         Shape of `array`.
     """
 
-    given: dict[Any, np.ndarray] = {(Op.DATA, name): numbers for name, numbers in data.items()}
     value = make(Op.VAR, (), VALUE, np.shape(array), FLOAT)
     declared = support(dist)
-    bounds = {
-        side: bound
-        for side in ("lower", "upper")
-        if not isinstance(bound := getattr(declared, side), Node) or _is_known(bound, data)
-    }
-    condition = replace(declared, **{"lower": None, "upper": None, **bounds}).inside(value)
+    lower, upper = (
+        None if isinstance(bound, Node) and not _is_known(bound, data) else bound
+        for bound in (declared.lower, declared.upper)
+    )
+    condition = replace(declared, lower=lower, upper=upper).inside(value)
     inside = np.isfinite(array)
     if condition is None:
         return inside
-    (found,) = evaluate([condition], {**given, value: np.asarray(array, dtype=float)})
-    return np.asarray(inside & found)
+    return np.asarray(inside & _numbers(condition, data, {value: np.asarray(array, dtype=float)}))
+
+
+def known(node: Node | None, data: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Numbers of an expression of constants and data; None for other expressions."""
+    return _numbers(node, data, {}) if node is not None and _is_known(node, data) else None
 
 
 def _is_known(node: Node, data: Mapping[str, np.ndarray]) -> bool:
     """Whether constants and data are all that an expression is made of."""
     return data.keys() >= set(leaves(node))
+
+
+def _numbers(
+    node: Node, data: Mapping[str, np.ndarray], values: Mapping[Any, np.ndarray]
+) -> np.ndarray:
+    """Value of an expression of data and of leaves that have `values`."""
+    given = {(Op.DATA, name): array for name, array in data.items()}
+    lengths = {
+        dim: length
+        for name, array in data.items()
+        for dim, length in zip(data_shape(name, array), array.shape, strict=True)
+        if isinstance(dim, str)
+    }
+    return evaluate([node], {**given, **values}, lengths)[0]
 
 
 def default_transform(dist: Dist) -> Transform | None:

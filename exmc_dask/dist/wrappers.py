@@ -11,11 +11,11 @@ from exmc_dask.axes import Shape, broadcast
 from exmc_dask.dist.base import FAMILIES, VALUE, Dist, Family, Function, Param, as_argument, row
 from exmc_dask.dist.domain import REAL, SUPPORTS, Support
 from exmc_dask.dist.forms import log_or_minus_infinity
-from exmc_dask.dist.law import family_of, guarded, logp, shape_of, support, support_point
+from exmc_dask.dist.law import costs, family_of, guarded, logp, shape_of, support, support_point
 from exmc_dask.dist.real import Normal
 from exmc_dask.errors import OptionError
 from exmc_dask.graph import rebuild, topological
-from exmc_dask.ir import Node, elementwise
+from exmc_dask.ir import Node, broadcast_to, elementwise
 from exmc_dask.ops import ELEMENTWISE, Op
 
 WEIGHTS = Param("w", domain="weights", core=1)
@@ -26,7 +26,12 @@ def _mixture(x: Node, w: Node, comp_dists: Dist | tuple[Dist, ...]) -> Node:
         parts = logp(comp_dists, math.expand_dims(x, -1))
     else:
         parts = math.stack([logp(part, x) for part in comp_dists], axis=-1)
-    return math.logsumexp(log_or_minus_infinity(w) + parts, axis=-1)
+    result = math.logsumexp(log_or_minus_infinity(w) + parts, axis=-1)
+    if isinstance(comp_dists, Dist):
+        spoiled = [math.sum(c, axis=-1) if c.ndim else c for c in costs(comp_dists)]
+    else:
+        spoiled = [cost for part in comp_dists for cost in costs(part)]
+    return sum(spoiled, start=result)
 
 
 def _mixture_shape(dist: Dist) -> Shape:
@@ -185,8 +190,8 @@ def _apply(x: Node, support: str, logp: Node) -> Node:
             return x
         if node.op in ELEMENTWISE and src != node.src:
             return elementwise(node.op, *src)
-        if node.op is Op.BROADCAST and src[0].ndim > len(node.arg):
-            return src[0]
+        if node.op is Op.BROADCAST and src != node.src:
+            return broadcast_to(src[0], broadcast(src[0].shape, node.arg))
         return None
 
     return rebuild([logp], replaced)[0]

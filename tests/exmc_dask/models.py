@@ -138,6 +138,36 @@ def scaled() -> None:
     open_model().observe("y", 3.0 - 2.0 * x, RNG.normal(size=5))
 
 
+@_row
+def overdispersed() -> None:
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(18, 2))
+    a = ed.Normal("a", 1, 1)
+    b = ed.Normal("b", 0, 1, shape=2)
+    alpha = ed.Exponential("alpha", 1)
+    share = ed.Beta("share", 2, 2)
+    ed.NegativeBinomial("y", log_mu=a + x @ b, alpha=alpha, observed=rng.poisson(4, 18))
+    ed.NegativeBinomial("z", math.exp(a), alpha + b[0] ** 2, observed=rng.poisson(4, 5))
+    ed.BetaBinomial("wins", rng.integers(5, 9, 6), alpha, 2 * alpha, observed=[0, 1, 5, 3, 2, 4])
+    ed.Geometric("wait", share, observed=[1, 4, 2])
+    ed.DiscreteWeibull("life", share, alpha, observed=[0, 3, 1, 8])
+    ed.HyperGeometric("drawn", 30, 12, 10, observed=[2, 5])
+
+
+@_row
+def grades() -> None:
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=20)
+    slope = ed.Normal("slope", 0, 1)
+    cuts = ed.Normal("cuts", [-1.0, 0.0, 1.0], 2, transform="ordered")
+    scores = ed.Normal("scores", 0, 1, shape=4)
+    shares = ed.Dirichlet("shares", np.ones(3))
+    ed.OrderedLogistic("y", slope * x, cuts, observed=rng.integers(0, 4, 20))
+    ed.OrderedProbit("z", slope, cuts, math.exp(slope), observed=rng.integers(0, 4, 5))
+    ed.Categorical("kind", logit_p=math.outer(x, scores), observed=rng.integers(0, 4, 20))
+    ed.Categorical("sort", shares, observed=[0, 2, 2, 1])
+
+
 def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:
     """Values of PARAM leaves at a point."""
     return {(Op.PARAM, name): value for name, value in layout.unpack(q).items()}

@@ -2,11 +2,13 @@
 
 from tests.exmc_dask.references import (
     bounded,
-    discrete,
+    categories,
+    counts,
     multivariate,
     positive,
     real,
     timeseries,
+    trials,
     wrappers,
 )
 from tests.exmc_dask.references.case import Case
@@ -15,7 +17,9 @@ CASES: dict[str, Case] = {
     **real.CASES,
     **positive.CASES,
     **bounded.CASES,
-    **discrete.CASES,
+    **counts.CASES,
+    **trials.CASES,
+    **categories.CASES,
     **multivariate.CASES,
     **timeseries.CASES,
     **wrappers.CASES,
