@@ -85,10 +85,11 @@ def sliced(dim: Dim, start: int | None, stop: int | None, step: int) -> Dim:
         return dim
     if isinstance(dim, int):
         return extent(Sliced(dim, start, stop, step), {})
-    if step == 1 and isinstance(dim, Joined):
+    if step == 1 and not start and stop is not None and stop < 0:
+        start, stop = -stop, None  # as long as what the same cut at the other end leaves
+    if step == 1 and stop is None and isinstance(dim, Joined):
         free = [part for part in dim.parts if not isinstance(part, int)]
-        fixed = sum(part for part in dim.parts if isinstance(part, int))
-        if len(free) == 1 and (start, stop) in ((fixed, None), (None, -fixed), (0, -fixed)):
+        if len(free) == 1 and start == sum(part for part in dim.parts if isinstance(part, int)):
             return free[0]
     first = start or 0
     one = step == 1 and stop == (None if first == -1 else first + 1)
@@ -96,9 +97,16 @@ def sliced(dim: Dim, start: int | None, stop: int | None, step: int) -> Dim:
 
 
 def joined(dims: tuple[Dim, ...]) -> Dim:
-    """Dimension of a concatenation along axes `dims`; a number where all are."""
+    """Dimension of a concatenation along axes `dims`; a number where all are.
+
+    Where as many elements are joined to an axis as were cut off its end, it is whole again.
+    """
     if all(isinstance(dim, int) for dim in dims):
         return sum(extent(dim, {}) for dim in dims)
+    match dims:
+        case (int(n), Sliced(base, start, None, 1)) | (Sliced(base, start, None, 1), int(n)):
+            if n == start:
+                return base
     return Joined(dims)
 
 

@@ -74,6 +74,8 @@ from exmc_dask.math.linear import (
     outer,
     solve_triangular,
 )
+from exmc_dask.math.ode import odeint
+from exmc_dask.math.products import cumprod, prod
 from exmc_dask.math.reductions import (
     cumsum,
     diff,
@@ -104,6 +106,7 @@ __all__ = [
     "concatenate",
     "cos",
     "cosh",
+    "cumprod",
     "cumsum",
     "diagonal",
     "diff",
@@ -143,8 +146,10 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "odeint",
     "outer",
     "probit",
+    "prod",
     "reshape",
     "scan",
     "sigmoid",

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from exmc_dask.axes import Dim, Shape, is_static, show, static_size
 from exmc_dask.body import Body, local
 from exmc_dask.errors import ModelError, ShapeError, TraceError
 from exmc_dask.graph import substitute, topological
-from exmc_dask.ir import Node, as_float, as_node, elementwise, make
+from exmc_dask.ir import Node, as_float, as_node, broadcast_to, elementwise, make
 from exmc_dask.math.arrange import concatenate
 from exmc_dask.ops import DECLARED, ELEMENTWISE, INDEXED, INT, Op
 
@@ -83,7 +85,9 @@ def scan(
     ]
     new, kept = _called(fn, name, carry.unpack(carried), _filled(xs, iter(rows)))
     result = _Packed.of(kept)
-    root = concatenate([*carry.vectors_again(name, new), *result.vectors(kept)])
+    made, beside = carry.vectors_again(name, new), result.vectors(kept)
+    # what is kept lies in the last columns, which may be those of the carry
+    root = concatenate(made if made[len(made) - len(beside) :] == beside else [*made, *beside])
     outside = _used(root, [carried, *rows])
     operands = (start, *sequences, *outside)
     own = tuple(
@@ -96,7 +100,13 @@ def scan(
     whole = make(Op.SCAN, operands, body)
     selections([whole])  # now, while the user's function is at hand to be blamed
     last = whole[body.last, : body.n_carry]
-    return carry.unpack(last), result.unpack(whole[body.steps, body.n_carry :], steps)
+    return carry.unpack(last), result.unpack(whole[body.steps, body.width - result.size :], steps)
+
+
+def fixed(value: Any) -> Node:
+    """Return `value` as a float expression; an array has the lengths it has now for good."""
+    node = as_float(value)
+    return node if isinstance(value, Node) else broadcast_to(node, np.shape(value))
 
 
 class _Own:
@@ -106,6 +116,8 @@ class _Own:
 def _called(fn: Callable[..., Any], name: str, carry: Any, x: Any) -> tuple[Any, Any]:
     try:
         result = fn(carry, x)
+    except TraceError:
+        raise  # of a function inside of this one, which is to blame
     except (ModelError, TypeError, ValueError, AttributeError) as error:
         raise TraceError(
             f"scan: {name} could not be turned into an expression: {error}. Use Python operators, "
@@ -186,9 +198,14 @@ class _Packed:
     like: Any
     shapes: tuple[Shape, ...]
 
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return sum(map(static_size, self.shapes))
+
     @classmethod
     def of(cls, value: Any) -> "_Packed":
-        shapes = tuple(as_node(part).shape for part in _parts(value))
+        shapes = tuple(fixed(part).shape for part in _parts(value))
         for shape in shapes:
             if not is_static(shape):
                 raise ShapeError(
@@ -200,7 +217,7 @@ class _Packed:
     def vectors(self, value: Any) -> list[Node]:
         """Leaves of `value`, each as a vector."""
         return [
-            as_float(part).reshape(static_size(shape))
+            fixed(part).reshape(static_size(shape))
             for part, shape in zip(_parts(value), self.shapes, strict=True)
         ]
 

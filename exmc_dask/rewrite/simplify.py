@@ -10,7 +10,7 @@ become products with its reciprocal.
 from collections.abc import Sequence
 from math import isfinite
 
-from exmc_dask.axes import broadcast, is_static
+from exmc_dask.axes import broadcast, is_static, static_size
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import in_bodies, is_data
 from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
@@ -19,6 +19,7 @@ from exmc_dask.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.rewrite.bounds import compare
 from exmc_dask.rewrite.sums import SUM_RULES
 
+FEW = 16  # scalars that are calculated one by one although they were joined
 X, Y, Z = Pat(name="x"), Pat(name="y"), Pat(name="z")
 S, T = Pat(name="s", scalar=True), Pat(name="t", scalar=True)
 ZERO, ONE = Pat(number=0.0), Pat(number=1.0)
@@ -129,6 +130,37 @@ def _move(node: Node) -> Node | None:
     return None
 
 
+def _slice_of_joined(node: Node) -> Node | None:
+    """Part of one of the pieces that were joined."""
+    (x,) = node.src
+    if x.op is not Op.CONCAT or not all(isinstance(piece.shape[x.arg], int) for piece in x.src):
+        return None
+    start, stop, step = node.arg[x.arg]
+    places = range(static_size((x.shape[x.arg],)))[slice(start, stop, step)]
+    first = 0
+    for piece in x.src:
+        size = static_size((piece.shape[x.arg],))
+        if step == 1 and places and first <= places[0] and places[-1] < first + size:
+            cut = (places[0] - first, places[-1] + 1 - first, 1)
+            return make(Op.SLICE, (piece,), (*node.arg[: x.arg], cut, *node.arg[x.arg + 1 :]))
+        first += size
+    return None
+
+
+def _piecewise(node: Node) -> Node | None:
+    """Elementwise work on a few scalars that were joined: work on each, join afterwards."""
+    count = {len(x.src) for x in node.src if x.op is Op.CONCAT}
+    if len(count) != 1 or node.ndim != 1 or count.pop() > FEW:
+        return None
+    pieces = []
+    for x in node.src:
+        scalar = x.op is Op.BROADCAST and not x.src[0].shape
+        if not scalar and (x.op is not Op.CONCAT or any(piece.shape != (1,) for piece in x.src)):
+            return None
+        pieces.append([x.src[0]] * static_size(node.shape) if scalar else list(x.src))
+    return make(Op.CONCAT, tuple(_f(node.op, *each) for each in zip(*pieces, strict=True)), 0)
+
+
 def _embed_all(node: Node) -> Node | None:
     """Nothing but the operand: it fills the whole."""
     (x,) = node.src
@@ -225,7 +257,7 @@ ORDER = [
     Rule(Pat(op, None, NODE), put)
     for op in Op
     for put in (
-        *((_outwards, _after_gather) if op in ELEMENTWISE else ()),
+        *((_outwards, _after_gather, _piecewise) if op in ELEMENTWISE else ()),
         *((_move,) if op in (Op.RESHAPE, Op.BROADCAST, Op.TRANSPOSE, Op.SLICE) else ()),
     )
 ]
@@ -237,6 +269,7 @@ RULES = Rules(
         *ORDER,
         Rule(_p(Op.GATHER, X, Y), _gather),
         Rule(Pat(Op.EMBED, None, NODE), _embed_all),
+        Rule(Pat(Op.SLICE, None, NODE), _slice_of_joined),
         *SUM_RULES,
     ]
 )

@@ -86,6 +86,12 @@ def test_nothing_is_kept_for_none() -> None:
     assert numbers(last, NUMBERS) == pytest.approx(0.3**4)
 
 
+def test_an_array_may_be_what_is_carried() -> None:
+    last, _ = math.scan(lambda h, y: (h * phi + y, None), np.array([1.0, 2.0]), Y)
+
+    assert last.shape == (2,)
+
+
 def test_equal_scans_are_one_node() -> None:
     assert _nested_of_data() is _nested_of_data()
 
@@ -191,7 +197,7 @@ MISTAKES = {
         "made with",
     ),
     "size of what is kept": (
-        lambda: math.scan(lambda h, y: (h, Y), 0.0, Y),
+        lambda: math.scan(lambda h, y: (h, Y * y), 0.0, Y),
         ShapeError,
         "values of fixed size",
     ),
