@@ -12,8 +12,9 @@ from exmc_dask.ops import FLOAT, Op
 from tests.exmc_dask.expressions import differences, leaf, numbers, slopes
 
 TIMES = np.array([0.0, 0.3, 1.0, 1.1, 2.0])
-rate, start = leaf("rate", 0.0), leaf("start", np.zeros(2))
-NUMBERS = {rate: 1.3, start: np.array([0.4, -0.7])}
+BEGIN = np.array([0.4, -0.7])
+rate, start = leaf("rate", 0.0), leaf("start", BEGIN)
+NUMBERS = {rate: 1.3, start: BEGIN}
 
 
 def turn(y: Node, t: Any, rate: Node) -> list[Node]:
@@ -22,7 +23,7 @@ def turn(y: Node, t: Any, rate: Node) -> list[Node]:
 
 
 def turned(times: np.ndarray) -> np.ndarray:
-    angle, (a, b) = 1.3 * times**2 / 2, NUMBERS[start]  # type: ignore[misc]
+    angle, (a, b) = 1.3 * times**2 / 2, BEGIN
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.stack([a * cosine - b * sine, a * sine + b * cosine], axis=1)
 
