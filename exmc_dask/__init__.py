@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from exmc_dask.builder import set_data as set_data
     from exmc_dask.diagnosis import diagnose as diagnose
     from exmc_dask.diagnosis import summary as summary
+    from exmc_dask.dist import ICAR as ICAR
     from exmc_dask.dist import Bernoulli as Bernoulli
     from exmc_dask.dist import Beta as Beta
     from exmc_dask.dist import BetaBinomial as BetaBinomial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from exmc_dask.dist import Censored as Censored
     from exmc_dask.dist import Custom as Custom
     from exmc_dask.dist import Dirichlet as Dirichlet
+    from exmc_dask.dist import DirichletMultinomial as DirichletMultinomial
     from exmc_dask.dist import DiscreteUniform as DiscreteUniform
     from exmc_dask.dist import DiscreteWeibull as DiscreteWeibull
     from exmc_dask.dist import Exponential as Exponential
@@ -36,19 +38,25 @@ if TYPE_CHECKING:
     from exmc_dask.dist import HalfNormal as HalfNormal
     from exmc_dask.dist import HyperGeometric as HyperGeometric
     from exmc_dask.dist import Laplace as Laplace
+    from exmc_dask.dist import LKJCholeskyCov as LKJCholeskyCov
+    from exmc_dask.dist import LKJCorr as LKJCorr
     from exmc_dask.dist import LogNormal as LogNormal
     from exmc_dask.dist import Mixture as Mixture
+    from exmc_dask.dist import Multinomial as Multinomial
     from exmc_dask.dist import MvNormal as MvNormal
+    from exmc_dask.dist import MvStudentT as MvStudentT
     from exmc_dask.dist import NegativeBinomial as NegativeBinomial
     from exmc_dask.dist import Normal as Normal
     from exmc_dask.dist import NormalMixture as NormalMixture
     from exmc_dask.dist import OrderedLogistic as OrderedLogistic
     from exmc_dask.dist import OrderedProbit as OrderedProbit
     from exmc_dask.dist import Poisson as Poisson
+    from exmc_dask.dist import StickBreakingWeights as StickBreakingWeights
     from exmc_dask.dist import StudentT as StudentT
     from exmc_dask.dist import TruncatedNormal as TruncatedNormal
     from exmc_dask.dist import Uniform as Uniform
     from exmc_dask.dist import Weibull as Weibull
+    from exmc_dask.dist import ZeroSumNormal as ZeroSumNormal
     from exmc_dask.errors import ExmcError as ExmcError
     from exmc_dask.views import model_to_graphviz as model_to_graphviz
     from exmc_dask.views import model_to_mermaid as model_to_mermaid
@@ -72,6 +80,7 @@ _EXPORTS = {
         "Dirichlet",
         "DiscreteUniform",
         "DiscreteWeibull",
+        "DirichletMultinomial",
         "Exponential",
         "Flat",
         "Gamma",
@@ -81,20 +90,27 @@ _EXPORTS = {
         "HalfFlat",
         "HalfNormal",
         "HyperGeometric",
+        "ICAR",
+        "LKJCholeskyCov",
+        "LKJCorr",
         "Laplace",
         "LogNormal",
         "Mixture",
+        "Multinomial",
         "MvNormal",
         "NegativeBinomial",
+        "MvStudentT",
         "Normal",
         "NormalMixture",
         "OrderedLogistic",
         "OrderedProbit",
         "Poisson",
+        "StickBreakingWeights",
         "StudentT",
         "TruncatedNormal",
         "Uniform",
         "Weibull",
+        "ZeroSumNormal",
     ),
     "errors": ("ExmcError",),
     "views": ("model_to_graphviz", "model_to_mermaid"),

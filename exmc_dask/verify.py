@@ -14,6 +14,7 @@ from exmc_dask.dist.base import Dist, Function, Name, Param, placeholder
 from exmc_dask.dist.domain import DOMAINS
 from exmc_dask.dist.law import (
     default_transform,
+    event_ndim,
     family_of,
     in_support,
     is_discrete,
@@ -132,7 +133,7 @@ def free_shape(
             raise ShapeError(f"'{name}': shape {given} and dims {dims} of lengths {sizes} differ")
         given = sizes
     if given is None:
-        n_event = family_of(dist).event_ndim
+        n_event = event_ndim(dist)
         if n_event and asked[-n_event:] == (1,) * n_event:
             raise ShapeError(f"'{name}': {dist.family} needs shape= or dims= for its length")
         return asked
@@ -151,7 +152,7 @@ def predicted_shape(
 
 def fit(name: str, dist: Dist, asked: Shape, given: Shape) -> None:
     """Verify that parameters of shape `asked` broadcast into `given`."""
-    if not _broadcasts(asked, given) or len(given) < family_of(dist).event_ndim:
+    if not _broadcasts(asked, given) or len(given) < event_ndim(dist):
         raise ShapeError(
             f"'{name}': the parameters of {dist.family} ask for shape {show(asked)}, which does "
             f"not fit {show(given)}"
@@ -223,6 +224,10 @@ def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> Non
             raise SupportError(
                 f"'{name}': {family.rising[0]} of {family.name} must be below {family.rising[1]}"
             )
+    if family.clash is not None:
+        found = {p.name: known(made.get(p.name), arrays) for p in family.params}
+        if wrong := family.clash(**found):
+            raise SupportError(f"'{name}': {wrong}")
 
 
 def _check_domain(name: str, what: str, param: Param, numbers: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import pytest
 from exmc_dask.dist import FAMILIES, Dist, Family
 from exmc_dask.dist.base import Param
 from exmc_dask.dist.domain import Support
-from exmc_dask.ir import make
+from exmc_dask.ir import Node, const, make
 from exmc_dask.ops import FLOAT, Op
 
 README = Path(__file__).parents[1] / "README.md"
@@ -31,8 +31,14 @@ def support(family: Family) -> Support | None:
         return family.support
     if whole(family):
         return None
-    named = {p.name: make(Op.VAR, (), p.name, ("k",) * p.core, FLOAT) for p in family.params}
-    return family.support(**named)
+    return family.support(**{p.name: stand_in(p) for p in family.params})
+
+
+def stand_in(p: Param) -> Node:
+    """Return a parameter under its name; the smallest where it is a size."""
+    if p.domain == "size":
+        return const(float(p.least))
+    return make(Op.VAR, (), p.name, ("k",) * p.core, FLOAT)
 
 
 def kind(family: Family) -> str:
@@ -45,8 +51,8 @@ def kind(family: Family) -> str:
 
 def signature(family: Family) -> str:
     """Parameters as they are given, with ``|`` between those of which one is chosen."""
-    if any(p.domain == "text" for p in family.params):  # it binds its arguments in its own way
-        return family.doc.partition(": ")[0]
+    if type(family) is not Family:  # it takes its arguments in its own way
+        return family.doc.partition(": ")[0].replace("|", r"\|")
     shown: dict[str, str] = {}
     for p in family.params:
         value = "None" if p.optional else "" if p.default is None else f"{p.default:g}"

@@ -13,6 +13,7 @@ from exmc_dask.dist.categories import (
     OrderedProbit,
 )
 from exmc_dask.dist.counts import DiscreteWeibull, Geometric, NegativeBinomial, Poisson
+from exmc_dask.dist.correlation import LKJCholeskyCov, LKJCorr
 from exmc_dask.dist.law import (
     default_transform,
     draw,
@@ -29,7 +30,8 @@ from exmc_dask.dist.law import (
     support,
     support_point,
 )
-from exmc_dask.dist.multivariate import Dirichlet, MvNormal
+from exmc_dask.dist.multinomial import DirichletMultinomial, Multinomial
+from exmc_dask.dist.multivariate import MvNormal, MvStudentT
 from exmc_dask.dist.positive import (
     Exponential,
     Gamma,
@@ -40,12 +42,15 @@ from exmc_dask.dist.positive import (
     Weibull,
 )
 from exmc_dask.dist.real import Cauchy, Flat, Laplace, Normal, StudentT
+from exmc_dask.dist.simplex import Dirichlet, StickBreakingWeights
 from exmc_dask.dist.timeseries import GaussianRandomWalk
 from exmc_dask.dist.trials import Bernoulli, BetaBinomial, Binomial, HyperGeometric
 from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
+from exmc_dask.dist.zerosum import ICAR, ZeroSumNormal
 
 __all__ = [
     "FAMILIES",
+    "ICAR",
     "Bernoulli",
     "Beta",
     "BetaBinomial",
@@ -57,6 +62,7 @@ __all__ = [
     "Dirichlet",
     "DiscreteUniform",
     "DiscreteWeibull",
+    "DirichletMultinomial",
     "Dist",
     "Exponential",
     "Family",
@@ -68,21 +74,27 @@ __all__ = [
     "HalfFlat",
     "HalfNormal",
     "HyperGeometric",
+    "LKJCholeskyCov",
+    "LKJCorr",
     "Laplace",
     "LogNormal",
     "Mixture",
+    "Multinomial",
     "MvNormal",
     "NegativeBinomial",
+    "MvStudentT",
     "Normal",
     "NormalMixture",
     "OrderedLogistic",
     "OrderedProbit",
     "Param",
     "Poisson",
+    "StickBreakingWeights",
     "StudentT",
     "TruncatedNormal",
     "Uniform",
     "Weibull",
+    "ZeroSumNormal",
     "default_transform",
     "draw",
     "event_ndim",

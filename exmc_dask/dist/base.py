@@ -20,7 +20,7 @@ import numpy as np
 from exmc_dask.axes import Shape
 from exmc_dask.dist.domain import REAL, Support
 from exmc_dask.errors import DataError, ModelError, OptionError
-from exmc_dask.ir import Node, as_float, as_node, make
+from exmc_dask.ir import Node, as_float, as_node, const, make
 from exmc_dask.ops import FLOAT, Op
 
 type Argument = Node | Dist | tuple[Dist, ...] | str | Name | Function
@@ -98,12 +98,16 @@ class Param:
     default : float, optional
         None where it must be given, unless `optional`.
     domain : str
-        Row of ``DOMAINS``; "dist" and "dists" take distributions, "text" takes text.
+        Row of ``DOMAINS``; "dist" and "dists" take distributions, "text" takes text, "size" a
+        whole number that the shape depends on.
     core : int
-        Number of trailing axes that belong to one event; the others are the batch.
+        Number of trailing axes that belong to one event; the others are the batch. EVENT where
+        they are those of the value.
     optional : bool
         May be left out without a default.
     aliases : tuple of str
+    least : int
+        Smallest size.
     """
 
     name: str
@@ -112,6 +116,10 @@ class Param:
     core: int = 0
     optional: bool = False
     aliases: tuple[str, ...] = ()
+    least: int = 1
+
+
+EVENT = -1
 
 
 @dataclass(frozen=True)
@@ -157,6 +165,9 @@ class Family:
         Sets of parameters of which exactly one is given.
     rising : (str, str), optional
         Parameters of which the first must be below the second, where both are given.
+    clash : function (**numbers) -> str, optional
+        Says what does not fit together in parameters that are each in their domain, or nothing.
+        Called with those given as numbers and data, None for others.
     location_scale : (str, str), optional
         The parameters for which ``loc + scale * standard`` has this law.
     event_ndim : int
@@ -179,6 +190,7 @@ class Family:
     instead: tuple[Instead, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     rising: tuple[str, str] | None = None
+    clash: Callable[..., str] | None = None
     location_scale: tuple[str, str] | None = None
     event_ndim: int = 0
     event_of: Callable[[Dist], int] | None = None
@@ -220,7 +232,7 @@ class Family:
             found[*kept, *(p.name for p in way.given)] = way
         return found
 
-    def __call__(self, name: str, *args: Any, **options: Any) -> Node:
+    def __call__(self, name: str, *args: Any, **options: Any) -> Any:
         """Declare a variable of this family in the open model; see ``Model.rv`` for the options."""
         params = {key: options.pop(key) for key in list(options) if key not in VARIABLE_OPTIONS}
         return current().rv(name, self.bind(f"'{name}'", args, params), **options)
@@ -277,6 +289,7 @@ ELSEWHERE = {
     "compute_p": " (name what you want to keep with ed.Deterministic)",
     "initval": " (starting values are the initvals= of ed.sample)",
     "sd": " (it is called sigma)",
+    "size": " (leave it out: what takes the distribution says how many it needs)",
     "steps": " (give the length as shape= or dims=)",
 }
 VARIABLE_OPTIONS = frozenset(
@@ -297,6 +310,13 @@ def as_argument(label: str, param: Param, value: Any) -> Argument:
             raise OptionError(f"{label} takes distributions such as ed.Normal.dist(0, 1)")
         case "text", str():
             return value
+        case "size", int() | np.integer() if not isinstance(value, bool) and value >= param.least:
+            return const(float(value))
+        case "size", _:
+            raise OptionError(
+                f"{label} is {value!r}, but the shape depends on it: give a whole number, "
+                f"{param.least} or more"
+            )
         case _, str():
             return Name(value)
         case _, Node():
@@ -318,6 +338,11 @@ class Declares(Protocol):
     @property
     def rv(self) -> Callable[..., Node]:
         """Function (name, dist, **options) that declares a variable."""
+        ...
+
+    @property
+    def deterministic(self) -> Callable[..., Node]:
+        """Function (name, expression) that names an expression."""
         ...
 
 

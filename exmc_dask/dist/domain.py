@@ -28,12 +28,15 @@ class Domain:
         The same on numbers.
     safe : float
         A valid value, put in the place of invalid ones.
+    selects : bool
+        Whole numbers that the formula takes as an index: they stay whole numbers.
     """
 
     words: str
     holds: Callable[[Node], Node] | None
     holds_for: Callable[[np.ndarray], np.ndarray]
     safe: float
+    selects: bool = False
 
 
 def _unit(p: Node) -> Node:
@@ -44,20 +47,40 @@ def _weights(w: np.ndarray) -> np.ndarray:
     return np.asarray((w >= 0.0) & (np.abs(w.sum(axis=-1, keepdims=True) - 1.0) < SUM_TOLERANCE))
 
 
+def _is_square(matrix: np.ndarray) -> bool:
+    return matrix.ndim > 1 and matrix.shape[-1] == matrix.shape[-2]
+
+
 def _covariance(matrix: np.ndarray) -> np.ndarray:
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+    if not _is_square(matrix):
         return np.full(matrix.shape, False)
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         return np.asarray(False)  # no element is to blame
-    return np.asarray(np.isclose(matrix, matrix.T, rtol=1e-8, atol=0.0))
+    return np.asarray(np.isclose(matrix, matrix.swapaxes(-1, -2), rtol=1e-8, atol=0.0))
 
 
 def _cholesky(matrix: np.ndarray) -> np.ndarray:
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+    if not _is_square(matrix):
         return np.full(matrix.shape, False)
-    return np.where(np.eye(len(matrix), dtype=bool), matrix > 0.0, np.tril(matrix) == matrix)
+    diagonal = np.eye(matrix.shape[-1], dtype=bool)
+    return np.where(diagonal, matrix > 0.0, np.tril(matrix) == matrix)
+
+
+def _edges(pairs: np.ndarray) -> np.ndarray:
+    """Which pairs are of two different numbers, and new; none where they do not connect all."""
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.size == 0 or pairs.min() < 0:
+        return np.full(pairs.shape, False)
+    reached, count = np.arange(pairs.max() + 1) == 0, 0
+    while count < reached.sum():
+        count = reached.sum()
+        reached[pairs[reached[pairs].any(axis=1)]] = True
+    if not reached.all():
+        return np.asarray(False)
+    _, first = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
+    new = np.isin(np.arange(len(pairs)), first)
+    return np.broadcast_to(((pairs[:, 0] != pairs[:, 1]) & new)[:, None], pairs.shape)
 
 
 DOMAINS: Mapping[str, Domain] = {
@@ -74,9 +97,17 @@ DOMAINS: Mapping[str, Domain] = {
         "a whole number", lambda x: math.floor(x).eq(x), lambda x: np.floor(x) == x, 0.0
     ),
     "ordered": Domain("rising", rising, lambda x: np.diff(x, prepend=-np.inf) > 0.0, 0.0),
+    "size": Domain("a whole number above 0", None, lambda x: x >= 1.0, 1.0),
     "weights": Domain("not negative and sum to 1", lambda x: x >= 0.0, _weights, 1.0),
     "covariance": Domain("symmetric and positive definite", None, _covariance, 0.0),
     "cholesky": Domain("lower triangular with a positive diagonal", None, _cholesky, 0.0),
+    "edges": Domain(
+        "pairs of different regions, each once, that connect regions 0, 1, ... with each other",
+        None,
+        _edges,
+        0.0,
+        selects=True,
+    ),
     "unit": Domain("between 0 and 1", _unit, lambda x: (x >= 0.0) & (x <= 1.0), 0.5),
 }
 

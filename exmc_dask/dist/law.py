@@ -13,7 +13,7 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
-from exmc_dask.dist.base import FAMILIES, VALUE, Dist, Family, Param
+from exmc_dask.dist.base import EVENT, FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import ModelError
 from exmc_dask.evaluate import evaluate
@@ -32,6 +32,11 @@ def event_ndim(dist: Dist) -> int:
     """Count the trailing axes of a value that make one event, with one log-density."""
     family = family_of(dist)
     return family.event_ndim if family.event_of is None else family.event_of(dist)
+
+
+def core_of(param: Param, dist: Dist) -> int:
+    """Count the trailing axes of a parameter that belong to one event."""
+    return event_ndim(dist) if param.core == EVENT else param.core
 
 
 def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
@@ -115,13 +120,13 @@ def _checked(
         argument = safe.get(p.name)
         if not isinstance(argument, Node):
             continue
-        safe[p.name] = argument = as_float(argument)
+        safe[p.name] = argument = _as_number(p, argument)
         holds = DOMAINS[p.domain].holds
         if holds is None or is_given(argument):
             continue
         condition = holds(argument)
         safe[p.name] = math.guard(condition, argument, DOMAINS[p.domain].safe)
-        penalty = _cost(penalty, _every(condition, min(p.core, argument.ndim)))
+        penalty = _cost(penalty, _every(condition, min(core_of(p, dist), argument.ndim)))
     return Dist(dist.family, tuple(safe.items())), penalty
 
 
@@ -157,8 +162,14 @@ def support(dist: Dist) -> Support:
 def _arguments(dist: Dist) -> dict[str, Any]:
     """Arguments of the functions of a row, as floats; None for what was not given."""
     made = standard(dist)
-    arguments = {p.name: made.get(p.name) for p in family_of(dist).params}
-    return {k: as_float(a) if isinstance(a, Node) else a for k, a in arguments.items()}
+    return {p.name: _as_number(p, made.get(p.name)) for p in family_of(dist).params}
+
+
+def _as_number(param: Param, argument: Any) -> Any:
+    """Float of an expression, unless it is an index."""
+    if not isinstance(argument, Node) or DOMAINS[param.domain].selects:
+        return argument
+    return as_float(argument)
 
 
 def is_checked(dist: Dist) -> bool:
@@ -296,7 +307,7 @@ def draw(
                 return argument
 
     made = standard(dist)
-    params = {p.name: given(made.get(p.name), p.core) for p in family.params}
+    params = {p.name: given(made.get(p.name), core_of(p, dist)) for p in family.params}
     return np.asarray(family.draw(rng, shape, **params))
 
 
@@ -304,9 +315,11 @@ def _aligned(array: np.ndarray, ndim: int, rank: int, core: int) -> np.ndarray:
     """Put the axes that stand in front of a parameter's own, as those of many draws do, in front.
 
     They then meet the first axes of a result with `rank` batch axes, and the parameter's own batch
-    axes the last ones.
+    axes the last ones. Axes of an event that the parameter does not have are of length 1.
     """
     front = array.ndim - ndim
     own = ndim - min(core, ndim)
     gap = max(rank - front - own, 0) if front else 0
-    return array.reshape((*array.shape[:front], *(1,) * gap, *array.shape[front:]))
+    missing = core - min(core, ndim)
+    lengths = (*array.shape[:front], *(1,) * gap, *array.shape[front:], *(1,) * missing)
+    return array.reshape(lengths)

@@ -46,7 +46,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Node:
     order = range(node.ndim)[::-1] if axes is None else [normal_axis(a, node.ndim) for a in axes]
     if sorted(order) != list(range(node.ndim)):
         raise ShapeError(f"axes {tuple(order)} are not an order of {node.ndim} axes")
-    return make(Op.TRANSPOSE, (node,), tuple(order))
+    moved = list(order) != list(range(node.ndim))
+    return make(Op.TRANSPOSE, (node,), tuple(order)) if moved else node
 
 
 def broadcast_to(x: Any, shape: Shape) -> Node:

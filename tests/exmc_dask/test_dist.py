@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from exmc_dask.dist import (
     draw,
     event_ndim,
     family_of,
+    in_support,
     is_discrete,
     logp,
     shape_of,
@@ -180,18 +182,23 @@ def test_the_support_point_is_inside(name: str) -> None:
     assert point.shape == np.shape(case.values[0])
 
 
+def follows(drawn: np.ndarray, law: Any, whole: bool) -> bool:
+    """Whether draws are from `law`, by Kolmogorov and Smirnov."""
+    if not whole:
+        return bool(stats.kstest(drawn, law.cdf).pvalue > 1e-3)
+    at = np.unique([drawn - 1, drawn])  # between two values seen it is farthest at the end
+    far = np.abs(law.cdf(at) - (drawn[:, None] <= at).mean(axis=0)).max(initial=0.0)
+    return bool(far < 1.95 / np.sqrt(len(drawn)))
+
+
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.law is not None])
 def test_draws_have_the_law(name: str) -> None:
     case = CASES[name]
     dist, leaves = posed(case, case.values)
     drawn = draw(dist, np.random.default_rng(7), (4000,), lambda node: numbers(node, leaves))
-    if is_discrete(dist):
-        at = np.unique([drawn - 1, drawn])  # between two values seen it is farthest at the end
-        far = np.abs(case.law.cdf(at) - (drawn[:, None] <= at).mean(axis=0)).max(initial=0.0)
-        assert far < 1.95 / np.sqrt(len(drawn))
-    else:
-        assert stats.kstest(drawn, case.law.cdf).pvalue > 1e-3
-        assert np.isfinite(case.law.logpdf(drawn)).all()
+
+    assert follows(drawn, case.law, is_discrete(dist))
+    assert is_discrete(dist) or np.isfinite(case.law.logpdf(drawn)).all()
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.element is not None])
@@ -199,10 +206,12 @@ def test_elements_of_drawn_vectors_have_their_law(name: str) -> None:
     case = CASES[name]
     place, law = case.element
     dist, leaves = posed(case, case.values)
-    shape = (4000, case.values.shape[-1])
+    shape = (4000, *case.values.shape[1:])
     drawn = draw(dist, np.random.default_rng(8), shape, lambda node: numbers(node, leaves))
+    element = drawn[:, *np.atleast_1d(place)]
 
-    assert stats.kstest(drawn[:, place], law.cdf).pvalue > 1e-3
+    assert follows(element, law, is_discrete(dist))
+    assert in_support(dist, drawn, {}).all()
 
 
 def test_parameters_of_many_draws_meet_the_first_axes() -> None:

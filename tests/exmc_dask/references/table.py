@@ -3,13 +3,17 @@
 from tests.exmc_dask.references import (
     bounded,
     categories,
+    correlation,
     counts,
+    multinomial,
     multivariate,
     positive,
     real,
+    simplex,
     timeseries,
     trials,
     wrappers,
+    zerosum,
 )
 from tests.exmc_dask.references.case import Case
 
@@ -21,6 +25,10 @@ CASES: dict[str, Case] = {
     **trials.CASES,
     **categories.CASES,
     **multivariate.CASES,
+    **simplex.CASES,
+    **multinomial.CASES,
+    **correlation.CASES,
+    **zerosum.CASES,
     **timeseries.CASES,
     **wrappers.CASES,
 }
