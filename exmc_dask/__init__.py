@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from exmc_dask.diagnosis import diagnose as diagnose
     from exmc_dask.diagnosis import summary as summary
     from exmc_dask.dist import ICAR as ICAR
+    from exmc_dask.dist import AsymmetricLaplace as AsymmetricLaplace
     from exmc_dask.dist import Bernoulli as Bernoulli
     from exmc_dask.dist import Beta as Beta
     from exmc_dask.dist import BetaBinomial as BetaBinomial
@@ -23,25 +24,36 @@ if TYPE_CHECKING:
     from exmc_dask.dist import Categorical as Categorical
     from exmc_dask.dist import Cauchy as Cauchy
     from exmc_dask.dist import Censored as Censored
+    from exmc_dask.dist import ChiSquared as ChiSquared
     from exmc_dask.dist import Custom as Custom
     from exmc_dask.dist import Dirichlet as Dirichlet
     from exmc_dask.dist import DirichletMultinomial as DirichletMultinomial
     from exmc_dask.dist import DiscreteUniform as DiscreteUniform
     from exmc_dask.dist import DiscreteWeibull as DiscreteWeibull
+    from exmc_dask.dist import ExGaussian as ExGaussian
     from exmc_dask.dist import Exponential as Exponential
     from exmc_dask.dist import Flat as Flat
     from exmc_dask.dist import Gamma as Gamma
     from exmc_dask.dist import GaussianRandomWalk as GaussianRandomWalk
     from exmc_dask.dist import Geometric as Geometric
+    from exmc_dask.dist import Gumbel as Gumbel
     from exmc_dask.dist import HalfCauchy as HalfCauchy
     from exmc_dask.dist import HalfFlat as HalfFlat
     from exmc_dask.dist import HalfNormal as HalfNormal
+    from exmc_dask.dist import HalfStudentT as HalfStudentT
     from exmc_dask.dist import HyperGeometric as HyperGeometric
+    from exmc_dask.dist import Interpolated as Interpolated
+    from exmc_dask.dist import InverseGamma as InverseGamma
+    from exmc_dask.dist import InverseGaussian as InverseGaussian
+    from exmc_dask.dist import Kumaraswamy as Kumaraswamy
     from exmc_dask.dist import Laplace as Laplace
     from exmc_dask.dist import LKJCholeskyCov as LKJCholeskyCov
     from exmc_dask.dist import LKJCorr as LKJCorr
+    from exmc_dask.dist import Logistic as Logistic
+    from exmc_dask.dist import LogitNormal as LogitNormal
     from exmc_dask.dist import LogNormal as LogNormal
     from exmc_dask.dist import Mixture as Mixture
+    from exmc_dask.dist import Moyal as Moyal
     from exmc_dask.dist import Multinomial as Multinomial
     from exmc_dask.dist import MvNormal as MvNormal
     from exmc_dask.dist import MvStudentT as MvStudentT
@@ -50,11 +62,17 @@ if TYPE_CHECKING:
     from exmc_dask.dist import NormalMixture as NormalMixture
     from exmc_dask.dist import OrderedLogistic as OrderedLogistic
     from exmc_dask.dist import OrderedProbit as OrderedProbit
+    from exmc_dask.dist import Pareto as Pareto
     from exmc_dask.dist import Poisson as Poisson
+    from exmc_dask.dist import Rice as Rice
+    from exmc_dask.dist import SkewNormal as SkewNormal
     from exmc_dask.dist import StickBreakingWeights as StickBreakingWeights
     from exmc_dask.dist import StudentT as StudentT
+    from exmc_dask.dist import Triangular as Triangular
     from exmc_dask.dist import TruncatedNormal as TruncatedNormal
     from exmc_dask.dist import Uniform as Uniform
+    from exmc_dask.dist import VonMises as VonMises
+    from exmc_dask.dist import Wald as Wald
     from exmc_dask.dist import Weibull as Weibull
     from exmc_dask.dist import ZeroSumNormal as ZeroSumNormal
     from exmc_dask.errors import ExmcError as ExmcError
@@ -69,6 +87,7 @@ _EXPORTS = {
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "diagnosis": ("diagnose", "summary"),
     "dist": (
+        "AsymmetricLaplace",
         "Bernoulli",
         "Beta",
         "BetaBinomial",
@@ -76,39 +95,56 @@ _EXPORTS = {
         "Categorical",
         "Cauchy",
         "Censored",
+        "ChiSquared",
         "Custom",
         "Dirichlet",
+        "DirichletMultinomial",
         "DiscreteUniform",
         "DiscreteWeibull",
-        "DirichletMultinomial",
+        "ExGaussian",
         "Exponential",
         "Flat",
         "Gamma",
         "GaussianRandomWalk",
         "Geometric",
+        "Gumbel",
         "HalfCauchy",
         "HalfFlat",
         "HalfNormal",
+        "HalfStudentT",
         "HyperGeometric",
         "ICAR",
+        "Interpolated",
+        "InverseGamma",
+        "InverseGaussian",
+        "Kumaraswamy",
         "LKJCholeskyCov",
         "LKJCorr",
         "Laplace",
         "LogNormal",
+        "Logistic",
+        "LogitNormal",
         "Mixture",
+        "Moyal",
         "Multinomial",
         "MvNormal",
-        "NegativeBinomial",
         "MvStudentT",
+        "NegativeBinomial",
         "Normal",
         "NormalMixture",
         "OrderedLogistic",
         "OrderedProbit",
+        "Pareto",
         "Poisson",
+        "Rice",
+        "SkewNormal",
         "StickBreakingWeights",
         "StudentT",
+        "Triangular",
         "TruncatedNormal",
         "Uniform",
+        "VonMises",
+        "Wald",
         "Weibull",
         "ZeroSumNormal",
     ),

@@ -228,6 +228,16 @@ def check_params(name: str, dist: Dist, arrays: Mapping[str, np.ndarray]) -> Non
         found = {p.name: known(made.get(p.name), arrays) for p in family.params}
         if wrong := family.clash(**found):
             raise SupportError(f"'{name}': {wrong}")
+    if family.between is not None:
+        first, middle, last = (known(dist.get(p), arrays) for p in family.between)
+        if middle is not None and not (_not_above(first, middle) and _not_above(middle, last)):
+            words = "{1} of {3} must lie between {0} and {2}".format(*family.between, family.name)
+            raise SupportError(f"'{name}': {words}")
+
+
+def _not_above(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    """Whether no element of `a` is above that of `b`, as far as both are known."""
+    return a is None or b is None or bool(np.all(a <= b))
 
 
 def _check_domain(name: str, what: str, param: Param, numbers: np.ndarray) -> None:

@@ -4,8 +4,48 @@ To add one, write a row in the module of its kind; its tests are a row of refere
 ``tests/exmc_dask/references/``.
 """
 
+from exmc_dask.dist.bounded import (
+    Beta,
+    Kumaraswamy,
+    LogitNormal,
+    Triangular,
+    TruncatedNormal,
+    Uniform,
+    VonMises,
+)
+from exmc_dask.dist.interpolated import (
+    Interpolated,
+)
+from exmc_dask.dist.positive import (
+    ChiSquared,
+    Exponential,
+    Gamma,
+    HalfCauchy,
+    HalfFlat,
+    HalfNormal,
+    HalfStudentT,
+    InverseGamma,
+    InverseGaussian,
+    LogNormal,
+    Pareto,
+    Rice,
+    Wald,
+    Weibull,
+)
+from exmc_dask.dist.real import (
+    AsymmetricLaplace,
+    Cauchy,
+    ExGaussian,
+    Flat,
+    Gumbel,
+    Laplace,
+    Logistic,
+    Moyal,
+    Normal,
+    SkewNormal,
+    StudentT,
+)
 from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
-from exmc_dask.dist.bounded import Beta, TruncatedNormal, Uniform
 from exmc_dask.dist.categories import (
     Categorical,
     DiscreteUniform,
@@ -24,7 +64,9 @@ from exmc_dask.dist.law import (
     is_checked,
     is_discrete,
     is_given,
+    logcdf,
     logp,
+    logsf,
     shape_of,
     standard,
     support,
@@ -32,16 +74,6 @@ from exmc_dask.dist.law import (
 )
 from exmc_dask.dist.multinomial import DirichletMultinomial, Multinomial
 from exmc_dask.dist.multivariate import MvNormal, MvStudentT
-from exmc_dask.dist.positive import (
-    Exponential,
-    Gamma,
-    HalfCauchy,
-    HalfFlat,
-    HalfNormal,
-    LogNormal,
-    Weibull,
-)
-from exmc_dask.dist.real import Cauchy, Flat, Laplace, Normal, StudentT
 from exmc_dask.dist.simplex import Dirichlet, StickBreakingWeights
 from exmc_dask.dist.timeseries import GaussianRandomWalk
 from exmc_dask.dist.trials import Bernoulli, BetaBinomial, Binomial, HyperGeometric
@@ -49,8 +81,7 @@ from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
 from exmc_dask.dist.zerosum import ICAR, ZeroSumNormal
 
 __all__ = [
-    "FAMILIES",
-    "ICAR",
+    "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
     "BetaBinomial",
@@ -58,41 +89,60 @@ __all__ = [
     "Categorical",
     "Cauchy",
     "Censored",
+    "ChiSquared",
     "Custom",
     "Dirichlet",
+    "DirichletMultinomial",
     "DiscreteUniform",
     "DiscreteWeibull",
-    "DirichletMultinomial",
     "Dist",
+    "ExGaussian",
     "Exponential",
+    "FAMILIES",
     "Family",
     "Flat",
     "Gamma",
     "GaussianRandomWalk",
     "Geometric",
+    "Gumbel",
     "HalfCauchy",
     "HalfFlat",
     "HalfNormal",
+    "HalfStudentT",
     "HyperGeometric",
+    "ICAR",
+    "Interpolated",
+    "InverseGamma",
+    "InverseGaussian",
+    "Kumaraswamy",
     "LKJCholeskyCov",
     "LKJCorr",
     "Laplace",
     "LogNormal",
+    "Logistic",
+    "LogitNormal",
     "Mixture",
+    "Moyal",
     "Multinomial",
     "MvNormal",
-    "NegativeBinomial",
     "MvStudentT",
+    "NegativeBinomial",
     "Normal",
     "NormalMixture",
     "OrderedLogistic",
     "OrderedProbit",
     "Param",
+    "Pareto",
     "Poisson",
+    "Rice",
+    "SkewNormal",
     "StickBreakingWeights",
     "StudentT",
+    "Triangular",
     "TruncatedNormal",
     "Uniform",
+    "VonMises",
+    "Wald",
     "Weibull",
     "ZeroSumNormal",
     "default_transform",
@@ -104,7 +154,9 @@ __all__ = [
     "is_checked",
     "is_discrete",
     "is_given",
+    "logcdf",
     "logp",
+    "logsf",
     "shape_of",
     "standard",
     "support",

@@ -168,6 +168,8 @@ class Family:
     clash : function (**numbers) -> str, optional
         Says what does not fit together in parameters that are each in their domain, or nothing.
         Called with those given as numbers and data, None for others.
+    between : (str, str, str), optional
+        Parameters of which the second must not lie outside the first and the third.
     location_scale : (str, str), optional
         The parameters for which ``loc + scale * standard`` has this law.
     event_ndim : int
@@ -175,7 +177,8 @@ class Family:
     event_of : function (Dist) -> int, optional
         The same where it depends on the parameters.
     logcdf, logsf : function (value, **params) -> Node, optional
-        Logarithms of P(X <= value) and P(X > value), for censoring.
+        Logarithms of P(X <= value) and P(X > value), for censoring and truncation; values inside
+        the support and valid parameters only.
     shape_of : function (Dist) -> Shape, optional
         Shape a distribution asks for, where the axes of its parameters do not say it.
     """
@@ -191,6 +194,7 @@ class Family:
     one_of: tuple[tuple[str, ...], ...] = ()
     rising: tuple[str, str] | None = None
     clash: Callable[..., str] | None = None
+    between: tuple[str, str, str] | None = None
     location_scale: tuple[str, str] | None = None
     event_ndim: int = 0
     event_of: Callable[[Dist], int] | None = None

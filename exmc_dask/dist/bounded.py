@@ -3,16 +3,40 @@
 Every formula is the logarithm of the textbook density, as in scipy.stats.
 """
 
+import math as numbers
 from typing import Any
 
 import numpy as np
 
 from exmc_dask.dist.base import Family, Instead, Param, row
 from exmc_dask.dist.domain import UNIT, Support
-from exmc_dask.dist.forms import HALF_LOG_TWO_PI, log_ndtr_between, log_or_minus_infinity
+from exmc_dask.dist.forms import (
+    HALF_LOG_TWO_PI,
+    LOG_2,
+    log_ndtr_between,
+    log_or_minus_infinity,
+    standard_normal,
+)
 from exmc_dask.dist.parameters import MU, SIGMA, TAU
 from exmc_dask.ir import Node
-from exmc_dask.math import betaln, guard, log, log1p, log_ndtr, maximum, minimum, square
+from exmc_dask.math import (
+    betaln,
+    exp,
+    guard,
+    i0e,
+    log,
+    log1mexp,
+    log1p,
+    log_ndtr,
+    logit,
+    maximum,
+    minimum,
+    sigmoid,
+    sin,
+    square,
+    where,
+)
+from exmc_dask.transforms import circular
 
 
 def _truncated_normal(x: Node, mu: Node, sigma: Node, lower: Any, upper: Any) -> Node:
@@ -24,8 +48,7 @@ def _truncated_normal(x: Node, mu: Node, sigma: Node, lower: Any, upper: Any) ->
     if lower is None:
         return inside - log_ndtr((upper - mu) / sigma)
     a = (lower - mu) / sigma
-    b = guard(lower < upper, (upper - mu) / sigma, a + 1.0)
-    return inside - log_ndtr_between(a, b)
+    return inside - log_ndtr_between(a, (upper - mu) / sigma)
 
 
 def _truncated_point(mu: Node, sigma: Node, lower: Any, upper: Any) -> Node:
@@ -85,7 +108,7 @@ TruncatedNormal = row(
     )
 )
 
-MEAN = Param("mu", domain="unit")
+MEAN = Param("mu", domain="inner")
 
 
 def _size(mu: Node, sigma: Node) -> Node:
@@ -122,12 +145,111 @@ Beta = row(
     )
 )
 
+LogitNormal = row(
+    Family(
+        name="LogitNormal",
+        doc="LogitNormal(mu=0, sigma=1 | tau): logistic function of Normal(mu, sigma).",
+        params=(MU, SIGMA),
+        instead=(TAU,),
+        logp=lambda x, mu, sigma: (
+            standard_normal((logit(x) - mu) / sigma) - log(sigma) - log(x) - log1p(-x)
+        ),
+        draw=lambda rng, shape, mu, sigma: 0.5 + 0.5 * np.tanh(0.5 * rng.normal(mu, sigma, shape)),
+        support_point=lambda mu, sigma: sigmoid(mu),
+        support=UNIT,
+        logcdf=lambda x, mu, sigma: log_ndtr((logit(x) - mu) / sigma),
+        logsf=lambda x, mu, sigma: log_ndtr((mu - logit(x)) / sigma),
+    )
+)
+
+Kumaraswamy = row(
+    Family(
+        name="Kumaraswamy",
+        doc="Kumaraswamy(a, b): on (0, 1), much like Beta(a, b); the probability above x is "
+        "``(1 - x**a)**b``.",
+        params=(Param("a", domain="positive"), Param("b", domain="positive")),
+        logp=lambda x, a, b: (
+            log(a) + log(b) + (a - 1.0) * log(x) + (b - 1.0) * log1mexp(a * log(x))
+        ),
+        draw=lambda rng, shape, a, b: (-np.expm1(-rng.exponential(size=shape) / b)) ** (1 / a),
+        support_point=lambda a, b: exp(log1mexp(LOG_2 / b) / a),
+        support=UNIT,
+        logcdf=lambda x, a, b: _kumaraswamy_below(a * log(x), b),
+        logsf=lambda x, a, b: b * log1mexp(a * log(x)),
+    )
+)
+
+
+def _kumaraswamy_below(power: Node, b: Node) -> Node:
+    """``log(1 - (1 - exp(power))**b)``, by its first term where exp(power) is tiny."""
+    far = power < -100.0
+    near = log1mexp(b * log1mexp(guard(far, -1.0, power)))
+    return where(far, log(b) + power, near)
+
+
+Triangular = row(
+    Family(
+        name="Triangular",
+        doc="Triangular(lower=0, upper=1, c=0.5): density that rises on a line from `lower` to `c` "
+        "and falls on one to `upper`.",
+        params=(
+            Param("lower", 0.0, aliases=("low",)),
+            Param("upper", 1.0, aliases=("high",)),
+            Param("c", 0.5),
+        ),
+        logp=lambda x, lower, upper, c: _triangle(x, lower, upper, c) + LOG_2,
+        draw=lambda rng, shape, lower, upper, c: rng.triangular(lower, c, upper, shape),
+        support_point=lambda lower, upper, c: (lower + upper + c) / 3.0,
+        support=lambda lower, upper, c: Support(lower, upper, closed=True),
+        rising=("lower", "upper"),
+        between=("lower", "c", "upper"),
+        logcdf=lambda x, lower, upper, c: _triangle_below(x, lower, upper, c),
+        logsf=lambda x, lower, upper, c: _triangle_below(-x, -upper, -lower, -c),
+    )
+)
+
+
+def _on_the_left(x: Node, upper: Node, c: Node) -> Node:
+    """Whether `x` is where the density rises; everywhere if it does not fall."""
+    return (x < c) | c.eq(upper)
+
+
+def _triangle(x: Node, lower: Node, upper: Node, c: Node) -> Node:
+    """Logarithm of the height at `x`, on a base whose area is 1 for a height of 1."""
+    left = _on_the_left(x, upper, c)
+    height = where(left, x - lower, upper - x) / where(left, c - lower, upper - c)
+    return log_or_minus_infinity(height) - log(upper - lower)
+
+
+def _triangle_below(x: Node, lower: Node, upper: Node, c: Node) -> Node:
+    """Log-probability below `x`."""
+    left = _on_the_left(x, upper, c)
+    rest = where(left, x - lower, upper - x)
+    share = square(rest) / where(left, c - lower, upper - c) / (upper - lower)
+    above = where(left, 0.0, share)
+    return where(left, log_or_minus_infinity(share), log1p(-above))
+
+
+VonMises = row(
+    Family(
+        name="VonMises",
+        doc="VonMises(mu=0, kappa=1): angle in [-pi, pi], the closer to `mu` the larger `kappa`.",
+        params=(MU, Param("kappa", 1.0, "positive")),
+        logp=lambda x, mu, kappa: (
+            -2.0 * kappa * square(sin(0.5 * (x - mu))) - log(2 * numbers.pi * i0e(kappa))
+        ),
+        draw=lambda rng, shape, mu, kappa: rng.vonmises(mu, kappa, shape),
+        support_point=lambda mu, kappa: circular.backward(mu),
+        support=Support(-numbers.pi, numbers.pi, closed=True, moved=circular),
+    )
+)
+
 Uniform = row(
     Family(
         name="Uniform",
         doc="Uniform(lower=0, upper=1): every value between the bounds alike.",
         params=(Param("lower", 0.0, aliases=("low",)), Param("upper", 1.0, aliases=("high",))),
-        logp=lambda x, lower, upper: -log(guard(lower < upper, upper - lower, 1.0)),
+        logp=lambda x, lower, upper: -log(upper - lower),
         draw=lambda rng, shape, lower, upper: rng.uniform(lower, upper, shape),
         support_point=lambda lower, upper: 0.5 * (lower + upper),
         support=lambda lower, upper: Support(lower, upper, closed=True),

@@ -108,6 +108,12 @@ DOMAINS: Mapping[str, Domain] = {
         0.0,
         selects=True,
     ),
+    "inner": Domain(
+        "above 0 and below 1",
+        lambda p: (p > 0.0) & (p < 1.0),
+        lambda p: (p > 0.0) & (p < 1.0),
+        0.5,
+    ),
     "unit": Domain("between 0 and 1", _unit, lambda x: (x >= 0.0) & (x <= 1.0), 0.5),
 }
 

@@ -33,6 +33,12 @@ def times_log(count: Any, p: Any) -> Node:
     return math.where(as_float(count).eq(0.0), 0.0, count * log_or_minus_infinity(p))
 
 
+def log1mexp_of_exp(power: Any) -> Node:
+    """``log(1 - exp(-exp(power)))``, which is `power` itself where exp(power) is tiny."""
+    tiny = power < -40.0
+    return math.where(tiny, power, math.log1mexp(math.exp(math.guard(tiny, 0.0, power))))
+
+
 def log_ndtr_between(a: Node, b: Node) -> Node:
     """Logarithm of the standard normal probability of [a, b], for a < b.
 
@@ -82,3 +88,29 @@ def element(vector: Node, place: Node) -> Node:
     places = make(Op.RANGE, (), vector.shape[-1])
     chosen = math.expand_dims(place, -1).eq(places)
     return math.sum(math.where(chosen, vector, 0.0), axis=-1)
+
+
+def log_scaled_tail(u: Node, apart: Node) -> Node:
+    """Logarithm of ``exp((v**2 - u**2) / 2)`` times the normal probability above ``v = u + apart``.
+
+    That is the second term of distribution functions of sums and passage times. Where v is above 0
+    the two factors, one huge and one tiny, are taken together by erfcx; `apart` is above 0.
+    """
+    v = u + apart
+    above = v > 0.0
+    scaled = math.log(0.5 * math.erfcx(math.guard(above, v, 0.0) * numbers.sqrt(0.5)))
+    plain = 0.5 * apart * (2.0 * u + apart) + math.log_ndtr(-math.guard(above, 0.0, v))
+    return math.where(above, scaled - 0.5 * math.square(u), plain)
+
+
+def log_normal_less(u: Node, apart: Node, term: Node) -> Node:
+    """Logarithm of the normal probability above `u`, less ``exp(term)`` of `log_scaled_tail`.
+
+    For u > 0 both are divided by ``exp(-u**2 / 2)`` first, so that digits survive in the tail.
+    """
+    above = u > 0.0
+    inner = math.guard(above, u, 0.0) * numbers.sqrt(0.5)
+    outer = inner + apart * numbers.sqrt(0.5)
+    ratio = math.log(math.erfcx(inner)) - math.log(math.erfcx(outer))
+    whole = math.log_ndtr(-u)
+    return whole + math.log1mexp(math.where(above, ratio, whole - term))

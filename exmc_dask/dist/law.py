@@ -15,7 +15,7 @@ from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
 from exmc_dask.dist.base import EVENT, FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
-from exmc_dask.errors import ModelError
+from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import leaves, topological
 from exmc_dask.ir import Node, as_float, broadcast_to, const, data_shape, make
@@ -71,6 +71,51 @@ def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
     return broadcast_to(result, broadcast(result.shape, batch))
 
 
+def logcdf(dist: Dist, value: Node) -> Node:
+    """Logarithm of P(X <= value), for values outside the support too.
+
+    Raises
+    ------
+    OptionError
+        The family has no formula for it.
+    """
+    return _tail(dist, value, family_of(dist).logcdf, (-np.inf, 0.0))
+
+
+def logsf(dist: Dist, value: Node) -> Node:
+    """Logarithm of P(X > value), for values outside the support too.
+
+    Raises
+    ------
+    OptionError
+        The family has no formula for it.
+    """
+    return _tail(dist, value, family_of(dist).logsf, (0.0, -np.inf))
+
+
+def _tail(
+    dist: Dist, value: Node, formula: Callable[..., Node] | None, beyond: tuple[float, float]
+) -> Node:
+    """Guarded `formula`, and what it is `beyond` the lower and the upper end of the support."""
+    if formula is None:
+        able = ", ".join(sorted(f.name for f in FAMILIES.values() if f.logcdf is not None))
+        raise OptionError(f"{dist.family} has no distribution function here; these have: {able}")
+    params, penalty = guarded(dist)
+    safe = support(Dist(dist.family, tuple(params.items())))
+    x = as_float(value)
+    below = above = None
+    if safe.lower is not None:
+        below = x < safe.lower if safe.whole else x <= safe.lower
+        x = math.guard(below, safe.anchor(), x)
+    if safe.upper is not None:
+        above = x >= safe.upper
+        x = math.guard(above, safe.anchor(), x)
+    result = formula(x, **params)
+    result = result if below is None else math.where(below, beyond[0], result)
+    result = result if above is None else math.where(above, beyond[1], result)
+    return result if penalty is None else result + penalty
+
+
 def _every(condition: Node, n_axes: int) -> Node:
     """Whether a condition holds along all of the last axes."""
     if not n_axes:
@@ -105,10 +150,26 @@ def guarded(dist: Dist) -> tuple[dict[str, Any], Node | None]:
         new = tuple(p for p in family.params if made.get(p.name) is not dist.get(p.name))
         made, penalty = _checked(made, new, penalty)
     params: dict[str, Any] = {p.name: made.get(p.name) for p in family.params}
-    bounds = [params[name] for name in family.rising or () if params[name] is not None]
-    if len(bounds) == 2 and not all(map(is_given, bounds)):
-        penalty = _cost(penalty, bounds[0] < bounds[1])
-    return params, penalty
+    return params, _put_in_order(family, params, penalty)
+
+
+def _put_in_order(family: Family, params: dict[str, Any], penalty: Node | None) -> Node | None:
+    """Move bounds that fall, and what must lie between them, to where the formula has a value."""
+
+    def ask(names: tuple[str, ...]) -> list[Node]:
+        found = [params[name] for name in names if params[name] is not None]
+        return [] if len(found) < len(names) or all(map(is_given, found)) else found
+
+    if family.rising is not None and (bounds := ask(family.rising)):
+        low, high = bounds
+        params[family.rising[1]] = math.guard(low < high, high, low + 1.0)
+        penalty = _cost(penalty, low < high)
+    if family.between is not None and (found := ask(family.between)):
+        low, inner, high = found
+        inside = (low <= inner) & (inner <= high)
+        params[family.between[1]] = math.guard(inside, inner, 0.5 * (low + high))
+        penalty = _cost(penalty, inside)
+    return penalty
 
 
 def _checked(

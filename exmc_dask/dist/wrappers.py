@@ -8,10 +8,10 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
-from exmc_dask.dist.base import FAMILIES, VALUE, Dist, Family, Function, Param, as_argument, row
+from exmc_dask.dist.base import VALUE, Dist, Family, Function, Param, as_argument, row
 from exmc_dask.dist.domain import REAL, SUPPORTS, Support
 from exmc_dask.dist.forms import log_or_minus_infinity
-from exmc_dask.dist.law import costs, family_of, guarded, logp, shape_of, support, support_point
+from exmc_dask.dist.law import costs, logcdf, logp, logsf, shape_of, support, support_point
 from exmc_dask.dist.real import Normal
 from exmc_dask.errors import OptionError
 from exmc_dask.graph import rebuild, topological
@@ -106,17 +106,11 @@ NormalMixture = row(
 
 
 def _censored(x: Node, dist: Dist, lower: Any, upper: Any) -> Node:
-    family = family_of(dist)
-    if family.logcdf is None or family.logsf is None:
-        able = ", ".join(f.name for f in FAMILIES.values() if f.logcdf is not None)
-        raise OptionError(f"{family.name} has no closed form for Censored; these have: {able}")
-    params, penalty = guarded(dist)
     result = logp(dist, x)
-    cost = 0.0 if penalty is None else penalty
     if lower is not None:
-        result = math.where(x <= lower, family.logcdf(lower, **params) + cost, result)
+        result = math.where(x <= lower, logcdf(dist, lower), result)
     if upper is not None:
-        result = math.where(x >= upper, family.logsf(upper, **params) + cost, result)
+        result = math.where(x >= upper, logsf(dist, upper), result)
     return result
 
 

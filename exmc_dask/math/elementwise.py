@@ -124,11 +124,9 @@ def log10(x: Any) -> Node:
 def logaddexp(a: Any, b: Any) -> Node:
     """``log(exp(a) + exp(b))`` without overflow; where both are -inf it is -inf."""
     left, right = as_float(a), as_float(b)
-    apart = abs(left - right)
-    near = apart < inf  # False for infinities and NaN
-    apart = guard(near, apart, 0.0)
-    sum_of = 0.5 * (left + right) + (0.5 * apart + softplus(-apart))
-    return where(near, sum_of, maximum(left, right))
+    high, low = where(right < left, left, right), where(right < left, right, left)
+    near = high - low < inf  # not where one of them is -inf, or both
+    return where(near, high + softplus(guard(near, low - high, 0.0)), high)
 
 
 def log1mexp(x: Any) -> Node:

@@ -308,7 +308,7 @@ MISTAKES: dict[str, Mistake] = {
         errors.OptionError, (".build()",),
     ),
     "a numpy function without counterpart": (
-        declared(lambda m: np.arctan(var(m, "mu"))), errors.ModelError, ("arctan", "ed.math"),
+        declared(lambda m: np.cbrt(var(m, "mu"))), errors.ModelError, ("cbrt", "ed.math"),
     ),
     "unknown parent": (
         named(lambda b: b.rv("y", ed.Normal, mu="muu", sigma=1)),

@@ -20,7 +20,9 @@ from exmc_dask.dist import (
     family_of,
     in_support,
     is_discrete,
+    logcdf,
     logp,
+    logsf,
     shape_of,
     support_point,
 )
@@ -99,6 +101,7 @@ BAD = {
     "whole": (0.5,),
     "weights": (-0.1,),
     "ordered": (1e9,),
+    "inner": (0.0, 1.0),
 }
 
 
@@ -150,6 +153,39 @@ def test_parameters_broadcast() -> None:
     np.testing.assert_allclose(
         numbers(logp(dist, leaf("x", x)), leaves), np.tile(stats.norm.logpdf(x, 0, sigma), (3, 1))
     )
+
+
+WITH_TAILS = [name for name, case in CASES.items() if case.tails is not None]
+
+
+def test_every_continuous_distribution_function_has_a_reference() -> None:
+    dists = [case.dist(**case.params) for case in CASES.values()]
+    able = {d.family for d in dists if family_of(d).logcdf is not None and not is_discrete(d)}
+
+    assert able <= {CASES[name].dist(**CASES[name].params).family for name in WITH_TAILS}
+
+
+@pytest.mark.parametrize("side", [logcdf, logsf])
+@pytest.mark.parametrize("name", WITH_TAILS)
+def test_both_tails_are_exact(name: str, side: Any) -> None:
+    case = CASES[name]
+    dist, leaves = posed(case, case.values)
+    found = numbers(side(dist, leaf("x", case.values)), leaves)
+    expected = getattr(case.tails, side.__name__)(case.values)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("side", [logcdf, logsf])
+@pytest.mark.parametrize("name", WITH_TAILS)
+def test_gradients_of_tails_are_those_of_differences(name: str, side: Any) -> None:
+    case = CASES[name]
+    inner = np.array([0.35, 0.8]) if case.inner is None else case.inner
+    dist, leaves = posed(case, inner)
+    node = side(dist, leaf("x", inner))
+
+    for found, expected in zip(slopes(node, leaves), differences(node, leaves), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-7, atol=1e-7)
 
 
 @every_case

@@ -233,6 +233,7 @@ INF = np.inf
         ("logaddexp", (-INF, 1.0), 1.0),
         ("logaddexp", (INF, 1.0), INF),
         ("logaddexp", (-1e300, -1e300), -1e300),
+        ("logaddexp", (-1e15, -1.5), -1.5),
         ("logdiffexp", (1.0, 1.0), -INF),
         ("logdiffexp", (-INF, -INF), -INF),
         ("logdiffexp", (1.0, -INF), 1.0),

@@ -25,8 +25,8 @@ class Case:
     `logp` is the reference; `law` a frozen distribution of scipy for draws of one element;
     `outside` a value that the support does not contain; `inner` values between the edges, where
     derivatives are taken; `element` the place of one element of an event, and its law by scipy;
-    `slope` the derivative of the sum over values with respect to a parameter, where finite
-    differences are too coarse.
+    `tails` has logcdf and logsf; `slope` is the derivative of the sum over values with respect to a
+    parameter, where finite differences are too coarse.
     """
 
     dist: Callable[..., Dist]
@@ -38,6 +38,7 @@ class Case:
     inner: Any = None
     element: Any = None
     slope: Callable[[str, np.ndarray], Any] | None = None
+    tails: Any = None
 
 
 def scipy_case(
