@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from exmc_dask.builder import set_data as set_data
     from exmc_dask.diagnosis import diagnose as diagnose
     from exmc_dask.diagnosis import summary as summary
+    from exmc_dask.dist import AR as AR
+    from exmc_dask.dist import GARCH11 as GARCH11
     from exmc_dask.dist import ICAR as ICAR
     from exmc_dask.dist import AsymmetricLaplace as AsymmetricLaplace
     from exmc_dask.dist import Bernoulli as Bernoulli
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from exmc_dask.dist import Mixture as Mixture
     from exmc_dask.dist import Moyal as Moyal
     from exmc_dask.dist import Multinomial as Multinomial
+    from exmc_dask.dist import MvGaussianRandomWalk as MvGaussianRandomWalk
     from exmc_dask.dist import MvNormal as MvNormal
     from exmc_dask.dist import MvStudentT as MvStudentT
     from exmc_dask.dist import NegativeBinomial as NegativeBinomial
@@ -104,6 +107,9 @@ _EXPORTS = {
         "ExGaussian",
         "Exponential",
         "Flat",
+        "AR",
+        "GARCH11",
+        "MvGaussianRandomWalk",
         "Gamma",
         "GaussianRandomWalk",
         "Geometric",

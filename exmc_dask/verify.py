@@ -134,7 +134,7 @@ def free_shape(
         given = sizes
     if given is None:
         n_event = event_ndim(dist)
-        if n_event and asked[-n_event:] == (1,) * n_event:
+        if n_event and asked[-n_event] == 1:
             raise ShapeError(f"'{name}': {dist.family} needs shape= or dims= for its length")
         return asked
     fit(name, dist, asked, given)

@@ -75,12 +75,13 @@ from exmc_dask.dist.law import (
 from exmc_dask.dist.multinomial import DirichletMultinomial, Multinomial
 from exmc_dask.dist.multivariate import MvNormal, MvStudentT
 from exmc_dask.dist.simplex import Dirichlet, StickBreakingWeights
-from exmc_dask.dist.timeseries import GaussianRandomWalk
+from exmc_dask.dist.timeseries import AR, GARCH11, GaussianRandomWalk, MvGaussianRandomWalk
 from exmc_dask.dist.trials import Bernoulli, BetaBinomial, Binomial, HyperGeometric
 from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
 from exmc_dask.dist.zerosum import ICAR, ZeroSumNormal
 
 __all__ = [
+    "AR",
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
@@ -101,6 +102,7 @@ __all__ = [
     "FAMILIES",
     "Family",
     "Flat",
+    "GARCH11",
     "Gamma",
     "GaussianRandomWalk",
     "Geometric",
@@ -124,6 +126,7 @@ __all__ = [
     "Mixture",
     "Moyal",
     "Multinomial",
+    "MvGaussianRandomWalk",
     "MvNormal",
     "MvStudentT",
     "NegativeBinomial",

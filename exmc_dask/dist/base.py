@@ -99,7 +99,7 @@ class Param:
         None where it must be given, unless `optional`.
     domain : str
         Row of ``DOMAINS``; "dist" and "dists" take distributions, "text" takes text, "size" a
-        whole number that the shape depends on.
+        whole number that the shape depends on, "flag" True or False, held as 1 or 0.
     core : int
         Number of trailing axes that belong to one event; the others are the batch. EVENT where
         they are those of the value.
@@ -321,6 +321,10 @@ def as_argument(label: str, param: Param, value: Any) -> Argument:
                 f"{label} is {value!r}, but the shape depends on it: give a whole number, "
                 f"{param.least} or more"
             )
+        case "flag", bool():
+            return as_node(float(value))
+        case "flag", _:
+            raise OptionError(f"{label} is True or False, not {value!r}")
         case _, str():
             return Name(value)
         case _, Node():

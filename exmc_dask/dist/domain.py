@@ -98,6 +98,7 @@ DOMAINS: Mapping[str, Domain] = {
     ),
     "ordered": Domain("rising", rising, lambda x: np.diff(x, prepend=-np.inf) > 0.0, 0.0),
     "size": Domain("a whole number above 0", None, lambda x: x >= 1.0, 1.0),
+    "flag": Domain("True or False", None, lambda x: (x == 0.0) | (x == 1.0), 0.0),
     "weights": Domain("not negative and sum to 1", lambda x: x >= 0.0, _weights, 1.0),
     "covariance": Domain("symmetric and positive definite", None, _covariance, 0.0),
     "cholesky": Domain("lower triangular with a positive diagonal", None, _cholesky, 0.0),
