@@ -30,15 +30,14 @@ def _garch(x: np.ndarray) -> np.ndarray:
 
 
 def _vector_walk(x: np.ndarray, start: Any) -> np.ndarray:
-    steps = stats.multivariate_normal(DRIFT, COV).logpdf(np.diff(x, axis=0))
-    return np.asarray(start.logpdf(x[0]) + steps.sum())
+    steps = stats.multivariate_normal(DRIFT, COV).logpdf(np.diff(x, axis=1))
+    return np.asarray(start.logpdf(x[:, 0]) + steps.sum(axis=1))
 
 
 DRIFT = np.array([0.3, -0.2])
 COV = np.array([[1.0, 0.4], [0.4, 0.6]])
 FACTOR = np.linalg.cholesky(COV)
-VECTORS = np.array([[0.3, -0.5], [0.9, 0.0], [1.5, 0.4], [-20.0, 3.0]])
-INNER = VECTORS[:3]
+VECTORS = np.array([[[0.3, -0.5], [0.9, 0.0], [1.5, 0.4]], [[5.0, 2.0], [-20.0, 3.0], [0.0, 0.0]]])
 
 CASES: dict[str, Case] = {
     "GaussianRandomWalk": Case(
@@ -66,13 +65,13 @@ CASES: dict[str, Case] = {
     ),
     "MvGaussianRandomWalk": Case(
         MvGaussianRandomWalk.dist, {"mu": DRIFT, "chol": FACTOR}, VECTORS,
-        lambda x: _vector_walk(x, stats.multivariate_normal([0, 0], COV)), inner=INNER,
+        lambda x: _vector_walk(x, stats.multivariate_normal([0, 0], COV)), inner=VECTORS[:1],
     ),
     "MvGaussianRandomWalk, init": Case(
         lambda mu, chol: MvGaussianRandomWalk.dist(
             mu, chol=chol, init_dist=MvNormal.dist([5.0, 6.0], cov=np.eye(2))
         ),
         {"mu": DRIFT, "chol": FACTOR}, VECTORS,
-        lambda x: _vector_walk(x, stats.multivariate_normal([5, 6], np.eye(2))), inner=INNER,
+        lambda x: _vector_walk(x, stats.multivariate_normal([5, 6], np.eye(2))), inner=VECTORS[:1],
     ),
 }  # fmt: skip
