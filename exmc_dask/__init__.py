@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exmc_dask import gp as gp
     from exmc_dask import math as math
     from exmc_dask import transforms as transforms
     from exmc_dask.api import sample as sample
@@ -157,7 +158,7 @@ _EXPORTS = {
     "errors": ("ExmcError",),
     "views": ("model_to_graphviz", "model_to_mermaid"),
 }
-_MODULES = ("math", "transforms")
+_MODULES = ("gp", "math", "transforms")
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __version__ = "0.1.0"

@@ -140,6 +140,10 @@ class Model(Display):
         self._names.add(name)
         return node
 
+    def claim(self, owner: str, part: str, value: Any) -> Node:
+        """Expression of `value`, in which arrays have slots that are called ``owner.part``."""
+        return self._slots.claim(owner, part, verify.expression(owner, value))
+
     def rv(
         self,
         name: str,
@@ -239,7 +243,7 @@ class Model(Display):
         """
         self._check_name(name)
         slots = self._slots
-        node = slots.claim(name, "expr", verify.expression(name, expression))
+        node = self.claim(name, "expr", expression)
         free = {v.name for v in self.spec.free}
         if node.op is Op.VAR:
             raise ModelError(f"'{name}': give observed= to the distribution of '{node.arg}' itself")
@@ -261,7 +265,7 @@ class Model(Display):
         """Name an expression, whose values are then kept beside the draws."""
         self._check_name(name)
         slots = self._slots
-        node = slots.claim(name, "expr", verify.expression(name, expression))
+        node = self.claim(name, "expr", expression)
         names = self._dims(name, dims)
         verify.fits(slots.lengths, name, node)
         if names:
@@ -275,7 +279,7 @@ class Model(Display):
         """Add an expression, summed over its elements, to the log-density."""
         self._check_name(name)
         slots = self._slots
-        node = slots.claim(name, "expr", as_float(verify.expression(name, expression)))
+        node = as_float(self.claim(name, "expr", expression))
         verify.check_sampled(name, self.spec, node)
         verify.fits(slots.lengths, name, node)
         self._potentials.append(Potential(name, node))

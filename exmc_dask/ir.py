@@ -133,8 +133,8 @@ class Node:
                 raise _not_ours(function)
             return FUNCTIONS[function](*args, **kwargs)
 
-    def __add__(self, other: Any) -> Node:
-        return elementwise(Op.ADD, self, other)
+    def __add__(self, other: Any) -> Node:  # what is a function itself knows how to add
+        return NotImplemented if callable(other) else elementwise(Op.ADD, self, other)
 
     def __radd__(self, other: Any) -> Node:
         return elementwise(Op.ADD, other, self)
@@ -146,7 +146,7 @@ class Node:
         return elementwise(Op.SUB, other, self)
 
     def __mul__(self, other: Any) -> Node:
-        return elementwise(Op.MUL, self, other)
+        return NotImplemented if callable(other) else elementwise(Op.MUL, self, other)
 
     def __rmul__(self, other: Any) -> Node:
         return elementwise(Op.MUL, other, self)

@@ -104,7 +104,9 @@ def _write(node: Node, names: Names, room: int) -> tuple[str, int]:
         right = right if right_tight > binds else f"({right})"
         return left + sign + right, binds
     if node.op is Op.RESHAPE and _long(node.src[0]) == _long(node):
-        return _write(node.src[0], names, room)
+        inner, tight = _write(node.src[0], names, room)
+        axes = _new_axes(node)
+        return (f"{inner if tight == 9 else f'({inner})'}[{axes}]", 9) if axes else (inner, tight)
     if node.op is Op.SLICE:
         inner, tight = _write(node.src[0], names, room)
         cuts = ", ".join(_cut(*cut) for cut in node.arg)
@@ -121,6 +123,18 @@ def _write(node: Node, names: Names, room: int) -> tuple[str, int]:
     if node.op in REDUCTION and len(node.arg) < node.src[0].ndim:
         parts.append(f"axis={node.arg[0] if len(node.arg) == 1 else node.arg}")
     return f"{called}({', '.join(parts)})", 9
+
+
+def _new_axes(node: Node) -> str:
+    """Key by which a RESHAPE puts axes of length 1 in; empty where they stand in front only."""
+    left = list(node.src[0].shape)
+    keys: list[str] = []
+    for dim in node.shape:
+        kept = bool(left) and dim == left[0]
+        keys.append(":" if kept else "None")
+        left = left[kept:]
+    shown = keys[keys.index(":") :] if ":" in keys and not left else []
+    return ", ".join(shown) if "None" in shown else ""
 
 
 def _long(node: Node) -> list[Dim]:

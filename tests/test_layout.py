@@ -39,6 +39,7 @@ BELOW = {
     "consistency": "verify",  # whether data fit every declaration
     "context": "consistency joint views",
     "builder": "context",
+    "gp": "context",  # Gaussian processes
     "evaluate": "graph",
     "rewrite": "model evaluate",
     "joint": "rewrite",  # the density at values of the user's scale

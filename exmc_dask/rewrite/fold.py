@@ -106,8 +106,9 @@ def _read(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, None]:
 def _worthwhile(node: Node) -> Iterator[Node]:
     """Parts of an expression of data whose results are worth being kept as arrays.
 
-    A view is not: what it shows is kept. Neither is what is larger than the data it is made of, nor
-    what is cheaper to calculate than to read.
+    A view is not: what it shows is kept. Neither is what is cheaper to calculate than to read, nor
+    what is larger than the data it is made of, unless that is where it is dear, as are distances
+    between all pairs of places.
     """
     stack = [node]
     while stack:
@@ -116,10 +117,16 @@ def _worthwhile(node: Node) -> Iterator[Node]:
             continue
         inside = topological([part])
         arrays = [leaf for leaf in inside if leaf.op in (Op.DATA, Op.RANGE)]
-        if part.op in VIEWS or _rank(part) > max(map(_rank, arrays), default=0):
+        large = _rank(part) > max(map(_rank, arrays), default=0)
+        if part.op in VIEWS or (large and not _is_dear(part, inside)):
             stack += reversed(part.src)
         elif len(arrays) > 1 or any(n.op not in CHEAP for n in inside):
             yield part
+
+
+def _is_dear(part: Node, inside: Sequence[Node]) -> bool:
+    """Whether a costly operation works on as many elements as `part` has."""
+    return any(node.op not in CHEAP and _rank(node) == _rank(part) for node in inside)
 
 
 def _rank(node: Node) -> int:

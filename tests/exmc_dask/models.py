@@ -168,6 +168,21 @@ def grades() -> None:
     ed.Categorical("sort", shares, observed=[0, 2, 2, 1])
 
 
+@_row
+def processes() -> None:
+    x = RNG.uniform(0, 4, size=(6, 2))
+    ls, eta = ed.Gamma("ls", 4, 2, shape=2), ed.HalfNormal("eta", 1)
+    exact = ed.gp.Marginal(cov_func=eta**2 * ed.gp.cov.Matern52(2, ls=ls))
+    exact.marginal_likelihood("y", x, RNG.normal(size=6), sigma=0.5)
+    exact.conditional("later", x + 0.1)
+    latent = ed.gp.Latent(
+        mean_func=ed.gp.mean.Linear(0.5, eta), cov_func=ed.gp.cov.Periodic(1, period=3, ls=ls[0])
+    )
+    ed.Poisson("counts", log_mu=latent.prior("f", x[:, 0], jitter=0.1), observed=np.arange(6))
+    near = ed.gp.HSGP([4], c=1.5, cov_func=eta**2 * ed.gp.cov.ExpQuad(1, ls=ls[1]))
+    ed.Normal("z", near.prior("g", x[:, 1]), 1.0, observed=np.ones(6))
+
+
 def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:
     """Values of PARAM leaves at a point."""
     return {(Op.PARAM, name): value for name, value in layout.unpack(q).items()}

@@ -33,6 +33,7 @@ CASES: dict[str, Node] = {
     "exp(v - logsumexp(v))": math.softmax(v),
     "v @ v": v @ v,
     "where(a < b, a, b)": math.where(a < b, a, b),
+    "v[:, None] - v": v[:, None] - v[None, :],
     "sum(v)": v.sum(),
     "logsumexp(stack, axis=0)": math.logsumexp(stack, axis=0),
     "concatenate(v, v)": math.concatenate([v, v]),

@@ -14,6 +14,7 @@ from exmc_dask.graph import topological
 from exmc_dask.ir import Node, as_float, make
 from exmc_dask.kernels import Kernel, compile
 from exmc_dask.ops import INT, Op
+from tests.exmc_dask.models import MODELS
 from tests.kernels.cases import CASES, DATA_ROWS, FLAG, flags
 from tests.kernels.densities import (
     PARAMS,
@@ -96,6 +97,15 @@ def test_the_seven_models_give_what_numpy_gives(name: str) -> None:
         scale = max(1.0, float(np.max(np.abs(wanted))))
 
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12 * scale)
+
+
+def test_processes_give_what_numpy_gives() -> None:
+    model = MODELS["processes"]()
+    of = lower(model.spec)
+    data, q = of.fold(model.data), np.random.default_rng(4).normal(size=of.layout.dim) * 0.5
+    found, wanted = np.hstack(run(compile(of), data, q)), np.hstack(expected(of, q, data))
+
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_a_kernel_is_made_once() -> None:
