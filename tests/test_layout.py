@@ -61,7 +61,7 @@ BELOW = {
     "cluster": "cluster.plan kernels store convergence",
     "api": "cluster builder inference predictive compare diagnosis",
     "cli": "api preflight",
-    "": "cli",  # the public names of exmc_dask/__init__.py
+    "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
 
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
