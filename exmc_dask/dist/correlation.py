@@ -175,7 +175,8 @@ class CovarianceFactor(Family):
         chol = math.expand_packed_triangular(order_of(packed), packed)
         stds = _deviations(chol)
         rows = chol / math.expand_dims(stds, -1)
-        corr = math.sum(math.expand_dims(rows, -2) * math.expand_dims(rows, -3), axis=-1)
+        products = math.sum(math.expand_dims(rows, -2) * math.expand_dims(rows, -3), axis=-1)
+        corr = math.where(math.identity_like(products), 1.0, products)
         if store_in_trace:
             corr = current().deterministic(f"{name}_corr", corr)
             stds = current().deterministic(f"{name}_stds", stds)

@@ -8,8 +8,9 @@ docs/decisions/0005-ncp-auto.md for the rule behind "auto". Traces show x in bot
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from exmc_dask.axes import Shape
 from exmc_dask.dist import FAMILIES, Dist, standard
-from exmc_dask.errors import OptionError
+from exmc_dask.errors import OptionError, ShapeError
 from exmc_dask.graph import leaves, topological
 from exmc_dask.ir import Node, broadcast_to, const
 from exmc_dask.ops import Op
@@ -109,5 +110,15 @@ def _readers(draft: Draft) -> Iterator[Node]:
         *((free.dist, free.shape) for free in draft.free),
     ]:
         for node in dist.nodes():
-            yield broadcast_to(node, shape) if node.ndim <= len(shape) else node
+            yield _repeated(node, shape)
     yield from (potential.node for potential in draft.potentials)
+
+
+def _repeated(node: Node, shape: Shape) -> Node:
+    """Parameter as often as a value of `shape` reads it; all of a matrix is read by each vector."""
+    if node.ndim > len(shape):
+        return node
+    try:
+        return broadcast_to(node, shape)
+    except ShapeError:
+        return broadcast_to(node, (2, *node.shape))

@@ -183,6 +183,52 @@ def processes() -> None:
     ed.Normal("z", near.prior("g", x[:, 1]), 1.0, observed=np.ones(6))
 
 
+@_row
+def varying() -> None:
+    rng = np.random.default_rng(13)
+    where, x = rng.integers(0, 3, 25), rng.normal(size=25)
+    chol, corr, _ = ed.LKJCholeskyCov("chol", eta=2, n=2, sd_dist=ed.Exponential.dist([1.0, 2.0]))
+    mu = ed.Normal("mu", 0, 2, shape=2)
+    effect = ed.MvNormal("effect", mu, chol=chol, shape=(3, 2))
+    ed.Normal("y", effect[where, 0] + effect[where, 1] * x, 1, observed=rng.normal(size=25))
+    ed.Potential("small", -(corr[0, 1] ** 2))
+
+
+@_row
+def matrix_valued() -> None:
+    rng = np.random.default_rng(14)
+    chol = ed.LKJCorr("chol", 3, 1.5)
+    spread = ed.Flat("spread", shape=(2, 2), transform="cholesky_cov")
+    ed.Potential("of_spread", -math.sum(math.square(spread)))
+    nu = ed.Gamma("nu", 2, 0.5)
+    angle = ed.Flat("angle", transform="circular")
+    ed.Potential("north", 2.0 * math.cos(angle))
+    mu = math.stack([math.sin(angle), angle, nu])
+    ed.MvStudentT("y", nu + 2.0, mu, chol=chol, observed=rng.normal(size=(4, 3)))
+    ed.MvNormal("two", chol=math.stack([spread, 2.0 * spread]), observed=rng.normal(size=(3, 2, 2)))
+
+
+@_row
+def zero_sums() -> None:
+    rng = np.random.default_rng(15)
+    tau = ed.HalfNormal("tau", 1)
+    rows = ed.ZeroSumNormal("rows", tau, dims="group")
+    table = ed.ZeroSumNormal("table", n_zerosum_axes=2, shape=(3, 4))
+    ring = [[0, 1], [1, 2], [2, 3], [3, 0]]
+    field = ed.ICAR("field", edges=ring, sigma=tau, zero_sum_stdev=0.1)
+    ed.Normal("y", math.expand_dims(rows, 1) + table + field, 1, observed=rng.normal(size=(3, 4)))
+
+
+@_row
+def shared_counts() -> None:
+    rng = np.random.default_rng(16)
+    alpha = ed.Gamma("alpha", 2, 1)
+    weights = ed.StickBreakingWeights("weights", alpha, 3)
+    levels = ed.Normal("levels", 0, 1, shape=4, transform="positive_ordered")
+    ed.Multinomial("y", 9, weights, observed=rng.multinomial(9, np.full(4, 0.25), 5))
+    ed.DirichletMultinomial("z", [9, 6], levels, observed=[[1, 2, 3, 3], [0, 0, 6, 0]])
+
+
 def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:
     """Values of PARAM leaves at a point."""
     return {(Op.PARAM, name): value for name, value in layout.unpack(q).items()}

@@ -182,10 +182,10 @@ def logp_grad(q, grad, data, data32, index, work):
     p5 = sum_p3 * 0.5
     grad[1] = 1.0 + ((p5 if is_equal2 else 0.0) - noise) * noise  # noise
     logp_noise = -0.5 * (noise * noise) + -0.22579135264472738 + q_noise
+    m3 = -sum_log
     fold_0 = data[0]
-    d2 = -sum_log - fold_0
     t5 = -0.5 * p + -0.22579135264472738 + q_scale + logp_noise
-    return t5 + ((d2 if is_equal2 else -inf) - 0.5 * sum_p)
+    return t5 + ((m3 if is_equal2 else -inf) - fold_0 - 0.5 * sum_p)
 
 
 @njit(
