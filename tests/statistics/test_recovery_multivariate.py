@@ -21,7 +21,7 @@ def sampled(model: ed.Model, **options: Any) -> xr.Dataset:
         model, random_seed=31, cluster="threads", progressbar=False,
         compute_convergence_checks=False, **({"draws": 1000, "tune": 600, "chains": 2} | options),
     )  # fmt: skip
-    assert not trace["sample_stats"]["diverging"].values.any()
+    assert not np.any(trace["sample_stats"].to_dataset()["diverging"])
     return trace["posterior"].to_dataset()
 
 
