@@ -67,7 +67,7 @@ class Stationary(Covariance):
 
 
 def _root(x: Node) -> Node:
-    return math.where(x > 0.0, math.sqrt(math.guard(x > 0.0, x, 1.0)), 0.0)
+    return math.where(x > 0.0, math.sqrt(x), 0.0)  # a choice whose gradient is 0, not infinite
 
 
 def _volume(ls: Node, n: int) -> Node:

@@ -10,8 +10,10 @@ from exmc_dask.density import lower
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.gp import approx_hsgp_hyperparams, cov
+from exmc_dask.gp.hsgp import Box
 from exmc_dask.graph import topological
 from exmc_dask.ops import Op
+from exmc_dask.rewrite.simplify import simplify
 from tests.exmc_dask.expressions import inline
 
 X1 = np.linspace(-1, 3, 15)
@@ -58,6 +60,15 @@ def test_eigenfunctions_are_those_of_the_paper() -> None:
 
     expected = np.sqrt(1 / L) * np.sin(np.pi * j * (x[:, None] + L) / (2 * L))
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_frequencies_are_all_combinations_after_any_rounding() -> None:
+    with ed.Model() as model:
+        reach = model.claim("f", "reach", np.array([np.pi / 2, np.pi / 2]))
+    box = Box(reach, reach, (3, 49))
+    (found,) = values(model, simplify([box.frequencies]))
+
+    np.testing.assert_allclose(found, [(i, j) for i in range(1, 4) for j in range(1, 50)])
 
 
 def build(**options: Any) -> tuple[ed.Model, ed.gp.HSGP]:
@@ -116,6 +127,15 @@ def test_the_box_stays_where_the_first_places_put_it() -> None:
     after = values(model, [model.spec.deterministics[0].node], eta=1.0, f_hsgp_coeffs=np.ones(6))
 
     np.testing.assert_allclose(after[0], before[0][:4], rtol=1e-14)
+
+
+def test_later_places_share_the_box_of_the_first() -> None:
+    with ed.Model() as model:
+        process = ed.gp.HSGP([5], c=2.0, cov_func=cov.ExpQuad(1, ls=1.0))
+        (first, _), (later, _) = (process.prior_linearized(x) for x in (X1, X1[2:6].copy()))
+    first, later = values(model, [first, later])
+
+    np.testing.assert_allclose(later, first[2:6], rtol=1e-14)
 
 
 @pytest.mark.parametrize(
