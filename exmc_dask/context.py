@@ -28,6 +28,7 @@ from exmc_dask.model import (
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, unknown
 from exmc_dask.transforms import Transform
+from exmc_dask.unobserved import free, predicted
 from exmc_dask.views import Display
 
 type Dims = str | Sequence[str | None] | None
@@ -77,6 +78,7 @@ class Model(Display):
         self._potentials: list[Potential] = []
         self._observations: list[Observation] = []
         self._known: dict[Node, Node] = {}  # observed variables and their data
+        self._later: set[str] = set()  # variables that are drawn in prediction only
         self._names: set[str] = set()
         self._closed = False
         self._tokens: list[Token[Declares | None]] = []
@@ -201,8 +203,8 @@ class Model(Display):
             given = weight is not None or mask is not None
             if given or reduce != "sum":
                 raise OptionError(f"'{name}': weight, mask and reduce need observed=")
-            declare = self._free if likelihood else self._predicted
-            variable = declare(name, dist, shape, names, transform)
+            declare = free if likelihood else predicted
+            variable = declare(slots, name, dist, shape, names, transform)
         else:
             if transform != "default" or shape is not None:
                 raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
@@ -213,7 +215,9 @@ class Model(Display):
             variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
         check_variable(variable, slots.arrays, slots.lengths, self._known)
         if likelihood or observed is not None:
-            verify.check_sampled(name, self.spec, *variable.parts())
+            verify.check_sampled(name, self._later, *variable.parts())
+        else:
+            self._later.add(name)
         self._variables.append(variable)
         self._names.add(name)
         if variable.observed is not None:
@@ -244,12 +248,12 @@ class Model(Display):
         self._check_name(name)
         slots = self._slots
         node = self.claim(name, "expr", expression)
-        free = {v.name for v in self.spec.free}
+        sampled = {v.name for v in self.spec.free}
         if node.op is Op.VAR:
             raise ModelError(f"'{name}': give observed= to the distribution of '{node.arg}' itself")
-        if free.isdisjoint(leaves(node)):
+        if sampled.isdisjoint(leaves(node)):
             raise ModelError(f"'{name}': the expression has no free variable in it")
-        verify.check_sampled(name, self.spec, node)
+        verify.check_sampled(name, self._later, node)
         names = self._dims(name, dims)
         leaf = verify.observed_leaf(slots, name, value, names)
         names = names or slots.slots[str(leaf.arg)].dims
@@ -280,7 +284,7 @@ class Model(Display):
         self._check_name(name)
         slots = self._slots
         node = as_float(self.claim(name, "expr", expression))
-        verify.check_sampled(name, self.spec, node)
+        verify.check_sampled(name, self._later, node)
         verify.fits(slots.lengths, name, node)
         self._potentials.append(Potential(name, node))
         self._names.add(name)
@@ -345,28 +349,6 @@ class Model(Display):
         self._slots.slots = {slot.name: slot for slot in spec.slots}
         self._slots.fill(state["data"])
         self._closed = True
-
-    def _free(
-        self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None
-    ) -> Variable:
-        slots = self._slots
-        verify.check_free(name, dist)
-        sizes = verify.free_shape(slots, name, dist, shape, dims)
-        law = verify.with_formulas(slots, name, dist, sizes)
-        dims = dims or (None,) * len(sizes)
-        chosen = verify.transform_of(slots, name, law, sizes, moved)
-        return Variable(name, law, sizes, dims, chosen)
-
-    def _predicted(
-        self, name: str, dist: Dist, shape: Any, dims: Names, moved: Transform | str | None
-    ) -> Variable:
-        slots = self._slots
-        if moved != "default":
-            raise OptionError(f"'{name}' is not sampled, so it takes no transform=")
-        sizes = verify.predicted_shape(slots, name, dist, shape, dims)
-        law = verify.with_formulas(slots, name, dist, sizes)
-        dims = dims or (None,) * len(sizes)
-        return Variable(name, law, sizes, dims, None, likelihood=False)
 
     def _check_open(self, what: str) -> None:
         if self._closed:

@@ -4,7 +4,7 @@ The functions raise with the name of the variable. After them a distribution con
 expressions only, so that it can travel.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from exmc_dask.errors import (
 )
 from exmc_dask.graph import check, leaves, substitute
 from exmc_dask.ir import Node, as_float, as_node
-from exmc_dask.model import REDUCTIONS, ModelSpec
+from exmc_dask.model import REDUCTIONS
 from exmc_dask.ops import BOOL, Op
 from exmc_dask.slots import Slots, checked_array, place
 from exmc_dask.transforms import Transform, transform
@@ -179,9 +179,8 @@ def check_free(name: str, dist: Dist) -> None:
         )
 
 
-def check_sampled(name: str, spec: ModelSpec, *nodes: Node) -> None:
-    """Refuse that what is sampled depends on what is not."""
-    predicted = {v.name for v in spec.predicted}
+def check_sampled(name: str, predicted: Collection[str], *nodes: Node) -> None:
+    """Refuse that what is sampled depends on a variable that is not."""
     for node in nodes if predicted else ():
         for leaf in leaves(node):
             if leaf in predicted:

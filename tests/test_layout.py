@@ -71,6 +71,7 @@ ONE_ROOM = {
     "adjoint": "grad",
     "codec": "model",
     "outline": "model",
+    "unobserved": "verify",
     "cluster.fleet": "cluster.plan",
     "cluster.flights": "cluster.plan",
     "cluster.ledger": "cluster.plan",

@@ -17,8 +17,8 @@ from exmc_dask.dist.base import EVENT, FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import leaves, topological
-from exmc_dask.ir import Node, as_float, broadcast_to, const, data_shape, make
+from exmc_dask.graph import axes_of, leaves, topological
+from exmc_dask.ir import Node, as_float, broadcast_to, const, make
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.transforms import Transform
 
@@ -287,13 +287,9 @@ def _numbers(
     node: Node, data: Mapping[str, np.ndarray], values: Mapping[Any, np.ndarray]
 ) -> np.ndarray:
     """Value of an expression of data and of leaves that have `values`."""
-    given = {(Op.DATA, name): array for name, array in data.items()}
-    lengths = {
-        dim: length
-        for name, array in data.items()
-        for dim, length in zip(data_shape(name, array), array.shape, strict=True)
-        if isinstance(dim, str)
-    }
+    given = {(Op.DATA, name): data[name] for name in leaves(node) if name in data}
+    axes = {axis: axis.rsplit(".", 1) for axis in axes_of([node])}
+    lengths = {axis: data[slot].shape[int(place)] for axis, (slot, place) in axes.items()}
     return evaluate([node], {**given, **values}, lengths)[0]
 
 

@@ -126,7 +126,7 @@ class HSGP(Process):
         """Basis functions at places, and the prior scales of their coefficients.
 
         With standard normal ``beta`` the process at the places is ``phi @ (beta * sqrt_psd)``
-        (eq. 8), to which its mean is added.
+        (eq. 8), to which its mean is added. The box is that of the first call.
 
         Parameters
         ----------
