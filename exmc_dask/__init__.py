@@ -80,6 +80,13 @@ if TYPE_CHECKING:
     from exmc_dask.dist import Weibull as Weibull
     from exmc_dask.dist import ZeroSumNormal as ZeroSumNormal
     from exmc_dask.errors import ExmcError as ExmcError
+    from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
+    from exmc_dask.predictive.pointwise import compute_log_likelihood as compute_log_likelihood
+    from exmc_dask.predictive.pointwise import compute_log_prior as compute_log_prior
+    from exmc_dask.predictive.sampling import (
+        sample_posterior_predictive as sample_posterior_predictive,
+    )
+    from exmc_dask.predictive.sampling import sample_prior_predictive as sample_prior_predictive
     from exmc_dask.views import model_to_graphviz as model_to_graphviz
     from exmc_dask.views import model_to_mermaid as model_to_mermaid
 
@@ -89,6 +96,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "api": ("sample",),
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
+    "predictive.deterministics": ("compute_deterministics",),
     "diagnosis": ("diagnose", "summary"),
     "dist": (
         "AsymmetricLaplace",
@@ -156,6 +164,8 @@ _EXPORTS = {
         "ZeroSumNormal",
     ),
     "errors": ("ExmcError",),
+    "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),
+    "predictive.sampling": ("sample_posterior_predictive", "sample_prior_predictive"),
     "views": ("model_to_graphviz", "model_to_mermaid"),
 }
 _MODULES = ("gp", "math", "transforms")

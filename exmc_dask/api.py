@@ -1,9 +1,6 @@
 """sample(): the whole way from a declared model to a DataTree, in the order it happens."""
 
 import contextlib
-import difflib
-import inspect
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from exmc_dask.axes import extents
-from exmc_dask.builder import Builder
-from exmc_dask.context import Model
+from exmc_dask.builder import Model
 from exmc_dask.density import LogDensity, lower
-from exmc_dask.dist.base import open_model
 from exmc_dask.errors import CompileError, ExmcError, ModelError, OptionError
+from exmc_dask.options import model_and_counts, refuse, seed_of
 from exmc_dask.sampler.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +29,7 @@ ELSEWHERE = {
     "cores": "client= or cluster= says where chains run; cluster='threads' uses every processor",
     "nuts_sampler": "there is one sampler, NUTS",
     "return_inferencedata": "the result is always an xarray DataTree",
-    "idata_kwargs": "the result is an xarray DataTree; change it after sampling",
+    "idata_kwargs": "log_likelihood=True and log_prior=True are options of sample itself",
     "progress": "it is called progressbar here, as in PyMC",
     "seed": "it is called random_seed here, as in PyMC",
     "init": "chains start at the support point plus jitter; initvals= gives exact points",
@@ -59,6 +55,8 @@ def sample(
     var_names: str | Sequence[str] | None = None,
     thin: int = 1,
     store_unconstrained: bool = False,
+    log_likelihood: bool = False,
+    log_prior: bool = False,
     discard_tuned_samples: bool = True,
     compute_convergence_checks: bool = True,
     progressbar: bool | str | Callable[[Any], None] = True,
@@ -101,6 +99,9 @@ def sample(
         Keep every n-th draw.
     store_unconstrained, discard_tuned_samples : bool
         Add the group of unconstrained positions; leave the warmup groups out.
+    log_likelihood, log_prior : bool
+        Add the groups of log-densities, element by element, that ``compute_log_likelihood`` and
+        ``compute_log_prior`` make.
     compute_convergence_checks : bool
         Print what is wrong with the draws, and what to do about it.
     progressbar : bool, "rich", "log", "json" or callable
@@ -123,9 +124,8 @@ def sample(
         The model, a chain, or the cluster cannot go on. What was drawn before is in the error's
         ``partial``.
     """
-    for name in unknown:
-        raise OptionError(_unknown(name))
-    model, counts = _model(first, model)
+    refuse(sample, unknown, ELSEWHERE)
+    model, counts = model_and_counts("sample", first, model, ("draws", "tune", "chains"))
     if target not in ("auto", "cpu"):
         raise CompileError(f"target={target!r} is not possible; kernels are compiled for 'cpu'")
     given = (*counts, *(draws, tune, chains)[len(counts) :])
@@ -137,7 +137,7 @@ def sample(
     if block_draws is not None and (not isinstance(block_draws, int) or block_draws < 1):
         raise OptionError(f"block_draws={block_draws!r} is not possible; it has to be above 0")
     settings = Settings(
-        seed=_seed(random_seed),
+        seed=seed_of(random_seed),
         draws=draws,
         tune=tune,
         target_accept=target_accept,
@@ -155,6 +155,7 @@ def sample(
         raise ModelError("the model has no free variable, so there is nothing to sample")
     model.check_observed()
     density = lower(model.spec, **options)
+    _check_needed(model, density, log_likelihood, log_prior)
     spec = _spec(model, density, options, settings)
     began = time.perf_counter()
     run, error = _run(
@@ -181,47 +182,10 @@ def sample(
     if error is not None:
         error.partial = trace
         raise error
+    _add_densities(trace, model, log_likelihood, log_prior)
     if compute_convergence_checks:
         _report(trace)
     return trace
-
-
-def _unknown(name: str) -> str:
-    if name in ELSEWHERE:
-        return f"sample has no option {name!r}: {ELSEWHERE[name]}"
-    known = [*inspect.signature(sample).parameters][1:-1]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-    return f"sample has no option {name!r}; {hint}"
-
-
-def _model(first: Sequence[Model | int], model: Model | None) -> tuple[Model, tuple[int, ...]]:
-    """Tell a model given first from draws, tune and chains given by place."""
-    counts = list(first)
-    if counts and isinstance(counts[0], Model):
-        if model is not None:
-            raise OptionError("two models were given: one first and one as model=")
-        model = counts.pop(0)  # type: ignore[assignment]
-    if counts and isinstance(counts[0], Builder):
-        raise OptionError("sample was given a Builder; end it with .build(), which gives the model")
-    if len(counts) > 3 or not all(isinstance(n, int | np.integer) for n in counts):
-        raise OptionError("sample takes a model and then at most draws, tune and chains by place")
-    if model is None:
-        opened = open_model.get()
-        if not isinstance(opened, Model):
-            raise ModelError("no model was given: pass it first, or call inside `with ed.Model()`")
-        model = opened
-    if not isinstance(model, Model):
-        raise OptionError(f"model={model!r} is not an ed.Model")
-    return model, tuple(int(n) for n in counts if isinstance(n, int | np.integer))
-
-
-def _seed(random_seed: Any) -> int:
-    if random_seed is None:
-        return secrets.randbits(53)
-    if isinstance(random_seed, bool) or not isinstance(random_seed, int | np.integer):
-        raise OptionError(f"random_seed={random_seed!r} is not possible; give a whole number")
-    return int(random_seed)
 
 
 def _spec(
@@ -321,27 +285,47 @@ def _tree(
     attrs: Mapping[str, Any],
 ) -> "xr.DataTree":
     from exmc_dask.output import to_datatree
+    from exmc_dask.predictive.groups import constant_data, observed_data
 
-    declared, data = model.spec, model.data
     lengths = density.axis_lengths(spec.data)
-    seen = [
-        (v.name, str(v.observed.arg), v.dims) for v in declared.observed if v.observed is not None
-    ]
-    seen += [(o.name, str(o.observed.arg), o.dims) for o in declared.observations]
-    conditioned = {slot for _, slot, _ in seen}
     return to_datatree(
         results,
         [replace(output, shape=extents(output.shape, lengths)) for output in density.outputs],
         settings,
         coords=model.coords,
-        observed_data={name: (data[slot], dims) for name, slot, dims in seen},
-        constant_data={
-            s.name: (data[s.name], s.dims) for s in declared.slots if s.name not in conditioned
-        },
+        observed_data=observed_data(model),
+        constant_data=constant_data(model),
         free=density.layout.entries,
         warmup=warmup,
-        attrs={"model": declared.key, "target": spec.target, **attrs},
+        attrs={"model": model.spec.key, "target": spec.target, **attrs},
     )
+
+
+def _check_needed(model: Model, density: LogDensity, likelihood: bool, prior: bool) -> None:
+    """Refuse to keep too few variables for the log-densities that are wanted afterwards."""
+    if not likelihood and not prior:
+        return
+    from exmc_dask.predictive.pointwise import likelihoods, priors
+
+    wanted = [*(likelihoods(model) if likelihood else ()), *(priors(model) if prior else ())]
+    kept = {output.name for output in density.outputs}
+    for expression in wanted:
+        for name in expression.variables:
+            if name not in kept:
+                raise OptionError(
+                    f"var_names leaves out '{name}', of which the log-density of "
+                    f"'{expression.name}' is made; keep it, or do without that log-density"
+                )
+
+
+def _add_densities(trace: "xr.DataTree", model: Model, likelihood: bool, prior: bool) -> None:
+    if likelihood or prior:
+        from exmc_dask.predictive.pointwise import compute_log_likelihood, compute_log_prior
+
+        if likelihood:
+            compute_log_likelihood(trace, model)
+        if prior:
+            compute_log_prior(trace, model)
 
 
 def _report(trace: "xr.DataTree") -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from exmc_dask import verify
-from exmc_dask.consistency import check_data, check_not_behind, check_variable
+from exmc_dask.consistency import Sizes, check_data, check_not_behind, check_variable, sizes
 from exmc_dask.dist.base import Declares, Dist, Function, open_model
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.graph import leaves
@@ -118,6 +118,11 @@ class Model(Display):
     def lengths(self) -> dict[str, int]:
         """Lengths of the data axes."""
         return dict(self._slots.lengths)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Lengths, as the data ask for them, and what was left behind by `set_data`."""
+        return sizes(self.spec, self._slots)
 
     def add_coords(self, coords: Mapping[str, Any]) -> None:
         """Give dimensions their labels.

@@ -26,6 +26,13 @@ shape, chain, draw); what to do about it.
         ├── ClientError           a client that is closed or asynchronous
         ├── BlockError            a block raised in Python; names chain and draw
         └── PoisonModelError      the model kills every process that runs it
+
+What is no error but should not go unseen is a warning, with the name that PyMC gives it.
+
+::
+
+    UserWarning
+    └── ImplicitFreezeWarning     a prediction keeps draws although something above them changed
 """
 
 import math
@@ -136,3 +143,7 @@ class BlockError(ClusterError):
 
 class PoisonModelError(ClusterError):
     """The model kills every process that runs it."""
+
+
+class ImplicitFreezeWarning(UserWarning):
+    """A prediction keeps draws of a variable although something above it changed."""

@@ -143,7 +143,7 @@ def to_datatree(
         if free and settings.store_unconstrained and not prefix:
             columns = _columns(parts, shape, free, "q")
             groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
-    made = {key: about[key] for key in ("created_at", *_library())}
+    made = {key: about[key] for key in provenance()}
     for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
         if data:
             groups[name] = dataset(data, coords or {}, made, ())
@@ -265,9 +265,10 @@ def _walk(parts: Sequence[Sequence[Segment]]) -> Iterator[tuple[int, Segment]]:
     return ((row, segment) for row, part in enumerate(parts) for segment in part)
 
 
-def _library() -> dict[str, str]:
-    """Say who made the result, in ArviZ's two spellings."""
+def provenance() -> dict[str, str]:
+    """Say when a group was made and by whom, in ArviZ's two spellings."""
     return {
+        "created_at": datetime.now(UTC).isoformat(),
         "creation_library": "exmc_dask",
         "creation_library_version": __version__,
         "creation_library_language": "Python",
@@ -279,8 +280,7 @@ def _library() -> dict[str, str]:
 def _attributes(settings: Settings, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what a reader of the result may want to know about the run."""
     return {
-        "created_at": datetime.now(UTC).isoformat(),
-        **_library(),
+        **provenance(),
         "tuning_steps": settings.tune,
         "seed": settings.seed,
         "settings": json.dumps(settings.to_dict()),

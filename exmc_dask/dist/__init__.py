@@ -71,6 +71,7 @@ from exmc_dask.dist.law import (
     standard,
     support,
     support_point,
+    without_draw,
 )
 from exmc_dask.dist.multinomial import DirichletMultinomial, Multinomial
 from exmc_dask.dist.multivariate import MvNormal, MvStudentT
@@ -164,4 +165,5 @@ __all__ = [
     "standard",
     "support",
     "support_point",
+    "without_draw",
 ]

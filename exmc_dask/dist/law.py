@@ -333,6 +333,7 @@ def draw(
     rng: np.random.Generator,
     shape: tuple[int, ...],
     numbers: Callable[[Node], np.ndarray],
+    by: Callable[..., Any] | None = None,
 ) -> np.ndarray:
     """Draw an array of `shape`.
 
@@ -345,9 +346,11 @@ def draw(
     numbers : function (Node) -> ndarray
         Values of the parameters' expressions. Axes in front of those of the node are the first
         axes of `shape`.
+    by : function (rng, shape, *params) -> ndarray, optional
+        The user's own way to draw, of a family that has none.
     """
     family = family_of(dist)
-    if family.draw is None:
+    if family.draw is None and by is None:
         raise ModelError(f"{family.name} has no way to draw")
 
     rank = len(shape) - event_ndim(dist)
@@ -364,8 +367,25 @@ def draw(
                 return argument
 
     made = standard(dist)
+    if family.draw is None:
+        assert by is not None
+        operands = [a for name, a in made.params if isinstance(a, Node) and name != "logp"]
+        return np.asarray(by(rng, shape, *(given(operand, 0) for operand in operands)))
     params = {p.name: given(made.get(p.name), core_of(p, dist)) for p in family.params}
     return np.asarray(family.draw(rng, shape, **params))
+
+
+def without_draw(dist: Dist) -> Dist | None:
+    """Return the distribution, or the first inside it, whose family has no way to draw."""
+    if family_of(dist).draw is None:
+        return dist
+    for _, argument in dist.params:
+        parts = argument if isinstance(argument, tuple) else (argument,)
+        for part in parts:
+            found = without_draw(part) if isinstance(part, Dist) else None
+            if found is not None:
+                return found
+    return None
 
 
 def _aligned(array: np.ndarray, ndim: int, rank: int, core: int) -> np.ndarray:

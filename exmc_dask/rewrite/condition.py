@@ -1,5 +1,6 @@
 """Observed variables are their data: where an expression refers to one, it reads the data."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,15 @@ from exmc_dask.transforms import Transform
 
 def condition(spec: ModelSpec) -> ModelSpec:
     """Put data in the place of the observed variables to which other parts of a model refer."""
+    return substituted(spec, spec.known)
+
+
+def substituted(spec: ModelSpec, values: Mapping[Node, Node]) -> ModelSpec:
+    """Put other expressions in the place of some, wherever a model has them."""
+    if not values:
+        return spec
     roots = list(dict.fromkeys(roots_of(spec)))
-    known = dict(zip(roots, substitute(roots, spec.known), strict=True))
+    known = dict(zip(roots, substitute(roots, values), strict=True))
 
     def given(node: Node | None) -> Any:
         return None if node is None else known[node]

@@ -1,0 +1,165 @@
+"""Log-densities of draws, element by element: of what was observed, and of the variables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from exmc_dask import math
+from exmc_dask.axes import broadcast, extents
+from exmc_dask.builder import Model
+from exmc_dask.dist import logp
+from exmc_dask.evaluate import evaluate
+from exmc_dask.ir import Node, broadcast_to
+from exmc_dask.model import ModelSpec, Observation, Variable
+from exmc_dask.ops import Op
+from exmc_dask.options import FORWARD, names_of, refuse, trace_and_model
+from exmc_dask.predictive.groups import extended
+from exmc_dask.predictive.replay import Expression, check_names, replayed
+from exmc_dask.predictive.trace import read, whole
+from exmc_dask.rewrite.draft import Term, draft
+from exmc_dask.rewrite.fold import is_data
+from exmc_dask.rewrite.measurable import measurable
+from exmc_dask.rewrite.terms import elements, resolve
+
+
+def compute_log_likelihood(
+    trace: Any,
+    model: Model | None = None,
+    *,
+    var_names: str | Sequence[str] | None = None,
+    extend_inferencedata: bool = True,
+    sample_dims: Sequence[str] | None = None,
+    **unknown: Any,
+) -> xr.DataTree | xr.Dataset:
+    """Log-density of every observed element for every draw, as `arviz.loo` takes it.
+
+    Parameters
+    ----------
+    trace : DataTree or Dataset
+        What `sample` returned; a posterior if nothing is to be extended.
+    model : Model, optional
+        By default the one whose ``with`` block is open.
+    var_names : str or sequence of str, optional
+        Observed variables; by default all whose ``likelihood`` counts.
+    extend_inferencedata : bool
+        Put the group log_likelihood into `trace` and return that, rather than the group.
+    sample_dims : sequence of str, optional
+        Dimensions along which draws lie; chain and draw by default.
+
+    Returns
+    -------
+    DataTree or Dataset
+        ``(chain, draw, ...)`` of each observed variable, in the shape of its observations without
+        the axes of an event: a vector of `MvNormal` has one log-density. Elements that `mask`
+        leaves out are left out, and the others lie along one axis. `weight` multiplies; `reduce`
+        does not show. ``y = A @ x`` has one log-density for all of y. Groups above 1 GiB are Dask
+        arrays, calculated when they are read.
+
+    Raises
+    ------
+    UnknownName
+        No such observed variable, or the trace lacks a variable on which it depends.
+    """
+    refuse(compute_log_likelihood, unknown, FORWARD)
+    trace, model = trace_and_model("compute_log_likelihood", trace, model)
+    names = names_of("var_names", var_names)
+    group = replayed(model, likelihoods(model, names), read(trace, sample_dims))
+    if not extend_inferencedata:
+        return group
+    return extended(whole(trace, "extend_inferencedata"), {"log_likelihood": group})
+
+
+def compute_log_prior(
+    trace: Any,
+    model: Model | None = None,
+    *,
+    var_names: str | Sequence[str] | None = None,
+    extend_inferencedata: bool = True,
+    sample_dims: Sequence[str] | None = None,
+    **unknown: Any,
+) -> xr.DataTree | xr.Dataset:
+    """Log-density of every free variable for every draw, given its parents, without Jacobians.
+
+    Parameters and returned values are those of `compute_log_likelihood`, the group is log_prior;
+    potentials do not count.
+    """
+    refuse(compute_log_prior, unknown, FORWARD)
+    trace, model = trace_and_model("compute_log_prior", trace, model)
+    names = names_of("var_names", var_names)
+    group = replayed(model, priors(model, names), read(trace, sample_dims))
+    if not extend_inferencedata:
+        return group
+    return extended(whole(trace, "extend_inferencedata"), {"log_prior": group})
+
+
+def likelihoods(model: Model, names: Sequence[str] | None = None) -> list[Expression]:
+    """Return the elementwise log-density of what a model observes, in the user's variables.
+
+    Raises
+    ------
+    UnknownName
+        One of `names` is not observed.
+    ShapeError
+        Observed values were left behind by ``set_data``.
+    """
+    model.check_observed()
+    seen: list[Variable | Observation] = [*model.spec.observed, *model.spec.observations]
+    if names is None:
+        names = [record.name for record in seen if record.likelihood]
+    dims = {record.name: record.dims for record in seen}
+    check_names(names, dims, "observed")
+    given = measurable(draft(_counting(model.spec)))
+    terms, fixed = {term.name: term for term in given.terms}, dict(given.fixed)
+    return [_likelihood(terms[name], fixed, dims[name], model) for name in names]
+
+
+def priors(model: Model, names: Sequence[str] | None = None) -> list[Expression]:
+    """Return the elementwise log-density of a model's free variables.
+
+    Raises
+    ------
+    UnknownName
+        One of `names` is not a free variable.
+    """
+    given = measurable(draft(_counting(model.spec)))
+    fixed = dict(given.fixed)
+    free = {f.name: f for f in given.free}
+    check_names(free if names is None else names, free, "a free variable")
+    found = []
+    for name in free if names is None else names:
+        (node,) = resolve([logp(free[name].dist, free[name].node)], fixed)
+        found.append(Expression(name, node, free[name].dims[: node.ndim]))
+    return found
+
+
+def _counting(spec: ModelSpec) -> ModelSpec:
+    """Let every observation count, also where the model's own density leaves it out."""
+    return replace(
+        spec,
+        variables=tuple(replace(v, likelihood=True) for v in spec.variables),
+        observations=tuple(replace(o, likelihood=True) for o in spec.observations),
+    )
+
+
+def _likelihood(
+    term: Term, fixed: Mapping[Node, Node], dims: tuple[str | None, ...], model: Model
+) -> Expression:
+    node = elements(term)
+    mask = term.mask
+    if mask is not None:
+        shape = broadcast(mask.shape, node.shape)
+        mask, node = broadcast_to(mask, shape), broadcast_to(node, shape)
+        if not is_data(mask):  # which elements count differs from draw to draw
+            node, mask = math.where(mask, node, 0.0), None
+    if term.log_det is not None:
+        node, mask = node.sum() + term.log_det, None
+    (node,) = resolve([node], fixed)
+    if mask is None:
+        return Expression(term.name, node, dims[: node.ndim])
+    leaves = {(Op.DATA, slot): array for slot, array in model.data.items()}
+    lengths = model.sizes.lengths
+    counted = np.broadcast_to(evaluate([mask], leaves, lengths)[0], extents(mask.shape, lengths))
+    return Expression(term.name, node, (None,), counted)

@@ -1,0 +1,40 @@
+"""Traces with draws of our own, and the laws that draws are compared with."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+
+def posterior(coords: dict[str, Any] | None = None, **arrays: Any) -> xr.DataTree:
+    """Tree with the group posterior; axes after chain and draw are called as `sample` calls them.
+
+    An array may be given with the names of these axes, as ``(array, dims)``.
+    """
+    variables = {}
+    for name, given in arrays.items():
+        array, dims = given if isinstance(given, tuple) else (given, None)
+        array = np.asarray(array, dtype=float)
+        dims = dims or tuple(f"{name}_dim_{i}" for i in range(array.ndim - 2))
+        variables[name] = (("chain", "draw", *dims), array)
+    found = xr.Dataset(variables, coords)
+    for dim in ("chain", "draw"):
+        found = found.assign_coords({dim: np.arange(found.sizes[dim])})
+    return xr.DataTree(children={"posterior": xr.DataTree(found)})
+
+
+def p_value(drawn: Any, law: Any) -> float:
+    """Kolmogorov-Smirnov against a frozen distribution of scipy."""
+    return float(stats.kstest(np.ravel(drawn), law.cdf).pvalue)
+
+
+def far_from(drawn: Any, law: Any) -> float:
+    """Largest distance of the distribution functions of whole numbers, in units of its 99.9 %.
+
+    The bound of Dvoretzky, Kiefer and Wolfowitz holds for discrete laws too.
+    """
+    values = np.ravel(drawn)
+    at = np.arange(values.max() + 1)
+    distance = np.abs((values[:, None] <= at).mean(axis=0) - law.cdf(at)).max()
+    return float(distance / np.sqrt(np.log(2 / 1e-3) / (2 * len(values))))
