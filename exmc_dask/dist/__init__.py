@@ -54,9 +54,9 @@ from exmc_dask.dist.categories import (
 )
 from exmc_dask.dist.counts import DiscreteWeibull, Geometric, NegativeBinomial, Poisson
 from exmc_dask.dist.correlation import LKJCholeskyCov, LKJCorr
+from exmc_dask.dist.drawing import draw, without_draw
 from exmc_dask.dist.law import (
     default_transform,
-    draw,
     event_ndim,
     family_of,
     guarded,
@@ -71,7 +71,6 @@ from exmc_dask.dist.law import (
     standard,
     support,
     support_point,
-    without_draw,
 )
 from exmc_dask.dist.multinomial import DirichletMultinomial, Multinomial
 from exmc_dask.dist.multivariate import MvNormal, MvStudentT

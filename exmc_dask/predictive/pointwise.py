@@ -12,6 +12,7 @@ from exmc_dask.axes import broadcast, extents
 from exmc_dask.builder import Model
 from exmc_dask.dist import logp
 from exmc_dask.evaluate import evaluate
+from exmc_dask.graph import is_data
 from exmc_dask.ir import Node, broadcast_to
 from exmc_dask.model import ModelSpec, Observation, Variable
 from exmc_dask.ops import Op
@@ -20,7 +21,6 @@ from exmc_dask.predictive.groups import extended
 from exmc_dask.predictive.replay import Expression, check_names, replayed
 from exmc_dask.predictive.trace import read, whole
 from exmc_dask.rewrite.draft import Term, draft
-from exmc_dask.rewrite.fold import is_data
 from exmc_dask.rewrite.measurable import measurable
 from exmc_dask.rewrite.terms import elements, resolve
 

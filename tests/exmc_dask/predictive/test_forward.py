@@ -148,11 +148,11 @@ def test_every_family_draws_for_many_parameters_at_once(name: str) -> None:
     dist, leaves = posed(case, case.values)
     many = {node: np.stack([value] * 3) for node, value in leaves.items()}
     event = case.values.shape[1:]
-    place, law = case.element or (slice(None), case.law)
+    place, law = case.element or ((), case.law)
     drawn = draw(dist, stream(name), (3, 400, *event), lambda node: numbers(node, many))
 
     assert drawn.shape == (3, 400, *event)
-    for row in drawn[..., place]:
+    for row in drawn[:, :, *np.ravel(place).astype(int)]:
         assert far_from(row, law) < 1 if is_discrete(dist) else p_value(row, law) > 1e-3
 
 
