@@ -1,10 +1,25 @@
-"""Traces with draws of our own, and the laws that draws are compared with."""
+"""Small models, traces with draws of our own, and the laws that draws are compared with."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy import stats
+
+import exmc_dask as ed
+
+
+def gauss(y: Any = (0.0,), **options: Any) -> ed.Model:
+    with ed.Model() as model:
+        ed.Normal("y", ed.Normal("mu", 1, 2), 3, observed=np.asarray(y), **options)
+    return model
+
+
+def mixed(child: Callable[[Any], Any], root: Any, name: str = "p") -> ed.Model:
+    with ed.Model() as model:
+        child(model.rv(name, root))
+    return model
 
 
 def posterior(coords: dict[str, Any] | None = None, **arrays: Any) -> xr.DataTree:

@@ -1,6 +1,5 @@
 """Prior and posterior predictive draws: their laws, their names, what decides them, mistakes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import arviz as az
@@ -11,26 +10,13 @@ import xarray as xr
 from scipy import stats
 
 import exmc_dask as ed
-from exmc_dask.errors import (
-    ExmcError,
-    ImplicitFreezeWarning,
-    ModelError,
-    OptionError,
-    ShapeError,
-    UnknownName,
-)
-from tests.exmc_dask.predictive.posteriors import far_from, p_value, posterior
+from exmc_dask.errors import ImplicitFreezeWarning, ShapeError
+from tests.exmc_dask.predictive.posteriors import far_from, gauss, mixed, p_value, posterior
 
 mpl.use("Agg")
 
 N = 4000
 X = np.array([[1.0, 0.5], [-1.0, 2.0], [0.0, 1.0]])
-
-
-def gauss(y: Any = (0.0,), **options: Any) -> ed.Model:
-    with ed.Model() as model:
-        ed.Normal("y", ed.Normal("mu", 1, 2), 3, observed=np.asarray(y), **options)
-    return model
 
 
 def regression() -> ed.Model:
@@ -45,12 +31,6 @@ def regression() -> ed.Model:
 def betas(n_chains: int = 2, n_draws: int = 300) -> xr.DataTree:
     drawn = np.random.default_rng(3).normal(size=(n_chains, n_draws, 2))
     return posterior({"feature": ["age", "dose"]}, beta=(drawn, ("feature",)))
-
-
-def mixed(child: Callable[[Any], Any], root: Any, name: str = "p") -> ed.Model:
-    with ed.Model() as model:
-        child(model.rv(name, root))
-    return model
 
 
 PRIOR_PREDICTIVE: dict[str, tuple[ed.Model, Any]] = {
@@ -328,86 +308,6 @@ def test_what_is_kept_although_something_changed_is_said() -> None:
         ed.sample_posterior_predictive(trace, model, var_names=["y", "mu"], sample_vars="mu")
     with pytest.warns(UserWarning, match="'beta' is not in the trace"):
         ed.sample_posterior_predictive(posterior(mu=np.zeros((1, 3))), regression())
-
-
-TRACE = posterior(mu=np.zeros((1, 4)))
-
-# name: (call, error, words)
-MISTAKES: dict[str, tuple[Callable[[], object], type[ExmcError], str]] = {
-    "no model": (lambda: ed.sample_prior_predictive(), ModelError, r"with ed\.Model"),
-    "a builder": (
-        lambda: ed.sample_prior_predictive(ed.Builder()), OptionError, r"\.build\(\)",  # type: ignore[arg-type]
-    ),
-    "two models": (
-        lambda: ed.sample_prior_predictive(gauss(), model=gauss()), OptionError, "two models",
-    ),
-    "draws of nothing": (
-        lambda: ed.sample_prior_predictive(gauss(), draws=0), OptionError, "draws=0",
-    ),
-    "an unknown name": (
-        lambda: ed.sample_prior_predictive(gauss(), var_names="nu"), UnknownName, "'nu' is neither",
-    ),
-    "an option of PyMC": (
-        lambda: ed.sample_prior_predictive(gauss(), samples=5), OptionError, "it is called draws",
-    ),
-    "an option that is no name": (
-        lambda: ed.sample_posterior_predictive(TRACE, gauss(), var_names=[3]),  # type: ignore[list-item]
-        OptionError, "names of variables",
-    ),
-    "a misspelt option": (
-        lambda: ed.sample_posterior_predictive(TRACE, gauss(), var_name="y"),
-        OptionError, "did you mean 'var_names'",
-    ),
-    "a seed that is none": (
-        lambda: ed.sample_prior_predictive(gauss(), random_seed=0.5), OptionError, "0.5",  # type: ignore[arg-type]
-    ),
-    "a negative seed": (
-        lambda: ed.sample_prior_predictive(gauss(), random_seed=-1), OptionError, "-1",
-    ),
-    "a trace that is none": (
-        lambda: ed.sample_posterior_predictive({"mu": 1.0}, gauss()), OptionError, "is a dict",
-    ),
-    "a trace without posterior": (
-        lambda: ed.sample_posterior_predictive(ed.sample_prior_predictive(gauss()), gauss()),
-        OptionError, "no group 'posterior'; it has prior",
-    ),
-    "a dimension that the trace lacks": (
-        lambda: ed.sample_posterior_predictive(TRACE, gauss(), sample_dims="sample"),
-        OptionError, "no dimension 'sample'",
-    ),
-    "a frozen name without values": (
-        lambda: ed.sample_posterior_predictive(TRACE, gauss(), freeze_vars="y"),
-        OptionError, "'y' is not in the trace",
-    ),
-    "both drawn and frozen": (
-        lambda: ed.sample_posterior_predictive(
-            TRACE, gauss(), sample_vars="mu", freeze_vars="mu"
-        ),
-        OptionError, "'mu' cannot be both",
-    ),
-    "another shape": (
-        lambda: ed.sample_posterior_predictive(posterior(mu=np.zeros((1, 4, 2))), gauss()),
-        ShapeError, r"'mu' has shape \(2,\) in the trace and \(\)",
-    ),
-    "extending a part": (
-        lambda: ed.sample_posterior_predictive(
-            TRACE.posterior, gauss(), extend_inferencedata=True
-        ),
-        OptionError, "whole result",
-    ),
-    "a variable without draws": (
-        lambda: ed.sample_prior_predictive(mixed(lambda p: None, ed.Flat.dist())),
-        ModelError, "'p' cannot be drawn: Flat",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_named(mistake: str) -> None:
-    call, error, words = MISTAKES[mistake]
-
-    with pytest.raises(error, match=words):
-        call()
 
 
 def test_observed_values_left_behind_ask_for_predictions() -> None:
