@@ -134,8 +134,10 @@ class Binding:
             else:
                 (point,) = evaluate([start.point], known, given.lengths)
             known[leaf] = point
-            (z,) = evaluate([start.unconstrained], known, given.lengths)
-            if name in values and not np.isfinite(z).all():
-                raise SupportError(f"the value of '{name}' is not inside its support")
+            z, inside = evaluate([start.unconstrained, start.inside], known, given.lengths)
+            if name in values and not (np.isfinite(z).all() and inside.all()):
+                raise SupportError(
+                    f"the value of '{name}' is not inside its support, {start.support}"
+                )
             result[name] = np.where(np.isfinite(z), z, 0.0)
         return result

@@ -196,7 +196,7 @@ def _lower(
 
     logp, grads = roots[0], roots[1 : 1 + len(written.params)]
     values = roots[1 + len(grads) : len(roots) - n]
-    points = [node for start in written.starts for node in (start.point, start.unconstrained)]
+    points = [node for s in written.starts for node in (s.point, s.unconstrained, s.inside)]
     axes = axes_of(roots)
     slots = inputs(roots)
     shown = {dim for slot in slots for dim in slot.shape}

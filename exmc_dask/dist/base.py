@@ -170,8 +170,8 @@ class Family:
         Called with those given as numbers and data, None for others.
     between : (str, str, str), optional
         Parameters of which the second must not lie outside the first and the third.
-    location_scale : (str, str), optional
-        The parameters for which ``loc + scale * standard`` has this law.
+    location_scale : (str or None, str), optional
+        The parameters for which ``loc + scale * standard`` has this law; None where it is about 0.
     event_ndim : int
         Trailing axes of the value that make one event.
     event_of : function (Dist) -> int, optional
@@ -195,7 +195,7 @@ class Family:
     rising: tuple[str, str] | None = None
     clash: Callable[..., str] | None = None
     between: tuple[str, str, str] | None = None
-    location_scale: tuple[str, str] | None = None
+    location_scale: tuple[str | None, str] | None = None
     event_ndim: int = 0
     event_of: Callable[[Dist], int] | None = None
     logcdf: Callable[..., Node] | None = None

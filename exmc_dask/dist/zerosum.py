@@ -75,6 +75,7 @@ ZeroSumNormal = row(
         support=lambda sigma, n_zerosum_axes: Support(
             shape="zero_sum", n_axes=int(n_zerosum_axes.arg)
         ),
+        location_scale=(None, "sigma"),
         event_of=_n_axes,
         shape_of=_zero_sum_shape,
     )

@@ -16,9 +16,12 @@ from exmc_dask.ir import Node, broadcast_to, const
 from exmc_dask.ops import Op
 from exmc_dask.rewrite.draft import Draft, Free
 from exmc_dask.rewrite.sums import stretched
+from exmc_dask.transforms import Transform
 
 type Choice = str | bool | Mapping[str, bool]
 
+NEUTRAL = (const(0.0), const(1.0))  # location and scale of a standard law
+LINEAR = frozenset({"sum_to_zero"})  # transforms of a scaled value that are scaled themselves
 REPEATS = frozenset({Op.GATHER, Op.MATMUL})  # read elements of their operands many times
 
 
@@ -30,8 +33,8 @@ def reparam(draft: Draft, ncp: Choice) -> Draft:
     draft : Draft
     ncp : "auto", bool or mapping
         For all eligible variables, or by name; names that a mapping leaves out go by "auto".
-        Eligible are free variables of a location-scale family without a transform whose location
-        or scale depends on other free variables.
+        Eligible are free variables of a location-scale family, without a transform but a linear
+        one, whose location or scale depends on other free variables.
 
     Raises
     ------
@@ -60,18 +63,22 @@ def reparam(draft: Draft, ncp: Choice) -> Draft:
 
 def _is_eligible(free: Free, names: set[str]) -> bool:
     parameters = FAMILIES[free.dist.family].location_scale
-    if parameters is None or free.transform is not None:
+    moved = free.transform
+    if parameters is None or (isinstance(moved, Transform) and moved.kind not in LINEAR):
         return False
-    dist = standard(free.dist)
-    return any(not names.isdisjoint(leaves(dist.get(name))) for name in parameters)
+    given = [standard(free.dist).get(name) for name in parameters if name is not None]
+    return any(not names.isdisjoint(leaves(node)) for node in given)
 
 
 def _off_centre(free: Free) -> Free:
     parameters = FAMILIES[free.dist.family].location_scale
     assert parameters is not None
     given = standard(free.dist)
-    loc, scale = (broadcast_to(given.get(name), free.shape) for name in parameters)
-    centred = dict(zip(parameters, (const(0.0), const(1.0)), strict=True))
+    loc, scale = (
+        broadcast_to(neutral if name is None else given.get(name), free.shape)
+        for name, neutral in zip(parameters, NEUTRAL, strict=True)
+    )
+    centred = dict(zip(parameters, NEUTRAL, strict=True))
     dist = Dist(
         given.family, tuple((name, centred.get(name, value)) for name, value in given.params)
     )

@@ -7,7 +7,7 @@ from math import inf
 from exmc_dask import dist, math
 from exmc_dask.axes import broadcast, is_static
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, broadcast_to, make, param
+from exmc_dask.ir import Node, as_float, broadcast_to, const, make, param
 from exmc_dask.rewrite.draft import Draft, Free, Term
 from exmc_dask.transforms import Transform
 
@@ -24,11 +24,17 @@ class Start:
         Value in the support, of data and of variables before it.
     unconstrained : Node
         Unconstrained value for a value of the variable.
+    inside : Node
+        Whether a value of the variable lies in the support.
+    support : str
+        Says it in a message.
     """
 
     variable: Node
     point: Node
     unconstrained: Node
+    inside: Node
+    support: str
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,14 @@ def write(draft: Draft) -> Written:
     shown |= {d.name: as_float(d.node) for d in draft.deterministics}
     resolved = resolve([node for _, node in terms] + list(shown.values()), meanings)
     starts = [_start(f) for f in draft.free]
-    fixed = resolve([node for s in starts for node in s], dict(draft.fixed))
+    fixed = iter(resolve([node for s in starts for node in s], dict(draft.fixed)))
     return Written(
         params,
         tuple((name, node) for (name, _), node in zip(terms, resolved, strict=False)),
         dict(zip(shown, resolved[len(terms) :], strict=True)),
         tuple(
-            Start(f.node, point, z)
-            for f, point, z in zip(draft.free, fixed[::2], fixed[1::2], strict=True)
+            Start(f.node, next(fixed), next(fixed), next(fixed), str(dist.support(f.dist)))
+            for f in draft.free
         ),
     )
 
@@ -103,14 +109,16 @@ def _prior(free: Free, z: Node, x: Node) -> Node:
     return logp + free.transform.log_det(z) if isinstance(free.transform, Transform) else logp
 
 
-def _start(free: Free) -> tuple[Node, Node]:
-    """Value in the support, and the unconstrained value for the value of the variable."""
+def _start(free: Free) -> tuple[Node, Node, Node]:
+    """Value in the support; of a value, its unconstrained one, and whether it is in the support."""
     point = _scaled(free, dist.support_point(free.dist, free.shape))
     x = free.node
     if free.affine is not None:
         loc, scale = free.affine
         x = (x - loc) / scale
-    return point, free.transform.forward(x) if isinstance(free.transform, Transform) else x
+    inside = dist.support(free.dist).inside(free.node)
+    moved = free.transform.forward(x) if isinstance(free.transform, Transform) else x
+    return point, moved, const(True) if inside is None else inside
 
 
 def likelihood(term: Term) -> Node:

@@ -2,6 +2,7 @@
 
 import time
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,6 +154,23 @@ def test_values_and_points_are_inverse(name: str, ncp: bool) -> None:
         found = values(density, model, [o.node for o in outputs], q)
         named = {o.name: value for o, value in zip(outputs, found, strict=True)}
         np.testing.assert_allclose(density.support_point(model.data, named), q, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("simplex", {"weights": [0.5, 0.4, 0.3]}, "the simplex"),
+        ("matrix_valued", {"chol": 2.0 * np.eye(3)}, "Cholesky factors of correlations"),
+        ("varying", {"chol": [1.0, 0.5, -1.0]}, "packed Cholesky factors"),
+        ("zero_sums", {"rows": [1.0, -1.0, 0.5]}, "vectors that sum to 0 along the last axis"),
+    ],
+)
+def test_values_outside_the_support_are_refused(
+    name: str, values: dict[str, Any], words: str
+) -> None:
+    model = model_of(name)
+    with pytest.raises(SupportError, match=f"'{min(values)}' is not inside its support, {words}"):
+        lower(model.spec).support_point(model.data, values)
 
 
 def test_values_that_do_not_fit_are_named() -> None:

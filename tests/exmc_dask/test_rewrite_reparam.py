@@ -43,7 +43,8 @@ def equal_densities(model: ed.Model, ncp: Choice) -> None:
             leaves = {v.node: values[v.name] for v in model.spec.free}
             data = {k: v for k, v in from_data(model.data).items()}
             (scale,) = numbers([variable.affine[1]], leaves, data)  # type: ignore[arg-type]
-            jacobian += float(np.log(scale).sum())
+            share = other.layout[variable.name].size / scale.size  # of elements that are free
+            jacobian += share * float(np.log(scale).sum())
         (found_logp,) = numbers(
             [other.logp], at(other.layout, z), from_data(other.fold(model.data))
         )
@@ -122,7 +123,7 @@ def test_a_variable_that_cannot_be_moved_is_named(ncp: Mapping[str, bool]) -> No
         run(declared(lambda x: None).spec, ncp)
 
 
-def test_only_location_scale_without_a_transform_is_eligible() -> None:
+def test_only_location_scale_without_a_curved_transform_is_eligible() -> None:
     with ed.Model() as model:
         tau = ed.HalfNormal("tau", 1)
         ed.Normal("funnel", 0, math.exp(tau))
@@ -131,4 +132,5 @@ def test_only_location_scale_without_a_transform_is_eligible() -> None:
         ed.HalfNormal("half", tau)
         ed.Normal("ordered", 0, tau, shape=2, transform="ordered")
         ed.Normal("fixed", 1.0, 2.0)
-    assert off_centre(run(model.spec, True)) == {"funnel", "heavy", "precise"}
+        ed.ZeroSumNormal("effects", tau, shape=3)
+    assert off_centre(run(model.spec, True)) == {"funnel", "heavy", "precise", "effects"}
