@@ -203,10 +203,13 @@ def _verify(spec: ModelSpec) -> None:
     if any(s.dtype not in (FLOAT, INT, BOOL) for s in spec.slots):
         raise ModelError("a slot has an unknown dtype")
     for v in spec.variables:
-        if isinstance(v.transform, Transform) and v.transform.kind not in TRANSFORMS:
-            raise ModelError(f"unknown transform {v.transform.kind!r}")
+        if isinstance(v.transform, Transform):
+            _verify_transform(v.transform)
         if v.dist.family not in FAMILIES or v.reduce not in REDUCTIONS:
             raise ModelError(f"unknown distribution {v.dist.family!r} or reduction {v.reduce!r}")
+        sizes = (v.dist.get(p.name) for p in FAMILIES[v.dist.family].params if p.domain == "size")
+        if not all(isinstance(n, Node) and n.op is Op.CONST for n in sizes):
+            raise ModelError(f"a size of {v.dist.family} is not a number")
     declared = {slot.node for slot in spec.slots} | {v.node for v in spec.variables}
     declared |= {o.leaf for o in spec.observations}
     order = topological(roots_of(spec))
@@ -215,3 +218,13 @@ def _verify(spec: ModelSpec) -> None:
             raise ModelError(f"{leaf!r} is not declared")
         if leaf.op in (Op.PARAM, Op.LOCAL):
             raise ModelError(f"{leaf!r} does not belong into a declaration")
+
+
+def _verify_transform(transform: Transform) -> None:
+    """Refuse a kind there is not, too few bounds, and anything but numbers after the bounds."""
+    if transform.kind not in TRANSFORMS:
+        raise ModelError(f"unknown transform {transform.kind!r}")
+    n_bounds = TRANSFORMS[transform.kind].n_args
+    given, more = transform.args[:n_bounds], transform.args[n_bounds:]
+    if len(given) < n_bounds or any(arg.op is not Op.CONST for arg in more):
+        raise ModelError(f"transform {transform.kind!r} has other arguments")

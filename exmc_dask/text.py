@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from exmc_dask.axes import Dim
 from exmc_dask.dist.base import FAMILIES, VALUE, Dist
 from exmc_dask.ir import Node
+from exmc_dask.math import expand_packed_triangular
 from exmc_dask.ops import REDUCTION, Op
 from exmc_dask.transforms import Transform
 
@@ -103,6 +104,10 @@ def _write(node: Node, names: Names, room: int) -> tuple[str, int]:
         left = left if left_tight > binds - (node.op is not Op.POW) else f"({left})"
         right = right if right_tight > binds else f"({right})"
         return left + sign + right, binds
+    packed = _packed(node)
+    if packed is not None:
+        inner, _ = _write(packed, names, room)
+        return f"expand_packed_triangular({node.shape[0]}, {inner})", 9
     if node.op is Op.RESHAPE and _long(node.src[0]) == _long(node):
         inner, tight = _write(node.src[0], names, room)
         axes = _new_axes(node)
@@ -123,6 +128,16 @@ def _write(node: Node, names: Names, room: int) -> tuple[str, int]:
     if node.op in REDUCTION and len(node.arg) < node.src[0].ndim:
         parts.append(f"axis={node.arg[0] if len(node.arg) == 1 else node.arg}")
     return f"{called}({', '.join(parts)})", 9
+
+
+def _packed(node: Node) -> Node | None:
+    """Triangle of which a matrix is made, if it is: an equal expression is the same node."""
+    if node.op is not Op.WHERE or node.ndim != 2 or node.src[1].op is not Op.GATHER:
+        return None
+    n, packed = node.shape[0], node.src[1].src[0]
+    if not isinstance(n, int) or packed.shape != (n * (n + 1) // 2,):
+        return None
+    return packed if expand_packed_triangular(n, packed) is node else None
 
 
 def _new_axes(node: Node) -> str:

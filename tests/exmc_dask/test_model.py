@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.codec import MAGIC, VERSION
+from exmc_dask.dist import Dist
 from exmc_dask.errors import FormatError
-from exmc_dask.ir import param
+from exmc_dask.ir import const, param
 from exmc_dask.model import ModelSpec, Potential, is_name, is_slot_name
-from exmc_dask.transforms import interval
+from exmc_dask.transforms import Transform, interval
+from tests.exmc_dask.models import MODELS
 
 
 def full() -> ed.Model:
@@ -53,6 +56,13 @@ def test_a_model_goes_there_and_back() -> None:
 
     assert copy == spec
     assert (copy.key, hash(copy), repr(copy)) == (spec.key, hash(spec), repr(spec))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_goes_there_and_back(name: str) -> None:
+    spec = MODELS[name]().spec
+
+    assert ModelSpec.from_bytes(spec.to_bytes()) == spec
 
 
 def test_the_key_is_the_same_in_every_process() -> None:
@@ -148,6 +158,22 @@ def test_names_that_no_model_has_are_refused(old: bytes, new: bytes) -> None:
 def test_leaves_that_are_not_declared_are_refused(broken: ModelSpec) -> None:
     with pytest.raises(FormatError):
         ModelSpec.from_bytes(broken.to_bytes())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"transform": Transform("interval", (const(0.0),))},
+        {"transform": Transform("sum_to_zero", (param("mu", ()),))},
+        {"dist": Dist("LKJCorr", (("n", full().spec["mu"].node), ("eta", const(1.0))))},
+        {"dist": Dist("LKJCorr", (("eta", const(1.0)),))},
+    ],
+)
+def test_sizes_and_bounds_that_no_model_has_are_refused(broken: dict[str, Any]) -> None:
+    spec = full().spec
+    variables = (replace(spec.variables[0], **broken), *spec.variables[1:])
+    with pytest.raises(FormatError):
+        ModelSpec.from_bytes(replace(spec, variables=variables).to_bytes())
 
 
 def test_names() -> None:

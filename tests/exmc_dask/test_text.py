@@ -5,7 +5,8 @@ import pytest
 
 from exmc_dask import math
 from exmc_dask.dist import Censored, Mixture, Normal
-from exmc_dask.ir import Node
+from exmc_dask.ir import Node, make
+from exmc_dask.ops import INT, Op
 from exmc_dask.text import text, text_of_dist, text_of_transform
 from exmc_dask.transforms import interval
 from tests.exmc_dask.expressions import leaf
@@ -38,6 +39,8 @@ CASES: dict[str, Node] = {
     "logsumexp(stack, axis=0)": math.logsumexp(stack, axis=0),
     "concatenate(v, v)": math.concatenate([v, v]),
     "gammaln(a)": math.gammaln(a),
+    "exp(expand_packed_triangular(2, v[1:]))": math.exp(math.expand_packed_triangular(2, v[1:])),
+    "where(v < 1, v[places], 0)": math.where(v < 1, v[make(Op.DATA, (), "places", (4,), INT)], 0.0),
 }
 
 
