@@ -52,6 +52,7 @@ def sample(
     adapt: Literal["fisher", "stan"] = "fisher",
     metric: Literal["diag", "dense"] = "diag",
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
+    sufficient: bool = True,
     var_names: str | Sequence[str] | None = None,
     thin: int = 1,
     store_unconstrained: bool = False,
@@ -93,6 +94,9 @@ def sample(
     metric : {"diag", "dense"}
     ncp : bool, "auto" or mapping
         Which variables are sampled non-centred; results show the variables as declared.
+    sufficient : bool
+        Whether a Gaussian likelihood of a linear predictor is calculated from a triangle of the
+        data that is made once, at a cost that does not depend on their number.
     var_names : str or sequence of str, optional
         Variables and deterministics to keep; all by default.
     thin : int
@@ -149,6 +153,7 @@ def sample(
     )
     options: dict[str, Any] = {
         "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
+        "sufficient": sufficient,
         "var_names": [var_names] if isinstance(var_names, str) else var_names and list(var_names),
     }
     if not model.spec.free:

@@ -21,6 +21,7 @@ from exmc_dask.ops import INT, Op
 from exmc_dask.rewrite import Choice, run
 from exmc_dask.rewrite.fold import fold, separate
 from exmc_dask.rewrite.simplify import simplify
+from exmc_dask.rewrite.sufficient import summarise
 from exmc_dask.rewrite.terms import write
 from exmc_dask.rewrite.unify import unify
 
@@ -153,7 +154,11 @@ class LogDensity:
 
 
 def lower(
-    spec: ModelSpec, *, ncp: Choice = "auto", var_names: Sequence[str] | None = None
+    spec: ModelSpec,
+    *,
+    ncp: Choice = "auto",
+    sufficient: bool = True,
+    var_names: Sequence[str] | None = None,
 ) -> LogDensity:
     """Lower a model to its log density.
 
@@ -162,6 +167,9 @@ def lower(
     spec : ModelSpec
     ncp : "auto", bool or mapping of variable name to bool
         Which variables are sampled off centre, see ``rewrite.reparam``.
+    sufficient : bool
+        Whether squared residuals of linear predictors are summed by way of a triangle that is
+        calculated once from the data, see ``rewrite.sufficient``.
     var_names : sequence of str, optional
         Free variables and deterministics to store with each draw; all by default.
 
@@ -171,13 +179,14 @@ def lower(
         One of their kinds, naming the variable.
     """
     choice = ncp if isinstance(ncp, str | bool) else tuple(sorted(ncp.items()))
-    return _lower(spec, choice, None if var_names is None else tuple(var_names))
+    return _lower(spec, choice, sufficient, None if var_names is None else tuple(var_names))
 
 
 @lru_cache(maxsize=32)
 def _lower(
     spec: ModelSpec,
     ncp: str | bool | tuple[tuple[str, bool], ...],
+    sufficient: bool,
     var_names: tuple[str, ...] | None,
 ) -> LogDensity:
     written = write(run(spec, dict(ncp) if isinstance(ncp, tuple) else ncp))
@@ -189,6 +198,7 @@ def _lower(
     indices = [(index, dim) for index, dim in selections(roots) if is_data(index)]
     simple = simplify(roots)
     terms = simplify(separate(simple[:n]))
+    terms = simplify(summarise(terms)) if sufficient else terms
     logp = sum(terms[1:], start=terms[0]) if terms else const(0.0)
     roots = [logp, *gradient(logp, written.params), *simple[n:], *terms]
     roots, folded = fold(simplify(unify(simplify(roots))[0]))

@@ -247,6 +247,23 @@ def _trisolve(node: Node, lengths: Lengths, matrix: Array, right: Array) -> Arra
     return x[..., 0] if vector else x
 
 
+TALL = 65536  # rows of a matrix that are factored together
+
+
+def _triangle(node: Node, lengths: Lengths, matrix: Array) -> Array:
+    """Factor stretch by stretch, each below the triangle of those before, in little memory.
+
+    Demmel et al. (2012), "Communication-optimal parallel and sequential QR and LU", section 2.
+    The diagonal is made positive.
+    """
+    columns = matrix.shape[1]
+    triangle = np.zeros((columns, columns))
+    for start in range(0, len(matrix), TALL):
+        found = np.linalg.qr(np.vstack([triangle, matrix[start : start + TALL]]), mode="r")
+        triangle[: len(found)] = found
+    return triangle * np.where(np.diagonal(triangle) < 0.0, -1.0, 1.0)[:, None]
+
+
 def _cumsum(node: Node, lengths: Lengths, x: Array) -> Array:
     axis, reverse = node.arg
     axis -= node.ndim
@@ -333,6 +350,7 @@ RULES: Mapping[Op, Rule] = {
     Op.MATMUL: _matmul,
     Op.CHOLESKY: _cholesky,
     Op.TRISOLVE: _trisolve,
+    Op.TRIANGLE: _triangle,
     Op.CUMSUM: _cumsum,
     Op.SCAN: _scan,
 }

@@ -139,8 +139,8 @@ def _pow_base(g: Node, a: Node, b: Node, y: Node) -> Node:
             return g * float(n) * _f(Op.POW, a, n - 1)
 
 
-def _trigamma(node: Node, g: Node, i: int) -> Node:
-    raise ModelError("trigamma has no derivative here; write the expression without it")
+def _refuse(node: Node, g: Node, i: int) -> Node:
+    raise ModelError(f"{node.op.value} has no derivative here; write the expression without it")
 
 
 def _i1e(g: Node, x: Node, y: Node) -> Node:
@@ -299,7 +299,7 @@ RULES: Mapping[Op, Rule] = {
     Op.LOG_NDTR: _one(lambda g, x, y: g * sqrt(2.0 / pi) / _f(Op.ERFCX, x * -sqrt(0.5))),
     Op.LGAMMA: _one(lambda g, x, y: g * _f(Op.DIGAMMA, x)),
     Op.DIGAMMA: _one(lambda g, x, y: g * _f(Op.TRIGAMMA, x)),
-    Op.TRIGAMMA: _trigamma,
+    Op.TRIGAMMA: _refuse,
     Op.PROBIT: _one(lambda g, x, y: g * (sqrt(2.0 * pi) * _f(Op.EXP, 0.5 * (y * y)))),
     Op.I0E: _one(lambda g, x, y: g * (_f(Op.I1E, x) - _f(Op.SIGN, x) * y)),
     Op.I1E: _one(_i1e),
@@ -332,6 +332,7 @@ RULES: Mapping[Op, Rule] = {
     Op.MATMUL: _two(_matmul_left, _matmul_right),
     Op.CHOLESKY: _cholesky,
     Op.TRISOLVE: _trisolve,
+    Op.TRIANGLE: _refuse,
     Op.CUMSUM: lambda node, g, i: make(Op.CUMSUM, (g,), (node.arg[0], not node.arg[1])),
     Op.SCAN: lambda node, g, i: adjoint.received(node, g, i, gradient),
 }

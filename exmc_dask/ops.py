@@ -86,6 +86,7 @@ class Op(Enum):
     MATMUL = "matmul"  # ranks 1 or 2
     CHOLESKY = "cholesky"  # lower factor; NaN where the matrix is not positive definite
     TRISOLVE = "trisolve"  # L, b; arg: transposed?
+    TRIANGLE = "triangle"  # R of A = Q R, square; of data only, calculated before a kernel runs
     # scans
     CUMSUM = "cumsum"  # arg: (axis, reverse)
     SCAN = "scan"  # init, sequences, constants; arg: Body (body.py)
@@ -220,6 +221,11 @@ def _square(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tup
     return shapes[0], FLOAT
 
 
+def _triangle(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tuple[Shape, str]:
+    _, columns = shapes[0]
+    return (columns, columns), FLOAT
+
+
 def _trisolve(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tuple[Shape, str]:
     _square(shapes[:1], dtypes, arg)
     agree(shapes[0][1], shapes[1][0])
@@ -261,6 +267,7 @@ INFER: Mapping[Op, Rule] = {
     Op.MATMUL: _matmul,
     Op.CHOLESKY: _square,
     Op.TRISOLVE: _trisolve,
+    Op.TRIANGLE: _triangle,
     Op.CUMSUM: lambda shapes, dtypes, arg: (shapes[0], dtypes[0]),
     Op.SCAN: _scan,
 }

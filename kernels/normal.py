@@ -6,8 +6,8 @@ Afterwards
   same along an axis is calculated once and broadcast;
 - a SUM or MAX has no axis along which its operand is constant, and axes in an order in which loops
   over them run well (`loop_order`);
-- LOGSUMEXP, products of vectors and products with a calculated matrix are sums; what is left of
-  MATMUL is a product with a data matrix, or of two matrices.
+- LOGSUMEXP, products of vectors and products with a small or calculated matrix are sums; what is
+  left of MATMUL is a product with a long data matrix, or of two matrices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -233,7 +233,7 @@ def _matmul(node: Node, src: tuple[Node, ...]) -> Node | None:
     match left.ndim, right.ndim:
         case 1, 2:
             return _matmul(node, (transposed(right, (1, 0)), left))
-        case 2, 1 if is_data_matrix(left) and 1 not in left.shape:
+        case 2, 1 if is_data_matrix(left) and any(map(is_long, left.shape)) and 1 not in left.shape:
             return make(Op.MATMUL, (left, right))
         case 2, 2:
             return _matrix_product(left, right)

@@ -19,7 +19,8 @@ PLACES = np.array([2, 0, 2, 1])
 x, y = param("x", (3, 4)), param("y", (3, 4))
 spd, lower, wide = param("spd", (4, 4)), param("lower", (4, 4)), param("wide", (4, 3))
 places = make(Op.DATA, (), "places", ("places.0",), INT)
-LEAVES = {x: X, y: Y, spd: SPD, lower: LOWER, wide: X.T, places: PLACES}
+tall = make(Op.DATA, (), "tall", ("tall.0", 3), FLOAT)
+LEAVES = {x: X, y: Y, spd: SPD, lower: LOWER, wide: X.T, places: PLACES, tall: X.T}
 
 CASES: dict[str, tuple[Node, np.ndarray]] = {
     "pow": (x**y, X**Y),
@@ -47,6 +48,7 @@ CASES: dict[str, tuple[Node, np.ndarray]] = {
     "cholesky": (make(Op.CHOLESKY, (spd,)), LOWER),
     "trisolve": (make(Op.TRISOLVE, (lower, wide), False), np.linalg.solve(LOWER, X.T)),
     "trisolve_t": (make(Op.TRISOLVE, (lower, x[0]), True), np.linalg.solve(LOWER.T, X[0])),
+    "triangle": (make(Op.TRIANGLE, (tall,)), np.linalg.cholesky(X @ X.T).T),
     "cumsum": (make(Op.CUMSUM, (x,), (1, False)), np.cumsum(X, 1)),
     "cumsum_reverse": (make(Op.CUMSUM, (x,), (0, True)), np.cumsum(X[::-1], 0)[::-1]),
     "scan": (

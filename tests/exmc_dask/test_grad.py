@@ -78,7 +78,7 @@ CASES: dict[str, Node] = {
     "scan": whole_scan(reverse=False),
     "scan_reverse": whole_scan(reverse=True) * 1.0,
 }
-COVERED = {node.op for node in CASES.values()} | {Op.TRANSPOSE, Op.TRIGAMMA, Op.SCAN}
+COVERED = {node.op for node in CASES.values()} | {Op.TRANSPOSE, Op.TRIGAMMA, Op.SCAN, Op.TRIANGLE}
 
 
 def difference(root: Node, leaf: Node, h: float = 1e-3) -> np.ndarray:

@@ -32,7 +32,7 @@ def test_each_pass_says_what_it_changed() -> None:
     assert said["constrain"] == ["τ ~ HalfNormal(1) by log"]
     assert "reparam: nothing" in said
     assert {"2 = X.1", "where.0 = seen.0"} <= set(said["unify"])
-    assert "fold.0 = 1 / t.sigma" in said["fold"]
+    assert "fold.1 = sum(-log(t.sigma) - 0.918939)" in said["fold"]
 
 
 def test_what_is_sampled_is_counted() -> None:
