@@ -181,7 +181,13 @@ def test_a_tall_matrix_is_factored_in_stretches(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_switch_does_not_move_the_posterior() -> None:
     model = MODELS["regression"]()
-    options = {"draws": 2000, "tune": 300, "chains": 2, "random_seed": 4, "progressbar": False}
+    options: dict[str, Any] = {
+        "draws": 2000,
+        "tune": 300,
+        "chains": 2,
+        "random_seed": 4,
+        "progressbar": False,
+    }
     by, without = (ed.sample(model, **options, sufficient=on) for on in (True, False))
 
     first, second = (trace.posterior["b"].to_numpy() for trace in (by, without))
