@@ -83,6 +83,19 @@ def test_plates_are_dimensions_with_the_lengths_of_the_data() -> None:
     assert "visit" in picture(model, None, "plain", False).plates
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_can_be_shown(name: str) -> None:
+    model = MODELS[name]()
+    names = [box.name for box in picture(model).boxes]
+    place = {name: i for i, name in enumerate(names)}
+
+    assert len(place) == len(names)
+    assert all(source in place and target in place for source, target in picture(model).arrows)
+    assert all(f"<code>{name}</code>" in model._repr_html_() for name in names)
+    assert model.to_graphviz().count("{") == model.to_graphviz().count("}")
+    assert len(model.to_mermaid().splitlines()) > len(names)
+
+
 def test_some_names_bring_all_they_depend_on() -> None:
     some = picture(clinics(), ["η", "t"])
 
