@@ -137,9 +137,10 @@ def priors(model: Model, names: Sequence[str] | None = None) -> list[Expression]
 
 def _counting(spec: ModelSpec) -> ModelSpec:
     """Let every observation count, also where the model's own density leaves it out."""
+    later = spec.predicted
     return replace(
         spec,
-        variables=tuple(replace(v, likelihood=True) for v in spec.variables),
+        variables=tuple(v if v in later else replace(v, likelihood=True) for v in spec.variables),
         observations=tuple(replace(o, likelihood=True) for o in spec.observations),
     )
 

@@ -50,7 +50,8 @@ def sample_prior_predictive(
     -------
     xarray.DataTree
         Groups prior (free variables and deterministics), prior_predictive (what is observed in the
-        model), observed_data, constant_data; draws are ``(chain, draw, ...)`` with one chain.
+        model, or drawn in prediction only), observed_data, constant_data; draws are
+        ``(chain, draw, ...)`` with one chain.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def sample_prior_predictive(
     todo = plan(spec, tuple(parts_of(spec)) if names is None else names)
     seed = seed_of(random_seed)
     made = _carried_out(model, todo, empty, seed, "prior")
-    seen = {leaf.arg for leaf in spec.known}
+    seen = set(_foretold(spec))
     groups = {
         "prior": {name: array for name, array in made.items() if name not in seen},
         "prior_predictive": {name: array for name, array in made.items() if name in seen},
@@ -106,9 +107,10 @@ def sample_posterior_predictive(
     """Draw data from a model given the draws of a posterior.
 
     Free variables that the trace holds keep their values; everything observed is drawn, and so are
-    free variables that the trace lacks. A deterministic is calculated anew where a variable in it
-    is drawn or data in it changed, else taken from the trace. Variables are matched by name, so
-    the model may be another than the one that was sampled. Potentials do not count.
+    variables declared with ``likelihood=False`` and free variables that the trace lacks. A
+    deterministic is calculated anew where a variable in it is drawn or data in it changed, else
+    taken from the trace. Variables are matched by name, so the model may be another than the one
+    that was sampled. Potentials do not count.
 
     Parameters
     ----------
@@ -117,8 +119,8 @@ def sample_posterior_predictive(
     model : Model, optional
         By default the one whose ``with`` block is open.
     var_names : str or sequence of str, optional
-        What the result holds; by default `sample_vars`, without them everything observed and the
-        deterministics that are made of it.
+        What the result holds; by default `sample_vars`, without them everything observed or drawn
+        in prediction only, and the deterministics that are made of it.
     sample_vars : str or sequence of str, optional
         Variables to draw, and deterministics to calculate, although the trace holds them.
     freeze_vars : str or sequence of str, optional
@@ -201,12 +203,20 @@ def _check_choice(held: Trace, renew: Sequence[str], freeze: Sequence[str]) -> N
 
 
 def _replicated(spec: ModelSpec, held: Trace) -> tuple[str, ...]:
-    """Name what is observed here or was where the trace comes from, and what is made of it."""
+    """Name what is observed here or was where the trace comes from, and what is made of it.
+
+    Variables that are drawn in prediction only are there to be drawn, so they are named too.
+    """
     parts = parts_of(spec)
-    seen = [str(leaf.arg) for leaf in spec.known]
+    seen = _foretold(spec)
     seen += [name for name in held.observed if name in parts and name not in seen]
     made = [d.name for d in spec.deterministics if not set(seen).isdisjoint(leaves(d.node))]
     return tuple(dict.fromkeys(seen + made))
+
+
+def _foretold(spec: ModelSpec) -> list[str]:
+    """Names of what is observed and of what is drawn in prediction only."""
+    return [str(leaf.arg) for leaf in spec.known] + [v.name for v in spec.predicted]
 
 
 def _data_changes(model: Model, held: Trace) -> tuple[set[str], set[str]]:

@@ -1,9 +1,12 @@
 """Variables with ``likelihood=False`` and without data: drawn in prediction, never sampled."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
+from scipy import stats
 
 import exmc_dask as ed
 from exmc_dask.density import lower
@@ -45,6 +48,36 @@ def test_their_length_follows_the_data_or_the_dimension() -> None:
     assert "3" in model.to_graphviz()
     assert "style=dashed" in model.to_graphviz()
     assert "later ~ Normal(slope * new, 1)  [new.0]  drawn in prediction only" in repr(model)
+
+
+def test_they_are_drawn_from_the_posterior_and_from_the_prior() -> None:
+    model = line()
+    slope = np.full((1, 4000), 0.5)
+    posterior = xr.Dataset({"slope": (("chain", "draw"), slope)})
+    drawn = ed.sample_posterior_predictive(posterior, model, random_seed=1).posterior_predictive
+    prior = ed.sample_prior_predictive(model, draws=50, random_seed=1)
+
+    assert set(drawn.data_vars) == {"y", "later", "count", "arms", "twice"}
+    assert drawn["later"].shape == (1, 4000, 6)
+    np.testing.assert_array_equal(drawn["twice"], 2 * drawn["later"])
+    law = stats.norm(0.5 * 3, 1)
+    assert stats.kstest(drawn["later"][0, :, 3], law.cdf).pvalue > 1e-3
+    assert float(drawn["count"].mean()) == pytest.approx(
+        np.exp(0.5 * np.arange(6) + 0.5).mean(), rel=0.1
+    )
+    assert "later" in prior.prior_predictive
+    assert "later" not in prior.prior
+    model.set_data({"new": np.ones(2)})
+    again = ed.sample_posterior_predictive(posterior, model, var_names="later", random_seed=1)
+    assert again.posterior_predictive["later"].shape == (1, 4000, 2)
+
+
+def test_log_densities_leave_them_out() -> None:
+    posterior = xr.Dataset({"slope": (("chain", "draw"), np.zeros((1, 3)))})
+    options: dict[str, Any] = {"extend_inferencedata": False}
+
+    assert set(ed.compute_log_prior(posterior, line(), **options)) == {"slope"}
+    assert set(ed.compute_log_likelihood(posterior, line(), **options)) == {"y"}
 
 
 def test_they_travel() -> None:
