@@ -227,13 +227,20 @@ def _lower(
             for (name, _), node in zip(written.terms, roots[len(roots) - n :], strict=True)
         ),
         binding=Binding(
-            sources=inputs([*declared, *points]),
+            sources=inputs([*declared, *points, *_counted(spec, [*declared, *points])]),
             folded=tuple(folded),
             agreements=tuple(agreements),
             indices=tuple(dict.fromkeys(indices)),
             starts=written.starts,
         ),
     )
+
+
+def _counted(spec: ModelSpec, roots: Sequence[Node]) -> list[Node]:
+    """Slots that the model asks for their length only, as of values that are all alike likely."""
+    seen = {dim for source in inputs(roots) for dim in source.shape}
+    unseen = set(axes_of(roots)) - seen
+    return [slot.node for slot in spec.slots if not unseen.isdisjoint(slot.shape)]
 
 
 def _numbers(leaf: Node) -> tuple[int, ...]:

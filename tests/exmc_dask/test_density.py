@@ -233,6 +233,16 @@ def test_the_length_of_an_axis_may_be_all_that_is_left_of_it() -> None:
     np.testing.assert_allclose(spread, np.full(4, 1 + np.exp(1.0)))
 
 
+def test_observations_may_count_by_their_number_only() -> None:
+    with ed.Model() as model:
+        ed.Flat("x")
+        ed.DiscreteUniform("y", 0, 9, observed=np.arange(5))
+    density = lower(model.spec)
+    found = values(density, model, [density.logp], np.zeros(1))
+
+    np.testing.assert_allclose(found, -5 * np.log(10))
+
+
 def test_ncp_takes_no_other_word() -> None:
     with pytest.raises(OptionError, match="not 'never'"):
         lower(model_of("groups").spec, ncp="never")
