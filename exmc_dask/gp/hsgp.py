@@ -1,13 +1,11 @@
 """Hilbert space approximation of a process: a linear model in basis functions of the places.
 
 Riutort-Mayol, Bürkner, Andersen, Solin and Vehtari (2022), Practical Hilbert space approximate
-Bayesian Gaussian processes for probabilistic programming, Statistics and Computing 33, 17. Equation
-numbers below are theirs.
+Bayesian Gaussian processes for probabilistic programming, Statistics and Computing 33, 17.
 """
 
 import math as numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,57 +14,14 @@ from exmc_dask import math
 from exmc_dask.dist import Normal
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.evaluate import evaluate
+from exmc_dask.gp.basis import Box
 from exmc_dask.gp.covariance import Covariance
 from exmc_dask.gp.mean import Mean
 from exmc_dask.gp.places import places
 from exmc_dask.gp.process import Process, opened
 from exmc_dask.graph import topological
-from exmc_dask.ir import Node, as_float, make
+from exmc_dask.ir import Node
 from exmc_dask.ops import Op
-
-
-@dataclass(frozen=True)
-class Box:
-    """Where the basis functions live: from ``middle - reach`` to ``middle + reach``.
-
-    Attributes
-    ----------
-    middle, reach : Node
-        (d,), data slots.
-    m : tuple of int
-        Basis functions for each column.
-    """
-
-    middle: Node
-    reach: Node
-    m: tuple[int, ...]
-
-    @property
-    def frequencies(self) -> Node:
-        """Square roots of the eigenvalues (eq. 5 and 10): (number of basis functions, d).
-
-        All combinations of those of the columns, the last column running fastest.
-        """
-        # half a place on, so that no rounding of a quotient reaches the next whole number
-        place = as_float(make(Op.RANGE, (), numbers.prod(self.m))) + 0.5
-        found = []
-        for k, n in enumerate(self.m):
-            stride = numbers.prod(self.m[k + 1 :])
-            counted = math.floor(place / float(stride))
-            turns = math.floor(place / float(stride * n))
-            found.append((counted - n * turns + 1.0) * (numbers.pi / 2) / self.reach[k])
-        return math.stack(found, axis=1)
-
-    def basis(self, X: Node) -> Node:
-        """Eigenfunctions at places (eq. 6 and 11): (n, number of basis functions)."""
-        frequencies = self.frequencies
-        product: Node | None = None
-        for k in range(len(self.m)):
-            from_edge = X[:, k] - self.middle[k] + self.reach[k]
-            wave = math.sin(math.outer(from_edge, frequencies[:, k])) / math.sqrt(self.reach[k])
-            product = wave if product is None else product * wave
-        assert product is not None
-        return product
 
 
 class HSGP(Process):
@@ -125,8 +80,8 @@ class HSGP(Process):
     def prior_linearized(self, X: Any, *, name: str = "hsgp") -> tuple[Node, Node]:
         """Basis functions at places, and the prior scales of their coefficients.
 
-        With standard normal ``beta`` the process at the places is ``phi @ (beta * sqrt_psd)``
-        (eq. 8), to which its mean is added. The box is that of the first call.
+        With standard normal ``beta`` the process at the places is ``phi @ (beta * sqrt_psd)``, to
+        which its mean is added. The box is that of the first call.
 
         Parameters
         ----------
@@ -241,7 +196,8 @@ def approx_hsgp_hyperparams(
 ) -> tuple[int, float]:
     """Return basis functions and box that approximate a process of one column well.
 
-    Section 4.5, eq. 19 to 24, for the shortest and the longest length scale that are expected.
+    The relations that the authors fitted between the two and the length scale, for the shortest
+    and the longest that are expected. Differs from PyMC: `m` is rounded up.
 
     Parameters
     ----------

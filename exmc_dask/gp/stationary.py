@@ -3,7 +3,7 @@
 Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, chapter 4, with PyMC's names
 and parametrisation; equation numbers below are theirs. Spectral densities as functions of angular
 frequency: Riutort-Mayol et al. (2022), Practical Hilbert space approximate Bayesian Gaussian
-processes for probabilistic programming, eq. 1 to 3.
+processes for probabilistic programming, section 2.1.
 """
 
 import math as numbers
@@ -65,20 +65,23 @@ class Stationary(Covariance):
             return _root(math.sum(math.square(difference / self.ls), axis=-1))
         return _root(math.sum(math.square(difference), axis=-1)) / self.ls
 
+    def volume(self) -> Node:
+        """Product of the length scales of all columns."""
+        return math.exp(math.sum(math.log(self.ls))) if self.ls.ndim else self.ls**self.input_dim
+
+    def scaled(self, omega: Node) -> Node:
+        """Squared length of frequencies times length scales, a row each."""
+        if self.active_dims is not None or omega.shape[-1] != self.input_dim:
+            raise ShapeError(
+                f"{type(self).__name__} has input_dim={self.input_dim}, but frequencies "
+                f"have {omega.shape[-1]} columns: for HSGP, m has a number for each column of X, "
+                "input_dim is their count, and X holds only columns that are looked at"
+            )
+        return math.sum(math.square(omega * self.ls), axis=-1)
+
 
 def _root(x: Node) -> Node:
     return math.where(x > 0.0, math.sqrt(x), 0.0)  # a choice whose gradient is 0, not infinite
-
-
-def _volume(ls: Node, n: int) -> Node:
-    """Product of the length scales of `n` columns."""
-    if not ls.ndim:
-        return ls**n
-    return math.exp(math.sum(math.log(ls)))
-
-
-def _scaled_frequency(ls: Node, omega: Node) -> Node:
-    return math.sum(math.square(omega * ls), axis=-1)
 
 
 class ExpQuad(Stationary):
@@ -89,9 +92,8 @@ class ExpQuad(Stationary):
 
     def power_spectral_density(self, omega: Node) -> Node:
         """``(2 pi)**(d / 2) prod(ls) exp(-sum(ls**2 omega**2) / 2)``."""
-        n = self.input_dim
-        scale = numbers.pow(2 * numbers.pi, n / 2) * _volume(self.ls, n)
-        return scale * math.exp(-0.5 * _scaled_frequency(self.ls, omega))
+        scale = numbers.pow(2 * numbers.pi, self.input_dim / 2) * self.volume()
+        return scale * math.exp(-0.5 * self.scaled(omega))
 
 
 class RatQuad(Stationary):
@@ -122,8 +124,7 @@ class Matern(Stationary):
         n, nu = self.input_dim, self.nu
         scale = numbers.pow(4 * numbers.pi, n / 2) * numbers.pow(2 * nu, nu)
         scale *= numbers.gamma(nu + n / 2) / numbers.gamma(nu)
-        away = 2 * nu + _scaled_frequency(self.ls, omega)
-        return scale * _volume(self.ls, n) * away ** -(nu + n / 2)
+        return scale * self.volume() * (2 * nu + self.scaled(omega)) ** -(nu + n / 2)
 
 
 class Matern12(Matern):

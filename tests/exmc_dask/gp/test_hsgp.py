@@ -7,10 +7,10 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.density import lower
-from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.errors import ModelError, OptionError, ShapeError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.gp import approx_hsgp_hyperparams, cov
-from exmc_dask.gp.hsgp import Box
+from exmc_dask.gp.basis import Box
 from exmc_dask.graph import topological
 from exmc_dask.ops import Op
 from exmc_dask.rewrite.simplify import simplify
@@ -165,6 +165,8 @@ def test_mistakes_are_named() -> None:
             ed.gp.HSGP([5], L=[1.0], cov_func=k).prior("f", X1)
         with pytest.raises(OptionError, match="m has 2 numbers, but X has 1 column"):
             ed.gp.HSGP([5, 5], c=2.0, cov_func=k).prior("g", X1)
+        with pytest.raises(ShapeError, match="has input_dim=1, but frequencies have 2"):
+            ed.gp.HSGP([5, 5], c=2.0, cov_func=k).prior("two", X2)
         with pytest.raises(ModelError, match="depend on data only"):
             ed.gp.HSGP([5], c=2.0, cov_func=k).prior("h", X1 * ed.Normal("a", 0, 1))
         with pytest.raises(ModelError, match="call its prior first"):
