@@ -157,17 +157,18 @@ def diagram(
         around = plate(p.node.shape, [None] * p.node.ndim)
         add(p.name, Kind.POTENTIAL, said, around, [p.node])
     for leaf, data in spec.known.items():
-        if data in owners:
+        if owners[leaf] != owners[data]:
             arrows[owners[leaf], owners[data]] = None
     found = Diagram(tuple(boxes), tuple(arrows))
     return found if var_names is None else found.ancestry(var_names)
 
 
 def _owners(spec: ModelSpec) -> dict[Node, str]:
-    """Box of every expression that has one."""
+    """Box of every expression that has one; data without a name are those of their variable."""
     found = {slot.node: slot.name for slot in spec.slots if slot.is_declared}
     found |= {v.node: v.name for v in spec.variables}
     found |= {o.leaf: o.name for o in spec.observations}
+    found = {data: found[leaf] for leaf, data in spec.known.items()} | found
     return found | dict(named(spec))
 
 

@@ -69,6 +69,17 @@ def test_arrows_come_from_every_part_of_a_declaration() -> None:
     )
 
 
+def test_a_prediction_hangs_on_the_data_it_is_conditioned_on() -> None:
+    with ed.Model() as model:
+        process = ed.gp.Marginal(cov_func=ed.gp.cov.ExpQuad(1, ls=1.0))
+        process.marginal_likelihood("y", [0.0, 1.0], [1.0, 2.0], ed.HalfNormal("sigma", 1))
+        process.conditional("later", [2.0])
+    kinds = {box.name: box.kind for box in picture(model).boxes}
+
+    assert set(picture(model).arrows) == {("sigma", "y"), ("y", "later"), ("sigma", "later")}
+    assert kinds == {"sigma": Kind.FREE, "y": Kind.OBSERVED, "later": Kind.PREDICTED}
+
+
 def test_plates_are_dimensions_with_the_lengths_of_the_data() -> None:
     model = clinics()
     plates = {box.name: plate for plate, boxes in picture(model).plates.items() for box in boxes}
