@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from exmc_dask.axes import Shape
-from exmc_dask.dist import FAMILIES, Dist, standard
+from exmc_dask.dist import FAMILIES, Dist, event_ndim, standard
 from exmc_dask.errors import OptionError, ShapeError
 from exmc_dask.graph import leaves, topological
 from exmc_dask.ir import Node, broadcast_to, const
@@ -116,13 +116,27 @@ def _readers(draft: Draft) -> Iterator[Node]:
         *((term.dist, term.value.shape) for term in draft.terms),
         *((free.dist, free.shape) for free in draft.free),
     ]:
-        for node in dist.nodes():
-            yield _repeated(node, shape)
+        yield from _parameters(dist, shape)
     yield from (potential.node for potential in draft.potentials)
 
 
+def _parameters(dist: Dist, shape: Shape) -> Iterator[Node]:
+    """Parameters of `dist`, as often as values of `shape` read them: a matrix for every vector."""
+    n_event = event_ndim(dist)
+    cores = {p.name: p.core for p in FAMILIES[dist.family].takes}
+    for name, argument in dist.params:
+        core = cores.get(name, 0)
+        for part in argument if isinstance(argument, tuple) else (argument,):
+            if isinstance(part, Dist):
+                yield from _parameters(part, shape)
+            elif isinstance(part, Node) and core > n_event:
+                yield _repeated(part, shape[: len(shape) - n_event] + part.shape[-core:])
+            elif isinstance(part, Node):
+                yield _repeated(part, shape)
+
+
 def _repeated(node: Node, shape: Shape) -> Node:
-    """Parameter as often as a value of `shape` reads it; all of a matrix is read by each vector."""
+    """Broadcast a parameter, where it is one of each element; others are read many times."""
     if node.ndim > len(shape):
         return node
     try:

@@ -26,10 +26,13 @@ def test_factor_correlations_and_deviations_are_those_of_the_covariance() -> Non
     packed = PACKED[1]
     chol, corr, stds = evaluate(list(made), {(Op.VAR, "chol"): packed})
     covariance = chol @ chol.T
+    many = np.random.default_rng(4).normal(size=(100, 6))
+    (unrounded,) = evaluate([made[1]], {(Op.VAR, "chol"): many})
 
     np.testing.assert_array_equal(chol[np.tril_indices(3)], packed)
     np.testing.assert_allclose(stds, np.sqrt(np.diagonal(covariance)), rtol=1e-15)
     np.testing.assert_allclose(corr * np.outer(stds, stds), covariance, rtol=1e-14)
+    assert (np.diagonal(unrounded, 0, 1, 2) == 1.0).all()
     assert [d.name for d in model.spec.deterministics] == ["chol_corr", "chol_stds"]
 
 
@@ -123,3 +126,12 @@ def test_a_factor_may_be_used_in_expressions() -> None:
         ed.Normal("y", math.sum(effects, axis=1), 1, observed=np.zeros(5))
 
     assert {o.name: o.shape for o in lower(model.spec).outputs}["effects"] == (5, 2)
+
+
+def test_axes_of_a_factor_may_be_named() -> None:
+    coords = {"asset": ["a", "b", "c"], "factor": [1, 2, 3]}
+    with ed.Model(coords=coords) as model:
+        ed.LKJCorr("chol", 3, 2, dims=("asset", "factor"))
+    (output,) = lower(model.spec).outputs
+
+    assert (output.shape, output.dims) == ((3, 3), ("asset", "factor"))

@@ -93,6 +93,11 @@ CASES: dict[str, tuple[Callable[[Node], object], int | None, bool]] = {
         3,
         False,
     ),
+    "a matrix for many vectors": (
+        lambda x: ed.MvNormal("y", chol=x.reshape(2, 2), observed=np.zeros((6, 2))),
+        4,
+        False,
+    ),
     "a potential": (lambda x: ed.Potential("p", -(x[PLACES] ** 2)), 3, False),
 }
 
