@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from exmc_dask import math
+from exmc_dask.axes import extents
 from exmc_dask.context import Model
 from exmc_dask.dist import MvNormal
 from exmc_dask.errors import ModelError, OptionError
@@ -114,7 +115,8 @@ class Exact(Process):
         at = places(model.claim(name, "Xnew", Xnew))
         mean, cov = self.law(at, known, noise=noise)
         dist = MvNormal.dist(mean, cov=on_diagonal(cov, jitter))
-        return model.rv(name, dist, likelihood=False, **options)
+        n = extents(mean.shape, model.lengths)
+        return model.rv(name, dist, shape=n, likelihood=False, **options)
 
 
 def on_diagonal(matrix: Node, amount: Any) -> Node:

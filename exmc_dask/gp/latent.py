@@ -52,12 +52,12 @@ class Latent(Exact):
         model = opened()
         at = places(model.claim(name, "X", X))
         mean, cov = self.mean_func(at), on_diagonal(self.cov_func(at), jitter)
+        n = extents(at.shape[:1], model.lengths)
         if reparameterize:
-            n = extents(at.shape[:1], model.lengths)
             rotated = model.rv(f"{name}_rotated_", Normal.dist(0.0, 1.0), shape=n)
             f = model.deterministic(name, mean + cholesky(cov) @ rotated, dims)
         else:
-            f = model.rv(name, MvNormal.dist(mean, cov=cov), dims=dims)
+            f = model.rv(name, MvNormal.dist(mean, cov=cov), shape=n, dims=dims)
         self.known = Known(model, at, f, mean, cov, Constant(0.0))
         return f
 

@@ -83,6 +83,19 @@ def test_new_places_follow_the_known_values(reparameterize: bool) -> None:
     np.testing.assert_allclose(cov, expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("reparameterize", [True, False])
+def test_one_place_is_enough(reparameterize: bool) -> None:
+    with ed.Model() as model:
+        process = ed.gp.Latent(cov_func=ed.gp.cov.ExpQuad(1, ls=1.1))
+        f = process.prior("f", [0.5], reparameterize=reparameterize)
+        later = process.conditional("later", [1.0])
+        ed.Normal("y", f, 1, observed=[1.0])
+
+    assert f.shape == later.shape == (1,)
+    value = {"f_rotated_" if reparameterize else "f": np.zeros(1)}
+    assert np.isfinite(model.logp(value))
+
+
 def test_a_part_is_conditioned_on_the_sum() -> None:
     with ed.Model() as model:
         one = ed.gp.Latent(cov_func=ed.gp.cov.ExpQuad(1, ls=1.1))
