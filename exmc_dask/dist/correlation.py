@@ -169,6 +169,9 @@ class CovarianceFactor(Family):
         for option, value in (("compute_corr", compute_corr), ("store_in_trace", store_in_trace)):
             if not isinstance(value, bool):
                 raise OptionError(f"'{name}': {option}={value!r} is neither True nor False")
+        if compute_corr and options.get("observed") is not None:
+            raise OptionError(f"'{name}' is observed, so there is nothing to unpack; give "
+                "compute_corr=False")
         packed: Node = super().__call__(name, *args, **options)
         if not compute_corr:
             return packed

@@ -63,7 +63,8 @@ kind(
 )
 
 # An angle is wound up: z may run around the circle any number of times, so that neither -pi nor pi
-# is a wall. Every turn is a copy of the same density; a chain settles in one of them.
+# is a wall. Every turn repeats the density, which over z has no integral: where all angles are
+# nearly alike trajectories run on and on, and a unit_vector of two elements is the better choice.
 circular = kind(
     "circular",
     Row(

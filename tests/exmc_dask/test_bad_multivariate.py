@@ -92,6 +92,12 @@ MISTAKES: dict[str, Mistake] = {
         )),
         errors.OptionError, ("'y'", "compute_corr='no'"),
     ),
+    "an observed factor to unpack": (
+        declared(lambda m: ed.LKJCholeskyCov(
+            "y", eta=1, n=2, sd_dist=ed.Exponential.dist(1), observed=[1.0, 0.1, 2.0]
+        )),
+        errors.OptionError, ("'y'", "compute_corr=False"),
+    ),
     "effects of unknown number": (
         declared(lambda m: ed.ZeroSumNormal("y", 1)),
         errors.ShapeError, ("'y'", "needs shape= or dims="),
