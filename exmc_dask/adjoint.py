@@ -3,8 +3,8 @@
 With rows ``h[t] = body(h[t - 1], x[t], c)`` and what reaches them from outside, ``G[t]``, the
 adjoint of the carry obeys ``a[t - 1] = J[t]' (G[t] + a[t])`` with the Jacobian J[t] of the body
 (Griewank and Walther 2008, "Evaluating Derivatives", chapter 3). That product is itself a gradient,
-of ``sum(body * (G + a))``, so the body needs no rules of its own. What reaches a constant is summed
-up beside the carry; what reaches a row of a sequence is kept of each step.
+of ``sum(body * (G + a))``, so the body needs no rules of its own. What reaches a row of a sequence,
+or a constant, is kept of each step; of a constant it is summed up afterwards.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,24 +40,22 @@ def received(node: Node, g: Node, i: int, gradient: Gradient) -> Node:
     if i == 0:
         began: Node = g[body.first, columns] + swept.node[back.last, columns]
         return began
+    rows = swept.node[back.steps, columns]
     if i in body.constants:
-        return swept.node[back.last, columns].reshape(node.src[i].shape)
-    rows = swept.node[back.steps, columns].reshape(body.length, *node.src[i].shape[1:])
-    return broadcast_to(rows, node.src[i].shape)
+        return rows.sum(0).reshape(node.src[i].shape)
+    return broadcast_to(rows.reshape(body.length, *node.src[i].shape[1:]), node.src[i].shape)
 
 
 def _sweep(node: Node, g: Node, gradient: Gradient) -> Swept:
     """Build the backward scan; hash-consing makes it the same one for every operand."""
     body: Body = node.arg
     n = body.n_carry
-    sequences = [p for p in body.sequences if _is_active(node.src[p])]
-    constants = [p for p in body.constants if _is_active(node.src[p])]
-    sizes = {place: _size(node, place) for place in (*constants, *sequences)}
-    n_back = n + sum(sizes[place] for place in constants)
+    places = [p for p in range(1, len(node.src)) if _is_active(node.src[p])]
+    sizes = {place: _size(node, place) for place in places}
 
     before, outside = node[body.before, :n], g[body.steps]
     operands = (before, outside, *(node.src[place] for place in range(1, len(node.src))))
-    init = broadcast_to(const(0.0), (n_back,))
+    init = broadcast_to(const(0.0), (n,))
     n_rows = 2 + body.n_sequences
     adjoint, carry, reached, *others = [
         local(place, like, is_row=1 <= place <= n_rows)
@@ -66,7 +64,6 @@ def _sweep(node: Node, g: Node, gradient: Gradient) -> Swept:
     meanings = dict(zip(body.leaves, (carry, *others), strict=True))
     (step,) = substitute([body.root], meanings)
     parts = _parts(step, carry)
-    places = (*constants, *sequences)
     wanted = [part for part in parts if not is_data(part)]
     wanted += [others[place - 1] for place in places]
     slopes = dict(zip(wanted, gradient(_pulled(step, n, reached, adjoint), wanted), strict=True))
@@ -75,8 +72,7 @@ def _sweep(node: Node, g: Node, gradient: Gradient) -> Swept:
     columns, used = {0: slice(0, n)}, n
     for place in places:
         columns[place] = slice(used, used + sizes[place])
-        piece = slopes[others[place - 1]].reshape(sizes[place])
-        pieces.append(adjoint[columns[place]] + piece if place in constants else piece)
+        pieces.append(slopes[others[place - 1]].reshape(sizes[place]))
         used += sizes[place]
     root = make(Op.CONCAT, tuple(pieces), 0)
     back = Body(
