@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from exmc_dask.dist import HalfFlat as HalfFlat
     from exmc_dask.dist import HalfNormal as HalfNormal
     from exmc_dask.dist import HalfStudentT as HalfStudentT
+    from exmc_dask.dist import Hurdle as Hurdle
+    from exmc_dask.dist import HurdleGamma as HurdleGamma
+    from exmc_dask.dist import HurdleLogNormal as HurdleLogNormal
+    from exmc_dask.dist import HurdleNegativeBinomial as HurdleNegativeBinomial
+    from exmc_dask.dist import HurdlePoisson as HurdlePoisson
     from exmc_dask.dist import HyperGeometric as HyperGeometric
     from exmc_dask.dist import Interpolated as Interpolated
     from exmc_dask.dist import InverseGamma as InverseGamma
@@ -73,11 +78,16 @@ if TYPE_CHECKING:
     from exmc_dask.dist import StickBreakingWeights as StickBreakingWeights
     from exmc_dask.dist import StudentT as StudentT
     from exmc_dask.dist import Triangular as Triangular
+    from exmc_dask.dist import Truncated as Truncated
     from exmc_dask.dist import TruncatedNormal as TruncatedNormal
     from exmc_dask.dist import Uniform as Uniform
     from exmc_dask.dist import VonMises as VonMises
     from exmc_dask.dist import Wald as Wald
     from exmc_dask.dist import Weibull as Weibull
+    from exmc_dask.dist import ZeroInflated as ZeroInflated
+    from exmc_dask.dist import ZeroInflatedBinomial as ZeroInflatedBinomial
+    from exmc_dask.dist import ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial
+    from exmc_dask.dist import ZeroInflatedPoisson as ZeroInflatedPoisson
     from exmc_dask.dist import ZeroSumNormal as ZeroSumNormal
     from exmc_dask.errors import ExmcError as ExmcError
     from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
@@ -127,6 +137,11 @@ _EXPORTS = {
         "HalfFlat",
         "HalfNormal",
         "HalfStudentT",
+        "Hurdle",
+        "HurdleGamma",
+        "HurdleLogNormal",
+        "HurdleNegativeBinomial",
+        "HurdlePoisson",
         "HyperGeometric",
         "ICAR",
         "Interpolated",
@@ -156,12 +171,17 @@ _EXPORTS = {
         "StickBreakingWeights",
         "StudentT",
         "Triangular",
+        "Truncated",
         "TruncatedNormal",
         "Uniform",
         "VonMises",
         "Wald",
         "Weibull",
         "ZeroSumNormal",
+        "ZeroInflated",
+        "ZeroInflatedBinomial",
+        "ZeroInflatedNegativeBinomial",
+        "ZeroInflatedPoisson",
     ),
     "errors": ("ExmcError",),
     "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),

@@ -15,8 +15,8 @@ from exmc_dask.dist.base import Dist, Family, Function, Name, current
 from exmc_dask.errors import DuplicateName, ModelError, OptionError
 from exmc_dask.ir import Node
 from exmc_dask.slots import unknown
+from exmc_dask.tracing import TRACED_LATER, traced
 from exmc_dask.transforms import Transform
-from exmc_dask.verify import TRACED_LATER, traced
 
 __all__ = ["Builder", "Data", "Deterministic", "Model", "Potential", "set_data"]
 

@@ -142,7 +142,8 @@ def check_variable(
 ) -> None:
     """Verify shapes, parameters and observed values; those left `behind` are not looked at."""
     dist = verify.conditioned(v.dist, known)
-    verify.fit(v.name, dist, extents(shape_of(dist), lengths), extents(v.shape, lengths))
+    asked = extents(verify.asked_shape(v.name, dist), lengths)
+    verify.fit(v.name, dist, asked, extents(v.shape, lengths))
     elements = verify.elements(v.name, dist, v.node)
     verify.fits(lengths, v.name, elements, *(() if behind else (v.weight, v.mask)))
     verify.check_params(v.name, dist, arrays)

@@ -4,7 +4,7 @@ What is declared goes into a frozen record, `ModelSpec`; the door keeps what the
 hold: the data, which `Model.set_data` exchanges, and the coordinates.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import Token
 from typing import Any, Self
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from exmc_dask import verify
 from exmc_dask.consistency import Sizes, check_data, check_not_behind, check_variable, sizes
-from exmc_dask.dist.base import Declares, Dist, Function, open_model
+from exmc_dask.dist import Functions
+from exmc_dask.dist.base import Declares, Dist, open_model
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.graph import leaves
 from exmc_dask.ir import Node, as_float
@@ -27,6 +28,7 @@ from exmc_dask.model import (
 )
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, unknown
+from exmc_dask.tracing import draws_of, with_formulas
 from exmc_dask.transforms import Transform
 from exmc_dask.unobserved import free, predicted
 from exmc_dask.views import Display
@@ -54,9 +56,9 @@ class Model(Display):
     data : dict of str to ndarray
         Arrays in the slots of the record; exchanged by `set_data`.
     coords : dict of str to ndarray
-    draws : dict of str to function
-        Functions that users gave to `Custom` variables for predictive draws. They stay in this
-        process and do not travel with the model.
+    draws : dict of str to mapping
+        Functions that users gave to `Custom` distributions for predictive draws, at their places in
+        the variable. They stay in this process and do not travel with the model.
 
     Examples
     --------
@@ -82,7 +84,7 @@ class Model(Display):
         self._names: set[str] = set()
         self._closed = False
         self._tokens: list[Token[Declares | None]] = []
-        self.draws: dict[str, Callable[..., Any]] = {}
+        self.draws: dict[str, Functions] = {}
         self.add_coords(coords or {})
 
     def __enter__(self) -> Self:
@@ -202,7 +204,7 @@ class Model(Display):
         slots = self._slots
         if not isinstance(dist, Dist):
             raise OptionError(f"'{name}': {dist!r} is no distribution; use one such as ed.Normal")
-        draws = dist.get("draw")
+        draws = draws_of(dist)
         dist = verify.settled(slots, name, dist)
         if observed is None:
             given = weight is not None or mask is not None
@@ -215,7 +217,7 @@ class Model(Display):
                 raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
             leaf = verify.observed_leaf(slots, name, observed, names)
             terms = verify.terms_of(slots, name, weight, mask, reduce)
-            law = verify.with_formulas(slots, name, dist, leaf.shape)
+            law = with_formulas(slots, name, dist, leaf.shape)
             names = names or slots.slots[str(leaf.arg)].dims
             variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
         check_variable(variable, slots.arrays, slots.lengths, self._known)
@@ -227,8 +229,8 @@ class Model(Display):
         self._names.add(name)
         if variable.observed is not None:
             self._known[variable.node] = variable.observed
-        if isinstance(draws, Function):
-            self.draws[name] = draws.call
+        if draws:
+            self.draws[name] = draws
         return variable.node
 
     def observe(

@@ -7,6 +7,7 @@ from exmc_dask.dist.base import Dist
 from exmc_dask.errors import OptionError
 from exmc_dask.model import Variable
 from exmc_dask.slots import Slots
+from exmc_dask.tracing import with_formulas
 
 type Names = tuple[str | None, ...]
 
@@ -15,7 +16,7 @@ def free(slots: Slots, name: str, dist: Dist, shape: Any, dims: Names, moved: An
     """Return a variable that is sampled; its size is a number from here on."""
     verify.check_free(name, dist)
     sizes = verify.free_shape(slots, name, dist, shape, dims)
-    law = verify.with_formulas(slots, name, dist, sizes)
+    law = with_formulas(slots, name, dist, sizes)
     chosen = verify.transform_of(slots, name, law, sizes, moved)
     return Variable(name, law, sizes, dims or (None,) * len(sizes), chosen)
 
@@ -25,5 +26,5 @@ def predicted(slots: Slots, name: str, dist: Dist, shape: Any, dims: Names, move
     if moved != "default":
         raise OptionError(f"'{name}' is not sampled, so it takes no transform=")
     sizes = verify.predicted_shape(slots, name, dist, shape, dims)
-    law = verify.with_formulas(slots, name, dist, sizes)
+    law = with_formulas(slots, name, dist, sizes)
     return Variable(name, law, sizes, dims or (None,) * len(sizes), None, likelihood=False)

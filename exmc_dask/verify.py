@@ -4,13 +4,13 @@ The functions raise with the name of the variable. After them a distribution con
 expressions only, so that it can travel.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from exmc_dask.axes import Shape, broadcast, extents, show
-from exmc_dask.dist.base import Dist, Function, Name, Param, placeholder
+from exmc_dask.dist.base import Dist, Function, Name, Param
 from exmc_dask.dist.domain import DOMAINS
 from exmc_dask.dist.law import (
     default_transform,
@@ -18,6 +18,7 @@ from exmc_dask.dist.law import (
     family_of,
     in_support,
     is_discrete,
+    is_movable,
     known,
     logp,
     shape_of,
@@ -31,34 +32,14 @@ from exmc_dask.errors import (
     OptionError,
     ShapeError,
     SupportError,
-    TraceError,
 )
 from exmc_dask.graph import check, leaves, substitute
 from exmc_dask.ir import Node, as_float, as_node
 from exmc_dask.model import REDUCTIONS
 from exmc_dask.ops import BOOL, Op
 from exmc_dask.slots import Slots, checked_array, place
+from exmc_dask.tracing import TRACED_LATER
 from exmc_dask.transforms import Transform, transform
-
-TRACED_LATER = frozenset({"logp", "draw"})  # functions of Custom, which take values, not names
-
-
-def traced(label: str, call: Callable[..., Any], operands: list[Node]) -> Node:
-    """Call a user's function with expressions and return the expression it gives.
-
-    Raises
-    ------
-    TraceError
-        The function failed, or returned something else; names what it stumbled over.
-    """
-    try:
-        return as_float(call(*operands))
-    except (ModelError, TypeError, ValueError, AttributeError) as error:
-        raise TraceError(
-            f"{label} could not be turned into an expression: {error}. Use Python operators, "
-            f"indexing and ed.math in it; {getattr(call, '__name__', call)!r} runs once, with "
-            "expressions instead of numbers"
-        ) from error
 
 
 def expression(name: str, value: Any) -> Node:
@@ -90,27 +71,12 @@ def settled(slots: Slots, owner: str, dist: Dist) -> Dist:
     return dist.map(settle)
 
 
-def with_formulas(slots: Slots, owner: str, dist: Dist, shape: Shape) -> Dist:
-    """Trace the functions in `dist` for values of `shape`; in wrapped distributions, of scalars."""
-    params: list[tuple[str, Any]] = []
-    for name, argument in dist.params:
-        match argument:
-            case Function(call) if name == "logp":
-                operands = [a for _, a in dist.params if isinstance(a, Node)]
-                formula = traced(
-                    f"'{owner}': the logp of Custom", call, [placeholder(shape), *operands]
-                )
-                params.append(("logp", slots.claim(owner, "logp", formula)))
-            case Function():
-                pass  # draws stay with the process that declares, see Model.draws
-            case Dist():
-                params.append((name, with_formulas(slots, owner, argument, ())))
-            case tuple():
-                parts = tuple(with_formulas(slots, owner, part, ()) for part in argument)
-                params.append((name, parts))
-            case _:
-                params.append((name, argument))
-    return Dist(dist.family, tuple(params))
+def asked_shape(name: str, dist: Dist) -> Shape:
+    """Shape that the parameters ask for; errors name the variable."""
+    try:
+        return shape_of(dist)
+    except ShapeError as error:
+        raise ShapeError(f"'{name}': {error}") from None
 
 
 def free_shape(
@@ -123,7 +89,7 @@ def free_shape(
     ShapeError
         `shape`, `dims` and the parameters disagree, or an axis is said by none of them.
     """
-    asked = slots.extents(shape_of(dist))
+    asked = slots.extents(asked_shape(name, dist))
     given = as_shape(name, shape)
     if dims:
         sizes = tuple(
@@ -145,7 +111,7 @@ def predicted_shape(
     slots: Slots, name: str, dist: Dist, shape: Any, dims: tuple[str | None, ...]
 ) -> Shape:
     """Shape of a variable that is drawn in prediction only; it may follow the lengths of data."""
-    asked = shape_of(dist)
+    asked = asked_shape(name, dist)
     sizes = free_shape(slots, name, dist, shape, dims)
     return asked if slots.extents(asked) == sizes else sizes
 
@@ -172,11 +138,15 @@ def as_shape(name: str, shape: Any) -> tuple[int, ...] | None:
 
 def check_free(name: str, dist: Dist) -> None:
     """Refuse a free variable that NUTS cannot move."""
-    if is_discrete(dist):
-        raise DiscreteError(
-            f"'{name}' ~ {dist.family} is discrete and free, which NUTS cannot move: give it "
-            "observed=, or sum it out, for example with ed.Mixture"
-        )
+    if is_movable(dist):
+        return
+    what = "is discrete"
+    if not is_discrete(dist):
+        what = "takes some values with positive probability"
+    raise DiscreteError(
+        f"'{name}' ~ {dist.family} {what} and is free, which NUTS cannot move: give it observed=, "
+        "or sum it out, for example with ed.Mixture"
+    )
 
 
 def check_sampled(name: str, predicted: Collection[str], *nodes: Node) -> None:

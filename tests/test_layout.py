@@ -34,7 +34,8 @@ BELOW = {
     "text": "dist",  # expressions as the user would write them
     "model": "text grad",
     "slots": "model",  # arrays, their names and lengths
-    "verify": "slots evaluate",  # what a declaration must be
+    "tracing": "slots",  # functions of the user
+    "verify": "tracing",  # what a declaration must be
     "views": "density",  # how a model shows itself
     "consistency": "verify",  # whether data fit every declaration
     "context": "consistency joint views",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exmc_dask.dist import FAMILIES, Dist, Family
-from exmc_dask.dist.base import Param
+from exmc_dask.dist.base import SHORTHANDS, Param
 from exmc_dask.dist.domain import Support
 from exmc_dask.ir import Node, const, make
 from exmc_dask.ops import FLOAT, Op
@@ -17,6 +17,7 @@ COMMAND = ".venv/bin/python -m pytest tests/test_readme_table.py --update-golden
 BEGIN, END = "<!-- distributions: written by tests/test_readme_table.py -->", "<!-- end -->"
 PARTS = {"dist", "dists", "text"}  # domains of parameters that themselves say what the support is
 
+ROWS = {**FAMILIES, **SHORTHANDS}
 KINDS = ("Continuous", "Discrete", "Vectors and matrices", "Made of other distributions")
 
 
@@ -66,9 +67,9 @@ def signature(family: Family) -> str:
     return f"{family.name}({', '.join(shown.values())})"
 
 
-def moved(inside: Support) -> str:
+def moved(family: Family, inside: Support) -> str:
     """How a free variable is moved."""
-    if inside.whole:
+    if inside.whole or family.atoms:
         return "observed only"
     found = inside.default_transform()
     return "as it is" if found is None else found.kind
@@ -82,8 +83,9 @@ def sentence(family: Family) -> str:
 
 def line(family: Family) -> str:
     inside, part = support(family), whole(family)
-    cells = (f"of `{part.name}`",) * 2 if inside is None and part else ()
-    cells = (str(inside), moved(inside)) if inside is not None else cells
+    of = f"of `{part.name}`" if part else ""
+    cells = (of, "observed only" if family.atoms else of) if inside is None else ()
+    cells = (str(inside), moved(family, inside)) if inside is not None else cells
     return f"| `{signature(family)}` | {' | '.join((*cells, sentence(family)))} |"
 
 
@@ -103,7 +105,7 @@ def aliases() -> str:
 def table() -> Iterator[str]:
     for title in KINDS:
         yield f"\n| {title} | support | moved by | |\n| --- | --- | --- | --- |"
-        rows = sorted((f for f in FAMILIES.values() if kind(f) == title), key=lambda f: f.name)
+        rows = sorted((f for f in ROWS.values() if kind(f) == title), key=lambda f: f.name)
         yield from map(line, rows)
     yield f"\n{aliases()}.\n"
 

@@ -54,7 +54,22 @@ from exmc_dask.dist.categories import (
 )
 from exmc_dask.dist.counts import DiscreteWeibull, Geometric, NegativeBinomial, Poisson
 from exmc_dask.dist.correlation import LKJCholeskyCov, LKJCorr
-from exmc_dask.dist.drawing import draw, without_draw
+from exmc_dask.dist.custom import Custom
+from exmc_dask.dist.cut import Censored, Truncated
+from exmc_dask.dist.drawing import Functions, draw, without_draw
+from exmc_dask.dist.inflated import (
+    Hurdle,
+    HurdleGamma,
+    HurdleLogNormal,
+    HurdleNegativeBinomial,
+    HurdlePoisson,
+    ZeroInflated,
+    ZeroInflatedBinomial,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
+)
+from exmc_dask.dist.mixture import Mixture, NormalMixture
+from exmc_dask.dist.tails import logcdf, logsf
 from exmc_dask.dist.law import (
     default_transform,
     event_ndim,
@@ -64,9 +79,8 @@ from exmc_dask.dist.law import (
     is_checked,
     is_discrete,
     is_given,
-    logcdf,
+    is_movable,
     logp,
-    logsf,
     shape_of,
     standard,
     support,
@@ -77,7 +91,6 @@ from exmc_dask.dist.multivariate import MvNormal, MvStudentT
 from exmc_dask.dist.simplex import Dirichlet, StickBreakingWeights
 from exmc_dask.dist.timeseries import AR, GARCH11, GaussianRandomWalk, MvGaussianRandomWalk
 from exmc_dask.dist.trials import Bernoulli, BetaBinomial, Binomial, HyperGeometric
-from exmc_dask.dist.wrappers import Censored, Custom, Mixture, NormalMixture
 from exmc_dask.dist.zerosum import ICAR, ZeroSumNormal
 
 __all__ = [
@@ -103,6 +116,7 @@ __all__ = [
     "Family",
     "Flat",
     "GARCH11",
+    "Functions",
     "Gamma",
     "GaussianRandomWalk",
     "Geometric",
@@ -111,6 +125,11 @@ __all__ = [
     "HalfFlat",
     "HalfNormal",
     "HalfStudentT",
+    "Hurdle",
+    "HurdleGamma",
+    "HurdleLogNormal",
+    "HurdleNegativeBinomial",
+    "HurdlePoisson",
     "HyperGeometric",
     "ICAR",
     "Interpolated",
@@ -142,12 +161,17 @@ __all__ = [
     "StickBreakingWeights",
     "StudentT",
     "Triangular",
+    "Truncated",
     "TruncatedNormal",
     "Uniform",
     "VonMises",
     "Wald",
     "Weibull",
     "ZeroSumNormal",
+    "ZeroInflated",
+    "ZeroInflatedBinomial",
+    "ZeroInflatedNegativeBinomial",
+    "ZeroInflatedPoisson",
     "default_transform",
     "draw",
     "event_ndim",
@@ -157,6 +181,7 @@ __all__ = [
     "is_checked",
     "is_discrete",
     "is_given",
+    "is_movable",
     "logcdf",
     "logp",
     "logsf",

@@ -23,6 +23,7 @@ from exmc_dask.errors import DataError, ModelError, OptionError
 from exmc_dask.ir import Node, as_float, as_node, const, make
 from exmc_dask.ops import FLOAT, Op
 
+type Place = tuple[str | int, ...]  # of a distribution in another: a parameter, a number in a list
 type Argument = Node | Dist | tuple[Dist, ...] | str | Name | Function
 
 
@@ -59,6 +60,15 @@ class Dist:
     def get(self, name: str) -> Any:
         """Return parameter `name`, or None where it was not given."""
         return dict(self.params).get(name)
+
+    def inner(self) -> Iterator[tuple[Place, Dist]]:
+        """Distributions among the arguments, each with its place."""
+        for name, argument in self.params:
+            match argument:
+                case Dist():
+                    yield (name,), argument
+                case tuple():
+                    yield from (((name, i), part) for i, part in enumerate(argument))
 
     def nodes(self) -> Iterator[Node]:
         """Every expression, those of wrapped distributions too, in the order of `map`."""
@@ -177,8 +187,10 @@ class Family:
     event_of : function (Dist) -> int, optional
         The same where it depends on the parameters.
     logcdf, logsf : function (value, **params) -> Node, optional
-        Logarithms of P(X <= value) and P(X > value), for censoring and truncation; values inside
-        the support and valid parameters only.
+        Logarithms of P(X <= value) and P(X > value), for censoring and truncation; values between
+        the ends of the support, whole ones where it is of whole numbers, and valid parameters only.
+    atoms : bool
+        Whether single values have positive probability though the support is not of whole numbers.
     shape_of : function (Dist) -> Shape, optional
         Shape a distribution asks for, where the axes of its parameters do not say it.
     """
@@ -200,6 +212,7 @@ class Family:
     event_of: Callable[[Dist], int] | None = None
     logcdf: Callable[..., Node] | None = None
     logsf: Callable[..., Node] | None = None
+    atoms: bool = False
     shape_of: Callable[[Dist], Shape] | None = None
     __signature__: inspect.Signature = field(init=False, repr=False, compare=False)
 
@@ -369,6 +382,7 @@ def current() -> Declares:
 
 
 FAMILIES: dict[str, Family] = {}
+SHORTHANDS: dict[str, Family] = {}  # whose distributions are of other families
 
 
 def row(family: Family) -> Family:
@@ -377,6 +391,7 @@ def row(family: Family) -> Family:
     return family
 
 
+FORMULAS = ("logp", "logcdf", "logsf")  # functions of a `Custom` distribution that are traced
 VALUE = "<value>"  # no identifier, so never the name of a variable
 
 

@@ -1,9 +1,10 @@
 """Where values and parameters may lie: one table of domains, and the support of a distribution."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from operator import and_
+from typing import Any
 
 import numpy as np
 
@@ -200,6 +201,20 @@ class Support:
 
         return replace(self, lower=number(self.lower), upper=number(self.upper))
 
+    def starts_at(self, number: float) -> bool:
+        """Whether no value is below a number, as far as is known."""
+        lower = _number(self.lower)
+        return lower is not None and lower >= number
+
+    def over_last_axis(self) -> "Support":
+        """Around all elements of bounds that have a last axis more than the values."""
+
+        def outermost(bound: Any, choose: Callable[..., Node]) -> Any:
+            return choose(bound, axis=-1) if isinstance(bound, Node) and bound.ndim else bound
+
+        lower, upper = outermost(self.lower, math.min), outermost(self.upper, math.max)
+        return replace(self, lower=lower, upper=upper)
+
     def __str__(self) -> str:
         if self.shape:
             axes = "the last axis" if self.n_axes == 1 else f"each of the last {self.n_axes} axes"
@@ -218,6 +233,7 @@ REAL = Support()
 POSITIVE = Support(0.0)
 NONNEGATIVE = Support(0.0, closed=True)
 UNIT = Support(0.0, 1.0)
+ZERO = Support(0.0, 0.0, closed=True, whole=True)
 COUNT = Support(0.0, closed=True, whole=True)
 BINARY = Support(0.0, 1.0, closed=True, whole=True)
 SIMPLEX = Support(shape="simplex")
@@ -233,7 +249,64 @@ SUPPORTS: Mapping[str, Support] = {
     "unit_interval": UNIT,
     "simplex": SIMPLEX,
     "ordered": ORDERED,
+    "integer": Support(whole=True),
+    "count": COUNT,
 }
+
+
+def hull(supports: Sequence[Support]) -> Support:
+    """Interval around several supports; the first one where all are alike."""
+    first = supports[0]
+    if all(alike(first, other) for other in supports):
+        return first
+    if any(support.shape for support in supports):
+        return REAL
+    return Support(
+        lower=_around([support.lower for support in supports], min, math.minimum),
+        upper=_around([support.upper for support in supports], max, math.maximum),
+        closed=any(support.closed for support in supports),
+        whole=all(support.whole for support in supports),
+    )
+
+
+def within(support: Support, lower: Node | None, upper: Node | None) -> Support:
+    """Part of a support between two bounds, which belong to it."""
+    low = [bound for bound in (support.lower, finite(lower)) if bound is not None]
+    high = [bound for bound in (support.upper, finite(upper)) if bound is not None]
+    return replace(
+        support,
+        lower=_around(low, max, math.maximum) if low else None,
+        upper=_around(high, min, math.minimum) if high else None,
+        closed=True,
+        moved=None,
+    )
+
+
+def finite(bound: Node | None) -> Node | None:
+    """Return a bound, None where it is a constant at infinity."""
+    number = _number(bound)
+    return None if number is not None and abs(number) == np.inf else bound
+
+
+def _around(
+    bounds: Sequence[Node | float | None],
+    of_numbers: Callable[[float, float], float],
+    of_nodes: Callable[[Any, Any], Node],
+) -> Node | float | None:
+    """Return the outermost bound; None where a side is open."""
+    found = bounds[0]
+    for bound in bounds[1:]:
+        if found is None or bound is None:
+            return None
+        a, b = _number(found), _number(bound)
+        found = of_nodes(found, bound) if a is None or b is None else of_numbers(a, b)
+    return found
+
+
+def alike(one: Support, other: Support) -> bool:
+    """Whether two supports are the same, as far as their expressions show."""
+    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(one) if f.compare]
+    return all(a is b or (not isinstance(a, Node) and not isinstance(b, Node) and a == b) for a, b in pairs)
 
 
 def _number(bound: Node | float | None) -> float | None:

@@ -15,7 +15,7 @@ from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
 from exmc_dask.dist.base import EVENT, FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
-from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.errors import OptionError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import axes_of, leaves, topological
 from exmc_dask.ir import Node, as_float, broadcast_to, const, make
@@ -69,51 +69,6 @@ def logp(dist: Dist, value: Node, inside: bool = False) -> Node:
     result = result if penalty is None else result + penalty
     batch = x.shape[: x.ndim - event_ndim(dist)]
     return broadcast_to(result, broadcast(result.shape, batch))
-
-
-def logcdf(dist: Dist, value: Node) -> Node:
-    """Logarithm of P(X <= value), for values outside the support too.
-
-    Raises
-    ------
-    OptionError
-        The family has no formula for it.
-    """
-    return _tail(dist, value, family_of(dist).logcdf, (-np.inf, 0.0))
-
-
-def logsf(dist: Dist, value: Node) -> Node:
-    """Logarithm of P(X > value), for values outside the support too.
-
-    Raises
-    ------
-    OptionError
-        The family has no formula for it.
-    """
-    return _tail(dist, value, family_of(dist).logsf, (0.0, -np.inf))
-
-
-def _tail(
-    dist: Dist, value: Node, formula: Callable[..., Node] | None, beyond: tuple[float, float]
-) -> Node:
-    """Guarded `formula`, and what it is `beyond` the lower and the upper end of the support."""
-    if formula is None:
-        able = ", ".join(sorted(f.name for f in FAMILIES.values() if f.logcdf is not None))
-        raise OptionError(f"{dist.family} has no distribution function here; these have: {able}")
-    params, penalty = guarded(dist)
-    safe = support(Dist(dist.family, tuple(params.items())))
-    x = as_float(value)
-    below = above = None
-    if safe.lower is not None:
-        below = x < safe.lower if safe.whole else x <= safe.lower
-        x = math.guard(below, safe.anchor(), x)
-    if safe.upper is not None:
-        above = x >= safe.upper
-        x = math.guard(above, safe.anchor(), x)
-    result = formula(x, **params)
-    result = result if below is None else math.where(below, beyond[0], result)
-    result = result if above is None else math.where(above, beyond[1], result)
-    return result if penalty is None else result + penalty
 
 
 def _every(condition: Node, n_axes: int) -> Node:
@@ -196,10 +151,8 @@ def costs(dist: Dist) -> Iterator[Node]:
     penalty = guarded(dist)[1]
     if penalty is not None:
         yield penalty
-    for _, argument in dist.params:
-        for part in argument if isinstance(argument, tuple) else (argument,):
-            if isinstance(part, Dist):
-                yield from costs(part)
+    for _, part in dist.inner():
+        yield from costs(part)
 
 
 def _cost(penalty: Node | None, condition: Node) -> Node:
@@ -242,6 +195,19 @@ def is_checked(dist: Dist) -> bool:
 def is_discrete(dist: Dist) -> bool:
     """Whether values are whole numbers, which NUTS cannot move."""
     return support(dist).whole
+
+
+def is_movable(dist: Dist) -> bool:
+    """Whether NUTS can move a variable: no value, not even in a part, has positive probability."""
+    if is_discrete(dist) or family_of(dist).atoms:
+        return False
+    return all(is_movable(part) for _, part in dist.inner())
+
+
+def numeric(dist: Dist, wrapper: str) -> None:
+    """Refuse a distribution of vectors for a `wrapper` of single numbers."""
+    if event_ndim(dist):
+        raise OptionError(f"{wrapper} takes distributions of single numbers, not {dist.family}")
 
 
 def in_support(dist: Dist, array: np.ndarray, data: Mapping[str, np.ndarray]) -> np.ndarray:

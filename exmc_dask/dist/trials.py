@@ -8,7 +8,7 @@ from exmc_dask import math
 from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.domain import BINARY, Support
 from exmc_dask.dist.forms import log1m, log_choose, log_or_minus_infinity, log_rising, times_log
-from exmc_dask.ir import Node
+from exmc_dask.ir import Node, const
 from exmc_dask.math import log, sigmoid, softplus, where
 
 P = Param("p", domain="unit")
@@ -19,14 +19,6 @@ N = Param("n", domain="count")
 def _chance(p: Any, logit_p: Any) -> Any:
     """Numbers of the probability, whichever way it was given."""
     return p if logit_p is None else 0.5 * (1 + np.tanh(0.5 * logit_p))
-
-
-def _success(p: Node, logit_p: Node | None) -> Node:
-    return log_or_minus_infinity(p) if logit_p is None else -softplus(-logit_p)
-
-
-def _failure(p: Node, logit_p: Node | None) -> Node:
-    return log1m(p) if logit_p is None else -softplus(logit_p)
 
 
 def _bernoulli(x: Node, p: Node, logit_p: Node | None) -> Node:
@@ -45,6 +37,8 @@ Bernoulli = row(
         draw=lambda rng, shape, p, logit_p: rng.binomial(1, _chance(p, logit_p), shape),
         support_point=lambda p, logit_p: p if logit_p is None else sigmoid(logit_p),
         support=BINARY,
+        logcdf=lambda x, p, logit_p: _bernoulli(const(0.0), p, logit_p),  # asked for below 1 only
+        logsf=lambda x, p, logit_p: _bernoulli(const(1.0), p, logit_p),
     )
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.axes import extents, show
-from exmc_dask.dist import draw, without_draw
+from exmc_dask.dist import Functions, draw, without_draw
 from exmc_dask.dist.base import VALUE, Dist
 from exmc_dask.errors import ModelError, ShapeError, UnknownName
 from exmc_dask.evaluate import evaluate
@@ -155,15 +155,17 @@ def _above(part: Part) -> tuple[list[str], list[str]]:
     """Variables and data slots of which a value is made."""
     roots = list(_operands(part.dist)) if isinstance(part, Variable) else [part.node]
     found = topological(roots)
-    variables = [str(leaf.arg) for leaf in found if leaf.op is Op.VAR]
+    variables = [str(leaf.arg) for leaf in found if leaf.op is Op.VAR and leaf.arg != VALUE]
     return variables, [str(leaf.arg) for leaf in found if leaf.op is Op.DATA]
 
 
 def _operands(dist: Dist) -> Iterator[Node]:
-    """Expressions that are read to draw; a formula of the user is not."""
-    for node in dist.nodes():
-        if not any(leaf.arg == VALUE for leaf in topological([node])):
-            yield node
+    """Expressions that are read to draw; a density is not."""
+    for name, argument in dist.params:
+        if isinstance(argument, Node) and name != "logp":
+            yield argument
+    for _, part in dist.inner():
+        yield from _operands(part)
 
 
 def _ordered(names: Iterable[str], parents: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -194,20 +196,21 @@ class Forward:
     lengths : mapping
         Of their axes, as predictions have them.
     by : mapping
-        Functions of the user that draw `Custom` variables, by name.
+        Functions of the user that draw `Custom` distributions, by the name of the variable and
+        their places in it.
     """
 
     plan: Plan
     data: Mapping[str, Array]
     lengths: Mapping[str, int]
-    by: Mapping[str, Callable[..., Any]]
+    by: Mapping[str, Functions]
 
     def check(self) -> None:
         """Raise ModelError where a variable that has to be drawn cannot be."""
         for name in self.plan.drawn:
             part = parts_of(self.plan.spec)[name]
-            if isinstance(part, Variable) and name not in self.by:
-                unable = without_draw(part.dist)
+            if isinstance(part, Variable):
+                unable = without_draw(part.dist, self.by.get(name, {}))
                 if unable is not None:
                     raise ModelError(f"'{name}' cannot be drawn: {_why(unable)}")
 
@@ -267,7 +270,9 @@ class Forward:
             return evaluate([node], leaves, self.lengths)[0]
 
         try:
-            drawn = draw(variable.dist, rng, shape, numbers, self.by.get(variable.name))
+            drawn = draw(variable.dist, rng, shape, numbers, self.by.get(variable.name, {}))
+        except ModelError as error:
+            raise type(error)(f"'{variable.name}': {error}") from None
         except ValueError as error:
             raise ModelError(
                 f"'{variable.name}' could not be drawn from {variable.dist.family}: {error}. Some "
@@ -285,7 +290,7 @@ def _why(dist: Dist) -> str:
     if dist.family == "Custom":
         return (
             "Custom needs draw=, a function (rng, shape, *params) that stays in the process which "
-            "declared the model"
+            "declared the model, or logcdf=, which travels"
         )
     return (
         f"{dist.family} is no distribution to draw from; give the variable a proper one, or leave "

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from exmc_dask.axes import Shape
-from exmc_dask.dist import FAMILIES, Dist, event_ndim, standard
+from exmc_dask.dist import FAMILIES, Dist, event_ndim, family_of, standard
+from exmc_dask.dist.law import core_of
 from exmc_dask.errors import OptionError, ShapeError
 from exmc_dask.graph import leaves, topological
 from exmc_dask.ir import Node, broadcast_to, const
@@ -116,30 +117,30 @@ def _readers(draft: Draft) -> Iterator[Node]:
         *((term.dist, term.value.shape) for term in draft.terms),
         *((free.dist, free.shape) for free in draft.free),
     ]:
-        yield from _parameters(dist, shape)
+        yield from _reads(dist, shape)
     yield from (potential.node for potential in draft.potentials)
 
 
-def _parameters(dist: Dist, shape: Shape) -> Iterator[Node]:
-    """Parameters of `dist`, as often as values of `shape` read them: a matrix for every vector."""
-    n_event = event_ndim(dist)
-    cores = {p.name: p.core for p in FAMILIES[dist.family].takes}
-    for name, argument in dist.params:
-        core = cores.get(name, 0)
-        for part in argument if isinstance(argument, tuple) else (argument,):
-            if isinstance(part, Dist):
-                yield from _parameters(part, shape)
-            elif isinstance(part, Node) and core > n_event:
-                yield _repeated(part, shape[: len(shape) - n_event] + part.shape[-core:])
-            elif isinstance(part, Node):
-                yield _repeated(part, shape)
+def _reads(dist: Dist, shape: Shape, n_components: int = 0) -> Iterator[Node]:
+    """Parameters as the values of a variable of `shape` read them.
+
+    A parameter with axes of its own, as weights and components of a mixture have them, is read by
+    every value.
+    """
+    takes = {p.name: p for p in family_of(dist).takes}
+    batch = shape[: len(shape) - event_ndim(dist)]
+    for name, node in dist.params:
+        if isinstance(node, Node):
+            core = core_of(takes[name], dist) if name in takes else 0
+            own = min(core + n_components, node.ndim)
+            yield _read(node, batch + node.shape[node.ndim - own :] if own else shape)
+    for place, part in dist.inner():
+        along = len(place) == 1 and takes[str(place[0])].domain == "dists"
+        yield from _reads(part, shape, n_components + along)
 
 
-def _repeated(node: Node, shape: Shape) -> Node:
-    """Broadcast a parameter, where it is one of each element; others are read many times."""
-    if node.ndim > len(shape):
-        return node
+def _read(node: Node, shape: Shape) -> Node:
     try:
-        return broadcast_to(node, shape)
+        return broadcast_to(node, shape) if node.ndim <= len(shape) else node
     except ShapeError:
-        return broadcast_to(node, (2, *node.shape))
+        return node

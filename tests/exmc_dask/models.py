@@ -229,6 +229,50 @@ def shared_counts() -> None:
     ed.DirichletMultinomial("z", [9, 6], levels, observed=[[1, 2, 3, 3], [0, 0, 6, 0]])
 
 
+@_row
+def survival() -> None:
+    rng = np.random.default_rng(13)
+    x, time = rng.normal(size=12), rng.exponential(2, 12)
+    b = ed.Normal("b", 0, 1)
+    shape = ed.LogNormal("shape", 0, 0.5)
+    seen = ed.Truncated("seen", ed.Normal.dist(b, shape), lower=-1, upper=b + 3)
+    law = ed.Weibull.dist(shape, math.exp(b * x))
+    ed.Censored("t", law, upper=np.where(time > 2, time, np.inf), observed=time)
+    ed.Censored("visit", law, end=time + rng.integers(0, 2, 12), observed=time)
+    ed.Truncated(
+        "late", ed.Exponential.dist(shape), lower=ed.Data("entry", time - 0.1), observed=time
+    )
+    ed.Truncated("wait", ed.Geometric.dist(math.sigmoid(b)), 2, 9, observed=[2, 3, 9])
+    ed.Normal("y", seen, 1, observed=0.3)
+
+
+@_row
+def zeros() -> None:
+    rng = np.random.default_rng(14)
+    x, y = rng.normal(size=16), rng.poisson(2, 16) * rng.integers(0, 2, 16)
+    a, b = ed.Normal("a", 0, 1), ed.Normal("b", 0, 1)
+    psi = math.sigmoid(a + b * x)
+    ed.ZeroInflatedPoisson("few", psi, math.exp(b * x), observed=y)
+    ed.HurdleNegativeBinomial("many", psi, math.exp(b), math.exp(a), observed=y)
+    ed.HurdleGamma("rain", psi, math.exp(a), 1.5, observed=np.where(y > 0, y + 0.5, 0.0))
+    ed.ZeroInflated("spread", psi, ed.Normal.dist(b, 2), observed=np.where(y > 0, x, 0.0))
+
+
+@_row
+def kinds() -> None:
+    rng = np.random.default_rng(15)
+    w = ed.Dirichlet("w", np.ones(2))
+    rates = ed.Gamma("rates", 2, 1, shape=2)
+    mu = ed.Normal("mu", 0, 1, shape=2)
+    vectors = [ed.MvNormal.dist(mu, cov=np.eye(2)), ed.MvNormal.dist(0.0, cov=4 * np.eye(2))]
+    ed.Mixture("y", w, vectors, observed=rng.normal(size=(5, 2)))
+    ed.Mixture("count", w, ed.Poisson.dist(rates), observed=[0, 3, 1])
+    ed.Mixture(
+        "shares", w, ed.Dirichlet.dist(math.outer(rates, np.ones(3))), observed=[[0.2, 0.3, 0.5]]
+    )
+    ed.Custom("own", mu[0], logp=lambda x, m: -math.square(x - m), observed=rng.normal(size=3))
+
+
 def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:
     """Values of PARAM leaves at a point."""
     return {(Op.PARAM, name): value for name, value in layout.unpack(q).items()}

@@ -98,6 +98,16 @@ CASES: dict[str, tuple[Callable[[Node], object], int | None, bool]] = {
         4,
         False,
     ),
+    "components of a mixture": (
+        lambda x: ed.NormalMixture("y", [0.2, 0.3, 0.5], x, np.ones(3), observed=np.zeros(6)),
+        3,
+        False,
+    ),
+    "components along an axis": (
+        lambda x: ed.Mixture("y", [0.2, 0.3, 0.5], ed.Normal.dist(x, 1), observed=np.zeros(6)),
+        3,
+        False,
+    ),
     "a potential": (lambda x: ed.Potential("p", -(x[PLACES] ** 2)), 3, False),
 }
 

@@ -5,11 +5,10 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.density import lower
-from exmc_dask.dist import is_discrete
+from exmc_dask.dist import is_movable
 from exmc_dask.kernels import compile
-from tests.exmc_dask.references.case import Case
+from tests.exmc_dask.references.case import WHOLE, Case, params_of
 from tests.exmc_dask.references.table import CASES
-from tests.exmc_dask.test_dist import WHOLE, params_of
 from tests.kernels.densities import Array, expected, scratch
 
 
@@ -41,7 +40,7 @@ def declared(case: Case) -> tuple[ed.Model, dict[str, Array]]:
         ed.Flat("beside")  # some laws have whole parameters only
         moved = {k: ed.Flat(f"p_{k}", shape=v.shape or None) for k, v in free.items()}
         law = case.dist(**{k: moved.get(k, v) for k, v in case.params.items()})
-        if is_discrete(dist):
+        if not is_movable(dist):
             model.rv("x", law, observed=x)
         else:
             model.rv("x", law, shape=x.shape, transform=None)

@@ -1,20 +1,21 @@
 """A row of references: a distribution with numbers for its parameters, and its law."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from exmc_dask.dist import Dist
+from exmc_dask.dist import Dist, Param, family_of
 from exmc_dask.ir import Node
 from exmc_dask.slots import Slots
-from exmc_dask.verify import with_formulas
+from exmc_dask.tracing import with_formulas
 from tests.exmc_dask.expressions import leaf
 
 REAL = np.array([-1e8, -40.0, -3.0, -1e-9, 0.0, 0.7, 5.0, 40.0, 1e8])
 POSITIVE = np.array([1e-300, 1e-9, 0.3, 1.0, 2.5, 40.0, 1e4])
 UNIT = np.array([1e-300, 1e-9, 0.2, 0.5, 0.9, 1 - 1e-12])
+WHOLE = ("count", "whole")  # domains of parameters along which nothing moves
 COUNTS = np.array([0.0, 1.0, 2.0, 7.0, 30.0, 1000.0])
 
 
@@ -58,3 +59,10 @@ def posed(case: Case, value: Any) -> tuple[Dist, dict[Node, Any]]:
         leaf: number for leaf, number in zip(leaves.values(), case.params.values(), strict=True)
     }
     return dist, {x: value, **given}
+
+
+def params_of(dist: Dist) -> Iterator[Param]:
+    """Parameters of a distribution and of those in it."""
+    yield from family_of(dist).takes
+    for _, part in dist.inner():
+        yield from params_of(part)

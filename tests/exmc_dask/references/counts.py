@@ -18,10 +18,16 @@ def _discrete_weibull(x: Real, q: Real, beta: Real) -> Real:
 
 
 class DiscreteWeibullLaw:
-    """The cdf, which scipy does not have."""
+    """Tails, which scipy does not have."""
+
+    def logsf(self, x: np.ndarray) -> np.ndarray:
+        return np.maximum(np.floor(x) + 1.0, 0.0) ** 0.7 * np.log(0.8)
+
+    def logcdf(self, x: np.ndarray) -> np.ndarray:
+        return np.log(-np.expm1(self.logsf(x)))
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
-        return 1.0 - 0.8 ** ((x + 1.0) ** 0.7)
+        return -np.expm1(self.logsf(x))
 
 
 CASES: dict[str, Case] = {

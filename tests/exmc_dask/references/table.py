@@ -5,6 +5,10 @@ from tests.exmc_dask.references import (
     categories,
     correlation,
     counts,
+    custom,
+    cut,
+    inflated,
+    mixture,
     multinomial,
     multivariate,
     positive,
@@ -12,7 +16,6 @@ from tests.exmc_dask.references import (
     simplex,
     timeseries,
     trials,
-    wrappers,
     zerosum,
 )
 from tests.exmc_dask.references.case import Case
@@ -30,5 +33,8 @@ CASES: dict[str, Case] = {
     **correlation.CASES,
     **zerosum.CASES,
     **timeseries.CASES,
-    **wrappers.CASES,
+    **mixture.CASES,
+    **cut.CASES,
+    **inflated.CASES,
+    **custom.CASES,
 }
