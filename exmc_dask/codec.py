@@ -113,6 +113,8 @@ def _body(spec: ModelSpec) -> bytes:
                 *map(write.node, (v.observed, v.weight, v.mask)),
                 v.reduce,
                 v.likelihood,
+                write.node(v.missing),
+                v.n_missing,
             ]
             for v in spec.variables
         ],
@@ -165,9 +167,9 @@ def _read(record: Mapping[str, Any]) -> ModelSpec:
         variables=tuple(
             Variable(
                 name, dist(law), shape(sizes), tuple(dims), transform(moved),
-                node(observed), node(weight), node(mask), reduction, counts,
+                node(observed), node(weight), node(mask), reduction, counts, node(missing), n,
             )
-            for name, law, sizes, dims, moved, observed, weight, mask, reduction, counts
+            for name, law, sizes, dims, moved, observed, weight, mask, reduction, counts, missing, n
             in record["variables"]
         ),
         slots=tuple(
@@ -194,6 +196,7 @@ def _verify(spec: ModelSpec) -> None:
     """Refuse a record that no model could have given."""
     names = [v.name for v in spec.variables] + [o.name for o in spec.observations]
     names += [d.name for d in spec.deterministics] + [p.name for p in spec.potentials]
+    names += [part for v in spec.variables for part in v.shares]
     tuples = [v.dims for v in spec.variables] + [s.dims for s in spec.slots]
     dims = [dim for item in tuples for dim in item if dim is not None]
     if not all(map(is_name, names + dims)) or not all(is_slot_name(s.name) for s in spec.slots):
@@ -207,6 +210,12 @@ def _verify(spec: ModelSpec) -> None:
             _verify_transform(v.transform)
         if v.dist.family not in FAMILIES or v.reduce not in REDUCTIONS:
             raise ModelError(f"unknown distribution {v.dist.family!r} or reduction {v.reduce!r}")
+        if not isinstance(v.n_missing, int) or v.n_missing < 0:
+            raise ModelError(f"{v.n_missing!r} values cannot be missing")
+        if v.missing is not None and (v.observed is None or v.missing.dtype != INT):
+            raise ModelError(f"the missing values of '{v.name}' are at no places")
+        if v.n_missing and v.missing is None:
+            raise ModelError(f"'{v.name}' does not say which values are missing")
         sizes = (v.dist.get(p.name) for p in FAMILIES[v.dist.family].params if p.domain == "size")
         if not all(isinstance(n, Node) and n.op is Op.CONST for n in sizes):
             raise ModelError(f"a size of {v.dist.family} is not a number")

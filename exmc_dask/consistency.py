@@ -15,7 +15,7 @@ from exmc_dask.dist.law import shape_of
 from exmc_dask.errors import ShapeError
 from exmc_dask.graph import check, topological
 from exmc_dask.ir import Node
-from exmc_dask.model import ModelSpec, Slot, Variable, roots_of
+from exmc_dask.model import SEEN, ModelSpec, Slot, Variable, roots_of
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots
 
@@ -148,7 +148,8 @@ def check_variable(
     verify.fits(lengths, v.name, elements, *(() if behind else (v.weight, v.mask)))
     verify.check_params(v.name, dist, arrays)
     if v.observed is not None and not behind:
-        verify.check_observed(v.name, dist, arrays[v.observed.arg], arrays)
+        places = SEEN if v.missing is None else arrays[v.missing.arg]
+        verify.check_observed(v.name, dist, arrays[v.observed.arg], arrays, np.asarray(places) >= 0)
 
 
 def check_not_behind(spec: ModelSpec, slots: Slots) -> None:

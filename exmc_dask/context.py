@@ -26,9 +26,10 @@ from exmc_dask.model import (
     Variable,
     is_name,
 )
+from exmc_dask.observed import seen, with_gaps
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, unknown
-from exmc_dask.tracing import draws_of, with_formulas
+from exmc_dask.tracing import draws_of
 from exmc_dask.transforms import Transform
 from exmc_dask.unobserved import free, predicted
 from exmc_dask.views import Display
@@ -175,7 +176,9 @@ class Model(Display):
             An identifier.
         dist : Dist
         observed : array or Data, optional
-            Makes it an observed variable.
+            Makes it an observed variable. Entries that are NaN or masked, and not left out by
+            `mask`, are imputed: they become the free variable ``NAME_unobserved``, and results
+            hold `name` with them put in.
         dims : str or sequence of str, optional
             Dimension of each axis; a free variable takes its lengths from their coordinates.
         shape : int or sequence of int, optional
@@ -215,20 +218,18 @@ class Model(Display):
         else:
             if transform != "default" or shape is not None:
                 raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
-            leaf = verify.observed_leaf(slots, name, observed, names)
-            terms = verify.terms_of(slots, name, weight, mask, reduce)
-            law = with_formulas(slots, name, dist, leaf.shape)
-            names = names or slots.slots[str(leaf.arg)].dims
-            variable = Variable(name, law, leaf.shape, names, None, leaf, *terms, likelihood)
+            variable = seen(slots, name, dist, observed, names, weight, mask, reduce, likelihood)
+            for part in variable.shares:
+                self._check_name(part)
         check_variable(variable, slots.arrays, slots.lengths, self._known)
         if likelihood or observed is not None:
             verify.check_sampled(name, self._later, *variable.parts())
         else:
             self._later.add(name)
         self._variables.append(variable)
-        self._names.add(name)
+        self._names.update((name, *variable.shares))
         if variable.observed is not None:
-            self._known[variable.node] = variable.observed
+            self._known[variable.node] = variable.value
         if draws:
             self.draws[name] = draws
         return variable.node
@@ -321,6 +322,7 @@ class Model(Display):
             if dim not in slots.coords:
                 raise unknown("dimension", dim, slots.coords)
         try:
+            values = with_gaps(self._variables, slots.arrays, values)
             slots.fill(slots.exchanged(values))
             slots.coords = slots.coords | {d: np.asarray(c) for d, c in (coords or {}).items()}
             check_data(self.spec, slots, values)

@@ -211,7 +211,7 @@ def _lower(
     slots = inputs(roots)
     shown = {dim for slot in slots for dim in slot.shape}
     hidden = [axis for axis in axes if axis not in shown]
-    dims = {v.name: v.dims for v in spec.free} | {d.name: d.dims for d in spec.deterministics}
+    dims = {v.name: v.dims for v in spec.free} | {d.name: d.dims for d in spec.stored}
     return LogDensity(
         logp=logp,
         grads=tuple(grads),

@@ -32,6 +32,7 @@ What is no error but should not go unseen is a warning, with the name that PyMC 
 ::
 
     UserWarning
+    ├── ImputationWarning         observed values are missing, and become variables
     └── ImplicitFreezeWarning     a prediction keeps draws although something above them changed
 """
 
@@ -143,6 +144,10 @@ class BlockError(ClusterError):
 
 class PoisonModelError(ClusterError):
     """The model kills every process that runs it."""
+
+
+class ImputationWarning(UserWarning):
+    """Observed values are missing, and become variables of the model."""
 
 
 class ImplicitFreezeWarning(UserWarning):

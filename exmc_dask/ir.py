@@ -305,7 +305,7 @@ def as_array(value: Any) -> np.ndarray:
         The value is not numeric, or has masked entries.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
-        raise DataError("an array with masked entries; remove them, or give mask= beside observed=")
+        raise DataError("an array with masked entries; only observed= may have some")
     try:
         array = np.array(value)
     except ValueError as error:

@@ -6,19 +6,22 @@ equal records. Everything else, from the reparametrisation to the kernel, starts
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from exmc_dask import math
 from exmc_dask.axes import Shape
 from exmc_dask.dist.base import Dist
-from exmc_dask.ir import Node, make
+from exmc_dask.dist.law import default_transform
+from exmc_dask.ir import Node, as_float, broadcast_to, make
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.transforms import Transform
 
 VERSION = 1
 MAGIC = "exmc-model"
 REDUCTIONS = ("sum", "mean", "logsumexp")
+SEEN, LEFT_OUT = -1, -2  # no place among imputed entries: not missing; missing where mask is False
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ class Variable:
         How elements become one number, after weighting and masking.
     likelihood : bool
         False leaves the term out; a variable without data is then drawn in prediction only.
+    missing : Node, optional
+        int64, in the shape of the data: the place of a missing entry among those that are imputed,
+        ``SEEN`` or ``LEFT_OUT``. None where no entry is missing.
+    n_missing : int
+        Entries that are imputed.
     """
 
     name: str
@@ -88,12 +96,50 @@ class Variable:
     mask: Node | None = None
     reduce: str = "sum"
     likelihood: bool = True
+    missing: Node | None = None
+    n_missing: int = 0
 
     @property
     def node(self) -> Node:
         """What expressions of other variables refer to."""
         dtype = FLOAT if self.observed is None else self.observed.dtype
         return make(Op.VAR, (), self.name, self.shape, dtype)
+
+    @property
+    def value(self) -> Node:
+        """What the variable is once its data are given: they, with imputed entries put in."""
+        if self.observed is None or not self.n_missing:
+            return self.node if self.observed is None else self.observed
+        imputed = self.unobserved.node[math.maximum(self.places, 0)]
+        return math.where(self.places >= 0, imputed, self.observed)
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Names of the imputed and of the other entries in results, which are PyMC's."""
+        return (f"{self.name}_unobserved", f"{self.name}_observed") if self.n_missing else ()
+
+    @property
+    def places(self) -> Node:
+        """`missing` under the names that the axes of the data have."""
+        assert self.missing is not None
+        return broadcast_to(self.missing, self.shape)
+
+    @property
+    def unobserved(self) -> "Variable":
+        """Missing entries as a free variable, whose density is part of that of the whole."""
+        moved = default_transform(self.dist)
+        if moved is not None:
+            moved = replace(moved, args=tuple(map(self._among_missing, moved.args)))
+        size = self.n_missing
+        return Variable(self.shares[0], Dist("Flat", ()), (size,), (None,), moved)
+
+    def _among_missing(self, node: Node) -> Node:
+        """Elements of an expression at the missing entries."""
+        if all(dim == 1 for dim in node.shape):
+            return node.reshape(())
+        spread = broadcast_to(as_float(node), self.shape)
+        places = math.where(self.places >= 0, self.places, self.n_missing)
+        return make(Op.SCATTER_ADD, (spread, places), self.n_missing + 1)[: self.n_missing]
 
     def parts(self) -> Iterator[Node]:
         """Every expression that the declaration refers to."""
@@ -163,7 +209,8 @@ class ModelSpec:
     @property
     def free(self) -> tuple[Variable, ...]:
         """Variables that are sampled."""
-        return tuple(v for v in self.variables if v.observed is None and v.likelihood)
+        declared = (v.unobserved if v.n_missing else v for v in self.variables)
+        return tuple(v for v in declared if v.observed is None and v.likelihood)
 
     @property
     def predicted(self) -> tuple[Variable, ...]:
@@ -176,9 +223,18 @@ class ModelSpec:
         return tuple(v for v in self.variables if v.observed is not None)
 
     @property
+    def stored(self) -> tuple[Deterministic, ...]:
+        """Expressions whose values are kept: those that were named, and data with imputed entries.
+
+        The latter are called as their variable, which PyMC does too.
+        """
+        imputed = (Deterministic(v.name, v.value, v.dims) for v in self.variables if v.n_missing)
+        return (*imputed, *self.deterministics)
+
+    @property
     def known(self) -> dict[Node, Node]:
         """What stands for the observed variables once their data are given."""
-        found = {v.node: v.observed for v in self.variables if v.observed is not None}
+        found = {v.node: v.value for v in self.variables if v.observed is not None}
         return found | {o.leaf: o.observed for o in self.observations}
 
     def __getitem__(self, name: str) -> Variable:
@@ -219,7 +275,7 @@ def roots_of(spec: ModelSpec) -> Iterator[Node]:
     """Every expression of a model."""
     for v in spec.variables:
         yield from v.parts()
-        yield from () if v.observed is None else (v.observed,)
+        yield from (node for node in (v.observed, v.missing) if node is not None)
     for o in spec.observations:
         given = (o.node, o.observed, o.weight, o.mask)
         yield from (node for node in given if node is not None)

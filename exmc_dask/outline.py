@@ -108,6 +108,8 @@ def _observed(record: Variable | Observation) -> str:
     assert record.observed is not None
     slot = str(record.observed.arg)
     notes = ["observed" if "." in slot else f"observed: {slot}"]
+    if isinstance(record, Variable) and record.n_missing:
+        notes.append(f"{record.n_missing} imputed")
     notes += text_of_counting(record.weight, record.mask, record.reduce)
     notes += [] if record.likelihood else ["not in the density"]
     return ", ".join(notes)

@@ -180,7 +180,7 @@ def checked_array(name: str, value: Any) -> np.ndarray:
         raise DataError(f"'{name}': {error}") from None
     bad = np.isnan(array)
     if bad.any():
-        raise DataError(f"'{name}' is NaN at {place(bad)}; remove missing entries")
+        raise DataError(f"'{name}' is NaN at {place(bad)}; only observed= may have missing entries")
     return array
 
 

@@ -220,10 +220,14 @@ def _check_domain(name: str, what: str, param: Param, numbers: np.ndarray) -> No
 
 
 def check_observed(
-    name: str, dist: Dist, observed: np.ndarray, arrays: Mapping[str, np.ndarray]
+    name: str,
+    dist: Dist,
+    observed: np.ndarray,
+    arrays: Mapping[str, np.ndarray],
+    imputed: np.ndarray | bool = False,
 ) -> None:
-    """Refuse observed values outside the support."""
-    inside = np.broadcast_to(in_support(dist, observed, arrays), observed.shape)
+    """Refuse observed values outside the support; those that are `imputed` are none."""
+    inside = np.broadcast_to(in_support(dist, observed, arrays), observed.shape) | imputed
     if not inside.all():
         raise SupportError(
             f"'{name}': {place(~inside)} is {observed[~inside].flat[0]:g}, outside the support "

@@ -37,8 +37,10 @@ BELOW = {
     "tracing": "slots",  # functions of the user
     "verify": "tracing",  # what a declaration must be
     "views": "density",  # how a model shows itself
+    "missing": "slots",  # entries of observed values that are not there
+    "observed": "missing verify",  # variables that are declared with data
     "consistency": "verify",  # whether data fit every declaration
-    "context": "consistency joint views",
+    "context": "observed consistency joint views",
     "builder": "context",
     "gp": "context",  # Gaussian processes
     "evaluate": "graph",

@@ -1,27 +1,49 @@
 """The data of a model, and draws made from it, as groups of a result."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import xarray as xr
 
 from exmc_dask.builder import Model
+from exmc_dask.model import LEFT_OUT, SEEN, Variable
 from exmc_dask.output import Data, dataset, provenance
 
 
 def observed_data(model: Model) -> Data:
-    """Return what a model is conditioned on: name -> (array, dims)."""
+    """Return what a model is conditioned on: name -> (array, dims).
+
+    Of a variable with imputed entries it is the others, called ``NAME_observed`` as in PyMC.
+    """
     spec, data = model.spec, model.data
     behind = model.sizes.behind
-    seen = [(v.name, v.observed, v.dims) for v in spec.observed if v.name not in behind]
-    seen += [(o.name, o.observed, o.dims) for o in spec.observations]
-    return {name: (data[leaf.arg], dims) for name, leaf, dims in seen if leaf is not None}
+    found: dict[str, tuple[np.ndarray, Sequence[str | None]]] = {}
+    for v in spec.observed:
+        assert v.observed is not None
+        array, dims = data[v.observed.arg], v.dims
+        if v.name in behind:
+            continue
+        places = np.asarray(SEEN) if v.missing is None else data[v.missing.arg]
+        if (places == LEFT_OUT).any():
+            array = np.where(places == LEFT_OUT, np.nan, array)
+        if v.n_missing:
+            array, dims = array[places < 0], (None,)
+        found[seen_name(v)] = array, dims
+    return found | {o.name: (data[o.observed.arg], o.dims) for o in spec.observations}
+
+
+def seen_name(v: Variable) -> str:
+    """Name under which observed values, and what is drawn in their place, stand in results."""
+    return v.shares[1] if v.n_missing else v.name
 
 
 def constant_data(model: Model) -> Data:
     """Return every other array: name -> (array, dims)."""
     spec, data = model.spec, model.data
-    conditioned = {leaf.arg for leaf in spec.known.values()}
+    conditioned = {o.observed.arg for o in spec.observations}
+    for v in spec.observed:
+        conditioned |= {leaf.arg for leaf in (v.observed, v.missing) if leaf is not None}
     return {s.name: (data[s.name], s.dims) for s in spec.slots if s.name not in conditioned}
 
 

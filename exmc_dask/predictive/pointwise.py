@@ -11,13 +11,14 @@ from exmc_dask import math
 from exmc_dask.axes import broadcast, extents
 from exmc_dask.builder import Model
 from exmc_dask.dist import logp
+from exmc_dask.dist.law import event_ndim
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import is_data
 from exmc_dask.ir import Node, broadcast_to
 from exmc_dask.model import ModelSpec, Observation, Variable
 from exmc_dask.ops import Op
 from exmc_dask.options import FORWARD, names_of, refuse, trace_and_model
-from exmc_dask.predictive.groups import extended
+from exmc_dask.predictive.groups import extended, seen_name
 from exmc_dask.predictive.replay import Expression, check_names, replayed
 from exmc_dask.predictive.trace import read, whole
 from exmc_dask.rewrite.draft import Term, draft
@@ -54,9 +55,11 @@ def compute_log_likelihood(
     DataTree or Dataset
         ``(chain, draw, ...)`` of each observed variable, in the shape of its observations without
         the axes of an event: a vector of `MvNormal` has one log-density. Elements that `mask`
-        leaves out are left out, and the others lie along one axis. `weight` multiplies; `reduce`
-        does not show. ``y = A @ x`` has one log-density for all of y. Groups above 1 GiB are Dask
-        arrays, calculated when they are read.
+        leaves out are left out, and the others lie along one axis; so do those of a variable with
+        imputed entries, called ``NAME_observed``. A vector in which some entries are imputed has
+        the log-density of all of it. `weight` multiplies; `reduce` does not show. ``y = A @ x`` has
+        one log-density for all of y. Arrays above 1 GiB are Dask's, calculated when they are read;
+        `arviz.loo` wants them loaded.
 
     Raises
     ------
@@ -83,8 +86,9 @@ def compute_log_prior(
 ) -> xr.DataTree | xr.Dataset:
     """Log-density of every free variable for every draw, given its parents, without Jacobians.
 
-    Parameters and returned values are those of `compute_log_likelihood`, the group is log_prior;
-    potentials do not count.
+    Parameters and returned values are those of `compute_log_likelihood`, the group is log_prior.
+    Imputed entries are free variables; those of vectors have no density of their own and are not in
+    the group. Potentials do not count.
     """
     refuse(compute_log_prior, unknown, FORWARD)
     trace, model = trace_and_model("compute_log_prior", trace, model)
@@ -106,14 +110,14 @@ def likelihoods(model: Model, names: Sequence[str] | None = None) -> list[Expres
         Observed values were left behind by ``set_data``.
     """
     model.check_observed()
-    seen: list[Variable | Observation] = [*model.spec.observed, *model.spec.observations]
+    seen: dict[str, Variable | Observation] = {seen_name(v): v for v in model.spec.observed}
+    seen |= {o.name: o for o in model.spec.observations}
     if names is None:
-        names = [record.name for record in seen if record.likelihood]
-    dims = {record.name: record.dims for record in seen}
-    check_names(names, dims, "observed")
+        names = [name for name, record in seen.items() if record.likelihood]
+    check_names(names, seen, "observed")
     given = measurable(draft(_counting(model.spec)))
     terms, fixed = {term.name: term for term in given.terms}, dict(given.fixed)
-    return [_likelihood(terms[name], fixed, dims[name], model) for name in names]
+    return [_likelihood(name, terms[seen[name].name], seen[name], fixed, model) for name in names]
 
 
 def priors(model: Model, names: Sequence[str] | None = None) -> list[Expression]:
@@ -125,14 +129,21 @@ def priors(model: Model, names: Sequence[str] | None = None) -> list[Expression]
         One of `names` is not a free variable.
     """
     given = measurable(draft(_counting(model.spec)))
-    fixed = dict(given.fixed)
+    fixed, terms = dict(given.fixed), {term.name: term for term in given.terms}
     free = {f.name: f for f in given.free}
-    check_names(free if names is None else names, free, "a free variable")
-    found = []
-    for name in free if names is None else names:
-        (node,) = resolve([logp(free[name].dist, free[name].node)], fixed)
-        found.append(Expression(name, node, free[name].dims[: node.ndim]))
-    return found
+    found: dict[str, Expression] = {}
+    for v in model.spec.observed:
+        for name in v.shares[:1]:
+            whole = free.pop(name)  # its density is part of that of the whole
+            if not event_ndim(v.dist):
+                (node,) = resolve([elements(terms[v.name])], fixed)
+                found[name] = Expression(name, node, whole.dims, _places(v, model) >= 0)
+    for f in free.values():
+        (node,) = resolve([logp(f.dist, f.node)], fixed)
+        found[f.name] = Expression(f.name, node, f.dims[: node.ndim])
+    wanted = [v.name for v in model.spec.free if v.name in found] if names is None else names
+    check_names(wanted, found, "a free variable with a density of its own")
+    return [found[name] for name in wanted]
 
 
 def _counting(spec: ModelSpec) -> ModelSpec:
@@ -146,10 +157,13 @@ def _counting(spec: ModelSpec) -> ModelSpec:
 
 
 def _likelihood(
-    term: Term, fixed: Mapping[Node, Node], dims: tuple[str | None, ...], model: Model
+    name: str,
+    term: Term,
+    record: Variable | Observation,
+    fixed: Mapping[Node, Node],
+    model: Model,
 ) -> Expression:
-    node = elements(term)
-    mask = term.mask
+    node, mask = elements(term), term.mask
     if mask is not None:
         shape = broadcast(mask.shape, node.shape)
         mask, node = broadcast_to(mask, shape), broadcast_to(node, shape)
@@ -158,9 +172,19 @@ def _likelihood(
     if term.log_det is not None:
         node, mask = node.sum() + term.log_det, None
     (node,) = resolve([node], fixed)
-    if mask is None:
-        return Expression(term.name, node, dims[: node.ndim])
-    leaves = {(Op.DATA, slot): array for slot, array in model.data.items()}
     lengths = model.sizes.lengths
-    counted = np.broadcast_to(evaluate([mask], leaves, lengths)[0], extents(mask.shape, lengths))
-    return Expression(term.name, node, (None,), counted)
+    counted = np.full(extents(node.shape, lengths), True)
+    if mask is not None:
+        leaves = {(Op.DATA, slot): array for slot, array in model.data.items()}
+        counted = np.broadcast_to(evaluate([mask], leaves, lengths)[0], counted.shape)
+    if isinstance(record, Variable) and record.n_missing:
+        vectors = tuple(range(-event_ndim(record.dist), 0))
+        counted = counted & (_places(record, model) < 0).any(axis=vectors)
+    elif mask is None:
+        return Expression(name, node, record.dims[: node.ndim])
+    return Expression(name, node, (None,), counted)
+
+
+def _places(v: Variable, model: Model) -> np.ndarray:
+    assert v.missing is not None
+    return model.data[v.missing.arg]

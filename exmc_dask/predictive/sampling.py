@@ -5,20 +5,22 @@ neither on how much is calculated at once nor on what else is asked for.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from exmc_dask.builder import Model
+from exmc_dask.dist.law import event_ndim
 from exmc_dask.errors import ImplicitFreezeWarning, OptionError
 from exmc_dask.graph import leaves
 from exmc_dask.model import ModelSpec
 from exmc_dask.options import FORWARD, model_and_counts, names_of, refuse, seed_of, trace_and_model
 from exmc_dask.output import dataset, provenance
-from exmc_dask.predictive.forward import Forward, Plan, parts_of, plan
-from exmc_dask.predictive.groups import data_groups, extended, tree
+from exmc_dask.predictive.forward import Forward
+from exmc_dask.predictive.groups import data_groups, extended, seen_name, tree
+from exmc_dask.predictive.plan import Plan, parts_of, plan
 from exmc_dask.predictive.trace import CHUNK, Chunk, Trace, read, whole
 
 PURPOSES = {"prior": 1, "posterior": 2}  # one seed gives the two calls numbers of their own
@@ -75,10 +77,12 @@ def sample_prior_predictive(
         constants={},
         observed=(),
     )
-    todo = plan(spec, tuple(parts_of(spec)) if names is None else names)
+    behind = model.sizes.behind
+    wanted = tuple(parts_of(spec, behind)) if names is None else names
+    todo = plan(spec, wanted, behind=behind)
     seed = seed_of(random_seed)
     made = _carried_out(model, todo, empty, seed, "prior")
-    seen = set(_foretold(spec))
+    seen = set(_foretold(spec, behind))
     groups = {
         "prior": {name: array for name, array in made.items() if name not in seen},
         "prior_predictive": {name: array for name, array in made.items() if name in seen},
@@ -167,7 +171,8 @@ def sample_posterior_predictive(
     held = read(trace, sample_dims)
     renew, freeze = names_of("sample_vars", sample_vars), names_of("freeze_vars", freeze_vars)
     _check_choice(held, renew or (), freeze or ())
-    names = names_of("var_names", var_names) or renew or _replicated(spec, held)
+    behind = model.sizes.behind
+    names = names_of("var_names", var_names) or renew or _replicated(spec, held, behind)
     changed, new = _data_changes(model, held)
     todo = plan(
         spec,
@@ -177,9 +182,10 @@ def sample_posterior_predictive(
         unknown=new,
         renew=renew or (),
         freeze=freeze or (),
+        behind=behind,
     )
     _warn_of_potentials(spec)
-    _warn_of_absent(spec, todo, renew or ())
+    _warn_of_absent(spec, todo, renew or (), behind)
     _warn_of_outrun(model, todo, held, freeze or ())
     seed = seed_of(random_seed)
     made = _carried_out(model, todo, held, seed, "posterior")
@@ -202,21 +208,23 @@ def _check_choice(held: Trace, renew: Sequence[str], freeze: Sequence[str]) -> N
             raise OptionError(f"'{name}' cannot be both in sample_vars and in freeze_vars")
 
 
-def _replicated(spec: ModelSpec, held: Trace) -> tuple[str, ...]:
+def _replicated(spec: ModelSpec, held: Trace, behind: Collection[str]) -> tuple[str, ...]:
     """Name what is observed here or was where the trace comes from, and what is made of it.
 
     Variables that are drawn in prediction only are there to be drawn, so they are named too.
     """
-    parts = parts_of(spec)
-    seen = _foretold(spec)
+    parts = parts_of(spec, behind)
+    seen = _foretold(spec, behind)
     seen += [name for name in held.observed if name in parts and name not in seen]
+    seen += [v.name for v in spec.variables if v.n_missing]
     made = [d.name for d in spec.deterministics if not set(seen).isdisjoint(leaves(d.node))]
     return tuple(dict.fromkeys(seen + made))
 
 
-def _foretold(spec: ModelSpec) -> list[str]:
-    """Names of what is observed and of what is drawn in prediction only."""
-    return [str(leaf.arg) for leaf in spec.known] + [v.name for v in spec.predicted]
+def _foretold(spec: ModelSpec, behind: Collection[str]) -> list[str]:
+    """Names of what is observed, as results have them, and of what is drawn in prediction only."""
+    seen = [v.name if v.name in behind else seen_name(v) for v in spec.observed]
+    return [*seen, *(o.name for o in spec.observations), *(v.name for v in spec.predicted)]
 
 
 def _data_changes(model: Model, held: Trace) -> tuple[set[str], set[str]]:
@@ -270,11 +278,15 @@ def _warn_of_potentials(spec: ModelSpec) -> None:
         )
 
 
-def _warn_of_absent(spec: ModelSpec, todo: Plan, renew: Sequence[str]) -> None:
+def _warn_of_absent(
+    spec: ModelSpec, todo: Plan, renew: Sequence[str], behind: Collection[str]
+) -> None:
     """Say which free variables are drawn from their laws for want of draws of the posterior."""
     undone = {name for o in spec.observations for name in leaves(o.node)}
     free = {v.name for v in spec.free} - undone - set(renew)
-    for name in todo.drawn:
+    whole = {v.name: v.shares[0] for v in spec.observed if v.n_missing and not event_ndim(v.dist)}
+    imputed = [whole[n] for n in todo.drawn if n in whole and n not in {*behind, *todo.overlaid}]
+    for name in dict.fromkeys((*todo.drawn, *imputed)):
         if name in free:
             warnings.warn(
                 f"'{name}' is not in the trace and is drawn from its law given its parents; keep "

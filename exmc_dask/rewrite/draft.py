@@ -1,13 +1,14 @@
 """What the passes on models work on: free variables and terms, with what was done to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from exmc_dask import math
 from exmc_dask.axes import Shape
 from exmc_dask.dist import Dist
 from exmc_dask.graph import leaves
 from exmc_dask.ir import Node, make
-from exmc_dask.model import Deterministic, ModelSpec, Observation, Potential, Variable
+from exmc_dask.model import SEEN, Deterministic, ModelSpec, Observation, Potential, Variable
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.rewrite.condition import condition
 from exmc_dask.text import text, text_of_counting, text_of_dist, text_of_transform
@@ -31,6 +32,8 @@ class Free:
         Whether the transform keeps the value inside the support.
     affine : (Node, Node), optional
         `loc` and `scale` of a variable that is not centred.
+    start : Node, optional
+        Where it begins, if not at the support point of `dist`.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Free:
     transform: Transform | Literal["default"] | None = "default"
     inside: bool = False
     affine: tuple[Node, Node] | None = None
+    start: Node | None = None
 
     @property
     def node(self) -> Node:
@@ -130,15 +134,34 @@ def draft(declared: ModelSpec) -> Draft:
     """
     spec = condition(declared)
     later = {v.name for v in spec.predicted}
+    starts = {v.unobserved.name: _mean(v) for v in spec.observed if v.n_missing}
     return Draft(
-        free=tuple(Free(v.name, v.dist, v.shape, v.dims, v.transform) for v in spec.free),
-        terms=tuple(term(v, v.dist, v.observed) for v in spec.observed if v.likelihood),
+        free=tuple(
+            Free(v.name, v.dist, v.shape, v.dims, v.transform, start=starts.get(v.name))
+            for v in spec.free
+        ),
+        terms=tuple(map(_term, (v for v in spec.observed if v.likelihood))),
         observations=spec.observations,
         deterministics=tuple(
-            d for d in spec.deterministics if later.isdisjoint(leaves(d.node) if later else ())
+            d for d in spec.stored if later.isdisjoint(leaves(d.node) if later else ())
         ),
         potentials=spec.potentials,
     )
+
+
+def _term(v: Variable) -> Term:
+    """Term of an observed variable with its imputed entries, whose density no weight touches."""
+    made = term(v, v.dist, v.value)
+    if v.weight is None or not v.n_missing:
+        return made
+    return replace(made, weight=math.where(v.places >= 0, 1.0, v.weight))
+
+
+def _mean(v: Variable) -> Node:
+    """Mean of the values that are not missing, where imputed ones begin."""
+    seen = v.places.eq(SEEN)
+    total = math.sum(math.where(seen, v.observed, 0.0))
+    return total / math.sum(math.where(seen, 1.0, 0.0))
 
 
 def term(record: Variable | Observation, dist: Dist, value: Node | None) -> Term:

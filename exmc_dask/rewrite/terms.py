@@ -112,6 +112,8 @@ def _prior(free: Free, z: Node, x: Node) -> Node:
 def _start(free: Free) -> tuple[Node, Node, Node]:
     """Value in the support; of a value, its unconstrained one, and whether it is in the support."""
     point = _scaled(free, dist.support_point(free.dist, free.shape))
+    if free.start is not None:
+        point = broadcast_to(free.start, free.shape)
     x = free.node
     if free.affine is not None:
         loc, scale = free.affine

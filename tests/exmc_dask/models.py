@@ -1,5 +1,6 @@
 """Models that between them use every part of the language, each with its data."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 import exmc_dask as ed
 from exmc_dask import math
 from exmc_dask.dist.base import current
+from exmc_dask.errors import ImputationWarning
 from exmc_dask.evaluate import evaluate
 from exmc_dask.ir import Node
 from exmc_dask.layout import Layout
@@ -271,6 +273,22 @@ def kinds() -> None:
         "shares", w, ed.Dirichlet.dist(math.outer(rates, np.ones(3))), observed=[[0.2, 0.3, 0.5]]
     )
     ed.Custom("own", mu[0], logp=lambda x, m: -math.square(x - m), observed=rng.normal(size=3))
+
+
+@_row
+def imputed() -> None:
+    rng = np.random.default_rng(16)
+    rows = rng.uniform(0.5, 1.5, size=(4, 3))
+    rows[[0, 2], [1, 2]] = np.nan
+    path = rng.normal(size=6)
+    path[[1, 2]] = np.nan
+    mu = ed.Normal("mu", 0, 1, shape=3)
+    low = ed.Uniform("low", -1, 0)
+    with warnings.catch_warnings(action="ignore", category=ImputationWarning):
+        x = ed.TruncatedNormal("x", mu, 1.0, lower=low * np.arange(1.0, 4.0), observed=rows)
+        walk = ed.GaussianRandomWalk("walk", 0.0, 1.0, observed=path)
+    ed.Normal("y", x.sum(axis=1), math.exp(mu[0]), observed=rng.normal(size=4))
+    ed.Deterministic("end", walk[-1] + walk[1])
 
 
 def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:

@@ -22,6 +22,21 @@ def mixed(child: Callable[[Any], Any], root: Any, name: str = "p") -> ed.Model:
     return model
 
 
+def network() -> ed.Model:
+    """Two roots, a child of both, expressions of each stage, and two observations in a chain."""
+    with ed.Model() as model:
+        x = ed.Normal("x", 0, 1)
+        y = ed.Normal("y", 0, 1)
+        data = ed.Data("data", [1.0, 2.0])
+        mean = ed.Deterministic("mean", data.sum() / 2.0)
+        z = ed.Normal("z", x + y * y, 1)
+        det = ed.Deterministic("det", ed.math.exp(z) + mean)
+        seen = ed.Normal("seen", det, 1, observed=20.0)
+        ed.Deterministic("twice", 2 * seen)
+        ed.Normal("next", seen, 1, observed=19.0)
+    return model
+
+
 def posterior(coords: dict[str, Any] | None = None, **arrays: Any) -> xr.DataTree:
     """Tree with the group posterior; axes after chain and draw are called as `sample` calls them.
 

@@ -1,4 +1,4 @@
-"""Which values are kept and which are drawn: PyMC's rule, a row a situation; and the drawing."""
+"""Values of a plan for many draws at once: every family, expressions, the user's own draws."""
 
 from typing import Any
 
@@ -7,100 +7,13 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.dist import draw, is_movable
-from exmc_dask.errors import ModelError, ShapeError, UnknownName
-from exmc_dask.predictive.forward import Forward, plan
+from exmc_dask.errors import ModelError, ShapeError
+from exmc_dask.predictive.forward import Forward
+from exmc_dask.predictive.plan import plan
 from tests.exmc_dask.expressions import numbers
-from tests.exmc_dask.predictive.posteriors import far_from, p_value
+from tests.exmc_dask.predictive.posteriors import far_from, network, p_value
 from tests.exmc_dask.references.case import posed
 from tests.exmc_dask.references.table import CASES
-
-
-def network() -> ed.Model:
-    """Two roots, a child of both, expressions of each stage, and two observations in a chain."""
-    with ed.Model() as model:
-        x = ed.Normal("x", 0, 1)
-        y = ed.Normal("y", 0, 1)
-        data = ed.Data("data", [1.0, 2.0])
-        mean = ed.Deterministic("mean", data.sum() / 2.0)
-        z = ed.Normal("z", x + y * y, 1)
-        det = ed.Deterministic("det", ed.math.exp(z) + mean)
-        seen = ed.Normal("seen", det, 1, observed=20.0)
-        ed.Deterministic("twice", 2 * seen)
-        ed.Normal("next", seen, 1, observed=19.0)
-    return model
-
-
-ALL = ("x", "y", "z", "mean", "det", "twice")
-
-# what is asked -> kept, drawn, made
-RULES: dict[str, tuple[dict[str, Any], str, str, str]] = {
-    "without a trace": ({"wanted": ("next", "det")}, "", "x y z seen next", "det"),
-    "data given the posterior": ({"wanted": ("seen",), "held": ALL}, "z", "seen", ""),
-    "a chain of observations": ({"wanted": ("next",), "held": ALL}, "z", "seen next", ""),
-    "expressions that nothing changed": ({"wanted": ("z", "det"), "held": ALL}, "z det", "", ""),
-    "expressions of observations": ({"wanted": ("twice",), "held": ALL}, "z", "seen", "twice"),
-    "a new value": ({"wanted": ("det",), "held": ALL, "renew": ("z",)}, "x y", "z", "det"),
-    "a new ancestor": ({"wanted": ("z", "y"), "held": ALL, "renew": ("y",)}, "z", "y", ""),
-    "a free variable that is missing": (
-        {"wanted": ("seen",), "held": ("x", "y", "det")}, "x y", "z seen", "",
-    ),
-    "other data": ({"wanted": ("det",), "held": ALL, "changed": ("data",)}, "z", "", "det"),
-    "data of which nothing is known": (
-        {"wanted": ("det", "z"), "held": ALL, "unknown": ("data",)}, "z", "", "det",
-    ),
-    "an expression of a variable that is kept": (
-        {"wanted": ("y", "det"), "held": ALL, "renew": ("y",)}, "det", "y", "",
-    ),
-    "an expression frozen": (
-        {"wanted": ("det",), "held": ALL, "changed": ("data",), "freeze": ("mean",)},
-        "det", "", "",
-    ),
-    "an expression frozen, for data": (
-        {"wanted": ("seen",), "held": ("mean", "z"), "changed": ("data",), "freeze": ("mean",)},
-        "mean z", "seen", "",
-    ),
-    "an expression to calculate again": (
-        {"wanted": ("det",), "held": ALL, "renew": ("det",)}, "z", "", "det",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("situation", RULES)
-def test_the_rule(situation: str) -> None:
-    asked, kept, drawn, made = RULES[situation]
-    found = plan(network().spec, **asked)
-
-    assert set(found.kept) == set(kept.split())
-    assert list(found.drawn) == drawn.split()
-    assert list(found.made) == made.split()
-
-
-@pytest.mark.parametrize(
-    ("asked", "outrun"),
-    [
-        ({"renew": ("y",)}, {"z": ("'y' is drawn",)}),
-        ({"held": ("y", "z")}, {"z": ("'x' is drawn",)}),
-        ({"renew": ("y",), "freeze": ("z",)}, {}),
-        ({"unknown": ("data",)}, {}),
-        ({}, {}),
-    ],
-)
-def test_kept_variables_below_a_change_are_named(asked: Any, outrun: Any) -> None:
-    assert plan(network().spec, ("seen",), **({"held": ALL} | asked)).outrun == outrun
-
-
-def test_changed_data_outrun_the_variables_below_them() -> None:
-    with ed.Model() as model:
-        theta = ed.Normal("theta", ed.Data("place", [0.0, 1.0]), 1)
-        ed.Normal("y", theta, 1, observed=[0.0, 0.0])
-    found = plan(model.spec, ("y",), held=("theta",), changed=("place",))
-
-    assert found.outrun == {"theta": ("'place' has other data",)}
-
-
-def test_an_unknown_name_is_named() -> None:
-    with pytest.raises(UnknownName, match="'nu' is neither"):
-        plan(network().spec, ("nu",))
 
 
 def forward(model: ed.Model, *wanted: str, **options: Any) -> Forward:
