@@ -110,10 +110,10 @@ def _draw_along_edges(
         laplacian[[i, j], [i, j]] += 1.0
         laplacian[[i, j], [j, i]] -= 1.0
     values, vectors = np.linalg.eigh(laplacian)
-    smooth = np.asarray(sigma)[..., None] / np.sqrt(values[1:])
-    total = np.asarray(zero_sum_stdev)[..., None] * np.sqrt(size)
+    along = np.asarray(sigma)[..., None] / np.sqrt(values[1:])
+    mean = np.asarray(zero_sum_stdev)[..., None]
     z = rng.normal(size=shape)
-    return np.asarray((z[..., 1:] * smooth) @ vectors[:, 1:].T + z[..., :1] * total / np.sqrt(size))
+    return np.asarray(z[..., :1] * mean + (z[..., 1:] * along) @ vectors[:, 1:].T)
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,9 +135,9 @@ class Areal(Family):
                 f"{label}: edges must be an array of whole numbers, a row for each pair of "
                 "neighbours, as [[0, 1], [1, 2]] is"
             )
-        rest = {name: value for name, value in given.items() if name != "W"}
-        known = {**rest, "edges": pairs, "n": int(pairs.max(initial=0)) + 1}
-        return super().bind(label, (), known | dict(zip(("sigma", "zero_sum_stdev"), args[1:])))
+        rest = {name: value for name, value in given.items() if name not in ("W", "edges")}
+        regions = int(pairs.max(initial=0)) + 1
+        return super().bind(label, (pairs, *args[1:]), {**rest, "n": regions})
 
 
 def _pairs(label: str, neighbours: Any) -> np.ndarray:

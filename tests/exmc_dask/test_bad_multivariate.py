@@ -126,6 +126,14 @@ MISTAKES: dict[str, Mistake] = {
         declared(lambda m: ed.ICAR("y", np.ones((2, 2)), edges=[[0, 1]])),
         errors.OptionError, ("'y'", "either W"),
     ),
+    "a deviation of the field twice": (
+        declared(lambda m: ed.ICAR("y", [[0, 1], [1, 0]], 2.0, sigma=1.0)),
+        errors.OptionError, ("'y'", "'sigma' is given twice"),
+    ),
+    "more than a field takes": (
+        declared(lambda m: ed.ICAR("y", [[0, 1], [1, 0]], 2.0, 0.1, 5)),
+        errors.OptionError, ("'y'", "'n' is given twice"),
+    ),
     "neighbours on one side only": (
         declared(lambda m: ed.ICAR("y", [[0, 1], [0, 0]])),
         errors.DataError, ("'y'", "W must be a symmetric matrix of 0 and 1"),
