@@ -4,31 +4,12 @@ Where the posterior is a normal law in closed form, draws are held to its moment
 true values must lie where the posterior puts them.
 """
 
-from typing import Any
-
 import numpy as np
-import xarray as xr
 
 import exmc_dask as ed
 from exmc_dask import math
 from tests.statistics.moments import F8, LIMIT, z_score
-
-FAR = 3.5  # posterior standard deviations
-
-
-def sampled(model: ed.Model, **options: Any) -> xr.Dataset:
-    trace = ed.sample(
-        model, random_seed=31, cluster="threads", progressbar=False,
-        compute_convergence_checks=False, **({"draws": 1000, "tune": 600, "chains": 2} | options),
-    )  # fmt: skip
-    assert not np.any(trace["sample_stats"].to_dataset()["diverging"])
-    return trace["posterior"].to_dataset()
-
-
-def distances(values: xr.DataArray, truth: Any) -> F8:
-    """How far the truth is from the posterior mean, in posterior standard deviations."""
-    mean, sd = values.mean(("chain", "draw")), values.std(("chain", "draw"))
-    return np.asarray(abs(mean.values - truth) / sd.values)
+from tests.statistics.recovery import FAR, distances, sampled
 
 
 def assert_normal(values: F8, mean: F8, covariance: F8) -> None:
