@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from exmc_dask.dist import DirichletMultinomial as DirichletMultinomial
     from exmc_dask.dist import DiscreteUniform as DiscreteUniform
     from exmc_dask.dist import DiscreteWeibull as DiscreteWeibull
+    from exmc_dask.dist import EulerMaruyama as EulerMaruyama
     from exmc_dask.dist import ExGaussian as ExGaussian
     from exmc_dask.dist import Exponential as Exponential
     from exmc_dask.dist import Flat as Flat
@@ -129,6 +130,7 @@ _EXPORTS = {
         "AR",
         "GARCH11",
         "MvGaussianRandomWalk",
+        "EulerMaruyama",
         "Gamma",
         "GaussianRandomWalk",
         "Geometric",

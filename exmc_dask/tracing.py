@@ -60,7 +60,7 @@ def with_formulas(slots: Slots, owner: str, dist: Dist, shape: Shape) -> Dist:
     for name, argument in dist.params:
         match argument:
             case Function(call) if name in FORMULAS:
-                what = f"'{owner}': the {name} of Custom"
+                what = f"'{owner}': the {name} of {dist.family}"
                 formula = traced(what, call, [placeholder(shape), *operands])
                 params.append((name, slots.claim(owner, name, formula)))
             case Function():

@@ -55,6 +55,7 @@ from exmc_dask.dist.categories import (
 from exmc_dask.dist.counts import DiscreteWeibull, Geometric, NegativeBinomial, Poisson
 from exmc_dask.dist.correlation import LKJCholeskyCov, LKJCorr
 from exmc_dask.dist.custom import Custom
+from exmc_dask.dist.diffusion import EulerMaruyama
 from exmc_dask.dist.cut import Censored, Truncated
 from exmc_dask.dist.drawing import Functions, draw, without_draw
 from exmc_dask.dist.inflated import (
@@ -110,13 +111,14 @@ __all__ = [
     "DiscreteUniform",
     "DiscreteWeibull",
     "Dist",
+    "EulerMaruyama",
     "ExGaussian",
     "Exponential",
     "FAMILIES",
     "Family",
     "Flat",
-    "GARCH11",
     "Functions",
+    "GARCH11",
     "Gamma",
     "GaussianRandomWalk",
     "Geometric",
@@ -167,11 +169,11 @@ __all__ = [
     "VonMises",
     "Wald",
     "Weibull",
-    "ZeroSumNormal",
     "ZeroInflated",
     "ZeroInflatedBinomial",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",
+    "ZeroSumNormal",
     "default_transform",
     "draw",
     "event_ndim",

@@ -50,7 +50,7 @@ class Formula(Family):
         return Dist(self.name, (*params, ("support", kind), *calls))
 
 
-def _apply(x: Node, formula: Node) -> Node:
+def apply(x: Node, formula: Node) -> Node:
     """Put the value into a traced formula; elementwise operations broadcast again."""
 
     def replaced(node: Node, src: tuple[Node, ...]) -> Node | None:
@@ -66,7 +66,7 @@ def _apply(x: Node, formula: Node) -> Node:
 
 
 def _upper_tail(x: Node, support: str, logp: Node, logcdf: Node, logsf: Node | None) -> Node:
-    return math.log1mexp(_apply(x, logcdf)) if logsf is None else _apply(x, logsf)
+    return math.log1mexp(apply(x, logcdf)) if logsf is None else apply(x, logsf)
 
 
 def _event(dist: Dist) -> int:
@@ -98,12 +98,12 @@ Custom = row(
             Param("logcdf", optional=True),
             Param("logsf", optional=True),
         ),
-        logp=lambda x, support, logp, logcdf, logsf: _apply(x, logp),
+        logp=lambda x, support, logp, logcdf, logsf: apply(x, logp),
         draw=None,
         support_point=None,
         support=lambda support, logp, logcdf, logsf: SUPPORTS[support],
         event_of=_event,
-        logcdf=lambda x, support, logp, logcdf, logsf: _apply(x, logcdf),
+        logcdf=lambda x, support, logp, logcdf, logsf: apply(x, logcdf),
         logsf=_upper_tail,
         shape_of=_shape,
     )

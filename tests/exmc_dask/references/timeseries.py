@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from exmc_dask.dist import AR, GARCH11, GaussianRandomWalk, MvGaussianRandomWalk, MvNormal, Normal
+from exmc_dask.dist import (
+    AR,
+    GARCH11,
+    EulerMaruyama,
+    GaussianRandomWalk,
+    MvGaussianRandomWalk,
+    MvNormal,
+    Normal,
+)
 from tests.exmc_dask.references.case import Case
 
 PATHS = np.array([[0.0, 0.5, -0.2, 1.0], [3.0, 3.1, 2.9, -40.0]])
@@ -62,6 +70,14 @@ CASES: dict[str, Case] = {
     "GARCH11": Case(
         GARCH11.dist, {"omega": 0.4, "alpha_1": 0.3, "beta_1": 0.5, "initial_vol": 1.1}, PATHS,
         _garch, element=(0, stats.norm(0, 1.1)), inner=PATHS[:1],
+    ),
+    "EulerMaruyama": Case(
+        lambda rate, spread: EulerMaruyama.dist(
+            0.1, lambda x, rate, spread: (-rate * x, spread), (rate, spread), Normal.dist(0, 2)
+        ),
+        {"rate": 2.0, "spread": 0.7}, PATHS,
+        lambda x: stats.norm.logpdf(x[:, 0], 0, 2)
+        + stats.norm.logpdf(x[:, 1:], 0.8 * x[:, :-1], 0.7 * np.sqrt(0.1)).sum(-1),
     ),
     "MvGaussianRandomWalk": Case(
         MvGaussianRandomWalk.dist, {"mu": DRIFT, "chol": FACTOR}, VECTORS,
