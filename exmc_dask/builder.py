@@ -159,6 +159,7 @@ class Builder:
         rv : str or function
             Name of a variable or of an expression, or a function of variables.
         value : array
+            Entries that are NaN or masked are imputed, as in ``Model.rv``.
         weight : number or array
             Factor of every elementwise log-density.
         mask : array of bool, optional

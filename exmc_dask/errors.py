@@ -26,14 +26,6 @@ shape, chain, draw); what to do about it.
         ├── ClientError           a client that is closed or asynchronous
         ├── BlockError            a block raised in Python; names chain and draw
         └── PoisonModelError      the model kills every process that runs it
-
-What is no error but should not go unseen is a warning, with the name that PyMC gives it.
-
-::
-
-    UserWarning
-    ├── ImputationWarning         observed values are missing, and become variables
-    └── ImplicitFreezeWarning     a prediction keeps draws although something above them changed
 """
 
 import math
@@ -144,11 +136,3 @@ class BlockError(ClusterError):
 
 class PoisonModelError(ClusterError):
     """The model kills every process that runs it."""
-
-
-class ImputationWarning(UserWarning):
-    """Observed values are missing, and become variables of the model."""
-
-
-class ImplicitFreezeWarning(UserWarning):
-    """A prediction keeps draws of a variable although something above it changed."""

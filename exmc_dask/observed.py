@@ -1,6 +1,5 @@
 """Variables that are declared with data, some of which may be missing."""
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from exmc_dask import verify
 from exmc_dask.dist.base import Dist
 from exmc_dask.dist.law import event_ndim
-from exmc_dask.errors import DataError, ImputationWarning, ShapeError
+from exmc_dask.errors import DataError, ShapeError
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import is_data
 from exmc_dask.ir import Node, data_shape
@@ -18,6 +17,7 @@ from exmc_dask.model import LEFT_OUT, Variable
 from exmc_dask.ops import Op
 from exmc_dask.slots import Slots, place
 from exmc_dask.tracing import with_formulas
+from exmc_dask.warned import ImputationWarning, warn
 
 type Names = tuple[str | None, ...]
 
@@ -60,12 +60,11 @@ def seen(
     )
     if gaps.n:
         check_imputed(variable, gaps)
-        warnings.warn(
+        warn(
             f"'{name}': {gaps.n} of {array.size} observed values are missing, the first at "
             f"{place(gaps.places == 0)}; they become the free variable '{name}_unobserved' and are "
             "imputed from its distribution",
             ImputationWarning,
-            stacklevel=4,
         )
     return variable
 

@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # room: the rooms directly below it, whose own rooms it may enter too. Arrows never turn.
 BELOW = {
     "errors": "",
+    "warned": "",  # what is no error
     "axes": "errors",
     "ops": "axes",
     "ir": "ops",
@@ -37,7 +38,7 @@ BELOW = {
     "tracing": "slots",  # functions of the user
     "verify": "tracing",  # what a declaration must be
     "views": "density",  # how a model shows itself
-    "missing": "slots",  # entries of observed values that are not there
+    "missing": "slots warned",  # entries of observed values that are not there
     "observed": "missing verify",  # variables that are declared with data
     "consistency": "verify",  # whether data fit every declaration
     "context": "observed consistency joint views",

@@ -1,6 +1,5 @@
 """The data of a model, and draws made from it, as groups of a result."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import xarray as xr
 from exmc_dask.builder import Model
 from exmc_dask.model import LEFT_OUT, SEEN, Variable
 from exmc_dask.output import Data, dataset, provenance
+from exmc_dask.warned import warn
 
 
 def observed_data(model: Model) -> Data:
@@ -66,6 +66,6 @@ def extended(trace: xr.DataTree, groups: Mapping[str, xr.Dataset]) -> xr.DataTre
     """Put groups into `trace`, in place; says which of those that it has are replaced."""
     for name, group in groups.items():
         if name in trace.children:
-            warnings.warn(f"the group {name} of the trace is replaced", stacklevel=3)
+            warn(f"the group {name} of the trace is replaced")
         trace[name] = xr.DataTree(group)
     return trace

@@ -99,7 +99,7 @@ def _values(
     for leaf in found:
         if leaf.op is Op.VAR:
             name = str(leaf.arg)
-            if name not in trace.values:
+            if name not in trace.variables:
                 raise UnknownName(
                     f"'{expression.name}' is made of '{name}', which the trace does not hold; keep "
                     "it when you sample (var_names=)"

@@ -4,7 +4,6 @@ Random numbers are keyed by seed, chain, chunk of 100 draws and variable, so tha
 neither on how much is calculated at once nor on what else is asked for.
 """
 
-import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import xarray as xr
 
 from exmc_dask.builder import Model
 from exmc_dask.dist.law import event_ndim
-from exmc_dask.errors import ImplicitFreezeWarning, OptionError
+from exmc_dask.errors import OptionError
 from exmc_dask.graph import leaves
 from exmc_dask.model import ModelSpec
 from exmc_dask.options import FORWARD, model_and_counts, names_of, refuse, seed_of, trace_and_model
@@ -22,6 +21,7 @@ from exmc_dask.predictive.forward import Forward
 from exmc_dask.predictive.groups import data_groups, extended, seen_name, tree
 from exmc_dask.predictive.plan import Plan, parts_of, plan
 from exmc_dask.predictive.trace import CHUNK, Chunk, Trace, read, whole
+from exmc_dask.warned import ImplicitFreezeWarning, warn
 
 PURPOSES = {"prior": 1, "posterior": 2}  # one seed gives the two calls numbers of their own
 
@@ -71,7 +71,7 @@ def sample_prior_predictive(
     names = names_of("var_names", var_names)
     _warn_of_potentials(spec)
     empty = Trace(
-        values={},
+        variables={},
         samples={"chain": np.arange(1), "draw": np.arange(int(draws))},
         labels={},
         constants={},
@@ -177,7 +177,7 @@ def sample_posterior_predictive(
     todo = plan(
         spec,
         names,
-        held=held.values,
+        held=held.variables,
         changed=changed,
         unknown=new,
         renew=renew or (),
@@ -202,7 +202,7 @@ def sample_posterior_predictive(
 
 def _check_choice(held: Trace, renew: Sequence[str], freeze: Sequence[str]) -> None:
     for name in freeze:
-        if name not in held.values:
+        if name not in held.variables:
             raise OptionError(f"freeze_vars: '{name}' is not in the trace, so there is no value")
         if name in renew:
             raise OptionError(f"'{name}' cannot be both in sample_vars and in freeze_vars")
@@ -272,9 +272,8 @@ def _group(model: Model, made: Mapping[str, np.ndarray], held: Trace, seed: int)
 def _warn_of_potentials(spec: ModelSpec) -> None:
     if spec.potentials:
         names = ", ".join(f"'{p.name}'" for p in spec.potentials)
-        warnings.warn(
+        warn(
             f"nothing can be drawn from a potential, so {names} does not count in these draws",
-            stacklevel=3,
         )
 
 
@@ -288,10 +287,9 @@ def _warn_of_absent(
     imputed = [whole[n] for n in todo.drawn if n in whole and n not in {*behind, *todo.overlaid}]
     for name in dict.fromkeys((*todo.drawn, *imputed)):
         if name in free:
-            warnings.warn(
+            warn(
                 f"'{name}' is not in the trace and is drawn from its law given its parents; keep "
                 "it when you sample (var_names=), or name it in sample_vars= if this is meant",
-                stacklevel=3,
             )
 
 
@@ -304,9 +302,8 @@ def _warn_of_outrun(model: Model, todo: Plan, held: Trace, freeze: Sequence[str]
             if before is not None and now is not None and not np.array_equal(before, now):
                 outrun.setdefault(name, []).append(f"'{dim}' has other coordinates")
     for name, why in sorted(outrun.items()):
-        warnings.warn(
+        warn(
             f"'{name}' keeps its values in the trace although {', '.join(why)}; name it in "
             "sample_vars= to draw it anew, or in freeze_vars= if this is meant",
             ImplicitFreezeWarning,
-            stacklevel=3,
         )

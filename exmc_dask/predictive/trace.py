@@ -45,8 +45,8 @@ class Trace:
 
     Attributes
     ----------
-    values : dict of str to ndarray
-        ``(row, draw, ...)``: all sample dimensions but the last, flattened; the last; own axes.
+    variables : dict of str to DataArray
+        Sample dimensions first. What is not asked for is not read, wherever it is kept.
     samples : dict of str to ndarray
         Labels along the sample dimensions, in order.
     labels : dict of str to ndarray
@@ -57,7 +57,7 @@ class Trace:
         Names of what had been observed.
     """
 
-    values: Mapping[str, np.ndarray]
+    variables: Mapping[str, xr.DataArray]
     samples: Mapping[str, np.ndarray]
     labels: Mapping[str, np.ndarray]
     constants: Mapping[str, np.ndarray]
@@ -85,20 +85,26 @@ class Trace:
                 yield Chunk(row, (*key, start // size), draws)
 
     def fitting(self, name: str, shape: Shape) -> np.ndarray:
-        """Draws of `name`, which a model expects in `shape`.
+        """Read the draws of `name`, which a model expects in `shape`.
+
+        Returns
+        -------
+        ndarray
+            ``(row, draw, *shape)``: all sample dimensions but the last, flattened; the last.
 
         Raises
         ------
         ShapeError
             The trace has another shape.
         """
-        found = self.values[name]
-        if found.shape[2:] != shape:
+        found = self.variables[name]
+        own = found.shape[len(self.samples) :]
+        if own != shape:
             raise ShapeError(
-                f"'{name}' has shape {show(found.shape[2:])} in the trace and {show(shape)} in the "
-                "model; if its size changed, name it in sample_vars= to draw it anew"
+                f"'{name}' has shape {show(own)} in the trace and {show(shape)} in the model; if "
+                "its size changed, name it in sample_vars= to draw it anew"
             )
-        return found
+        return np.asarray(found.values).reshape(*self.rows, *own)
 
     def laid_out(self, array: np.ndarray) -> np.ndarray:
         """``(row, draw, ...)`` with all sample dimensions as they were."""
@@ -131,16 +137,14 @@ def read(trace: Any, sample_dims: Sequence[str] | None = None, group: str = "pos
                 f"{', '.join(map(str, posterior.dims))}: say which with sample_dims="
             )
     samples = {dim: _labels(posterior, dim) for dim in dims}
-    rows = (prod(len(samples[dim]) for dim in dims[:-1]), len(samples[dims[-1]]))
-    values = {}
-    for name, found in posterior.data_vars.items():
-        if set(dims) <= set(found.dims):
-            array = np.asarray(found.transpose(*dims, ...).values)
-            values[str(name)] = array.reshape(*rows, *array.shape[len(dims) :])
     whole = trace if isinstance(trace, xr.DataTree) else xr.DataTree()
     constants = _group(whole, "constant_data")
     return Trace(
-        values=values,
+        variables={
+            str(name): found.transpose(*dims, ...)
+            for name, found in posterior.data_vars.items()
+            if set(dims) <= set(found.dims)
+        },
         samples=samples,
         labels={str(dim): _labels(posterior, dim) for dim in posterior.dims if dim not in dims},
         constants={str(name): found.values for name, found in constants.data_vars.items()},

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 import exmc_dask as ed
 from exmc_dask import math
 from exmc_dask.dist.base import current
-from exmc_dask.errors import ImputationWarning
 from exmc_dask.evaluate import evaluate
 from exmc_dask.ir import Node
 from exmc_dask.layout import Layout
 from exmc_dask.ops import Op
 from exmc_dask.transforms import interval
+from exmc_dask.warned import ImputationWarning
 
 type Array = NDArray[np.float64]
 

@@ -15,20 +15,20 @@ from exmc_dask.errors import (
     DiscreteError,
     DuplicateName,
     ExmcError,
-    ImputationWarning,
     ModelError,
     OptionError,
     ShapeError,
     SupportError,
 )
 from exmc_dask.model import ModelSpec
+from exmc_dask.warned import ImputationWarning
 from tests.exmc_dask.models import at, from_data, numbers
 
 NAN = np.nan
 Y = np.array([0.5, NAN, 0.7, 0.2, NAN])
 MATRIX = np.array([[0.5, NAN, 0.7], [0.2, 0.4, NAN]])
 
-pytestmark = pytest.mark.filterwarnings("ignore::exmc_dask.errors.ImputationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::exmc_dask.warned.ImputationWarning")
 
 
 def normal(y: Any = Y, **options: Any) -> ed.Model:
@@ -64,8 +64,10 @@ def test_what_is_imputed_is_said() -> None:
         ImputationWarning, match=r"'y': 2 of 5 .* at \[1\]; .* 'y_unobserved'"
     ) as said:
         normal()
+    with pytest.warns(ImputationWarning) as named:
+        ed.Builder().rv("x", ed.Normal).obs("y", "x", Y).build()
 
-    assert said[0].filename == __file__
+    assert said[0].filename == named[0].filename == __file__
 
 
 def in_full(y: np.ndarray, imputed: np.ndarray) -> np.ndarray:

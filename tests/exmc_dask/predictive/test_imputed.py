@@ -8,10 +8,11 @@ import pytest
 from scipy import stats
 
 import exmc_dask as ed
-from exmc_dask.errors import ImplicitFreezeWarning, UnknownName
+from exmc_dask.errors import UnknownName
+from exmc_dask.warned import ImplicitFreezeWarning
 from tests.exmc_dask.predictive.posteriors import p_value, posterior
 
-pytestmark = pytest.mark.filterwarnings("ignore::exmc_dask.errors.ImputationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::exmc_dask.warned.ImputationWarning")
 
 NAN = np.nan
 Y = np.array([0.5, NAN, 0.7, 0.2, NAN])

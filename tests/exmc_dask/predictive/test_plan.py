@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.errors import ImputationWarning, UnknownName
+from exmc_dask.errors import UnknownName
 from exmc_dask.predictive.plan import Share, parts_of, plan
+from exmc_dask.warned import ImputationWarning
 from tests.exmc_dask.predictive.posteriors import network
 
 ALL = ("x", "y", "z", "mean", "det", "twice")

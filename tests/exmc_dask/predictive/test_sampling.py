@@ -10,7 +10,8 @@ import xarray as xr
 from scipy import stats
 
 import exmc_dask as ed
-from exmc_dask.errors import ImplicitFreezeWarning, ShapeError
+from exmc_dask.errors import ShapeError
+from exmc_dask.warned import ImplicitFreezeWarning
 from tests.exmc_dask.predictive.posteriors import far_from, gauss, mixed, p_value, posterior
 
 mpl.use("Agg")

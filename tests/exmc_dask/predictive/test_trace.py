@@ -1,11 +1,15 @@
 """Draws of a posterior as arrays, whatever they came in."""
 
+from typing import Any
+
+import dask.array
 import numpy as np
 import xarray as xr
 
 from exmc_dask.predictive.trace import read
 from tests.exmc_dask.predictive.posteriors import posterior
 
+da: Any = dask.array
 MU, THETA = np.arange(6.0).reshape(2, 3), np.arange(24.0).reshape(2, 3, 4)
 TREE = posterior({"place": list("abcd")}, mu=MU, theta=(THETA, ("place",)))
 
@@ -13,8 +17,8 @@ TREE = posterior({"place": list("abcd")}, mu=MU, theta=(THETA, ("place",)))
 def test_a_tree_a_group_and_a_dataset_hold_the_same_draws() -> None:
     for given in (TREE, TREE["posterior"], TREE.posterior.to_dataset()):
         found = read(given)
-        np.testing.assert_array_equal(found.values["mu"], MU)
-        np.testing.assert_array_equal(found.values["theta"], THETA)
+        np.testing.assert_array_equal(found.fitting("mu", ()), MU)
+        np.testing.assert_array_equal(found.fitting("theta", (4,)), THETA)
         assert found.shape == (2, 3)
         assert list(found.labels["place"]) == list("abcd")
 
@@ -22,7 +26,7 @@ def test_a_tree_a_group_and_a_dataset_hold_the_same_draws() -> None:
 def test_the_order_of_axes_does_not_matter() -> None:
     turned = TREE.posterior.to_dataset().transpose("place", "draw", "chain")
 
-    np.testing.assert_array_equal(read(turned).values["theta"], THETA)
+    np.testing.assert_array_equal(read(turned).fitting("theta", (4,)), THETA)
 
 
 def test_sample_dimensions_are_flattened_and_laid_out_again() -> None:
@@ -30,8 +34,19 @@ def test_sample_dimensions_are_flattened_and_laid_out_again() -> None:
     found = read(wide, ["copy", "chain", "draw"])
 
     assert found.rows == (10, 3)
-    assert found.values["theta"].shape == (10, 3, 4)
-    np.testing.assert_array_equal(found.laid_out(found.values["theta"]), np.stack([THETA] * 5))
+    theta = found.fitting("theta", (4,))
+    assert theta.shape == (10, 3, 4)
+    np.testing.assert_array_equal(found.laid_out(theta), np.stack([THETA] * 5))
+
+
+def test_what_is_not_asked_for_is_not_read() -> None:
+    def read_by_accident(block: np.ndarray) -> np.ndarray:
+        raise AssertionError
+
+    lazy = da.zeros((2, 3, 4)).map_blocks(read_by_accident, meta=np.zeros((0, 0, 0)))
+    found = read(TREE.posterior.to_dataset().assign(large=(("chain", "draw", "x"), lazy)))
+
+    np.testing.assert_array_equal(found.fitting("mu", ()), MU)
 
 
 def test_chunks_are_keyed_by_the_chains_own_number() -> None:
