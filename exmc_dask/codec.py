@@ -1,6 +1,6 @@
 """A model as bytes: msgpack with version and hash; reading verifies every name and shape."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -192,6 +192,13 @@ def _read(record: Mapping[str, Any]) -> ModelSpec:
     )  # fmt: skip
 
 
+def _families(dist: Dist) -> Iterator[str]:
+    """Names of the families of a distribution and of those in it."""
+    yield dist.family
+    for _, part in dist.inner():
+        yield from _families(part)
+
+
 def _verify(spec: ModelSpec) -> None:
     """Refuse a record that no model could have given."""
     names = [v.name for v in spec.variables] + [o.name for o in spec.observations]
@@ -208,8 +215,11 @@ def _verify(spec: ModelSpec) -> None:
     for v in spec.variables:
         if isinstance(v.transform, Transform):
             _verify_transform(v.transform)
-        if v.dist.family not in FAMILIES or v.reduce not in REDUCTIONS:
-            raise ModelError(f"unknown distribution {v.dist.family!r} or reduction {v.reduce!r}")
+        for family in _families(v.dist):
+            if family not in FAMILIES:
+                raise ModelError(f"unknown distribution {family!r}")
+        if v.reduce not in REDUCTIONS:
+            raise ModelError(f"unknown reduction {v.reduce!r}")
         if not isinstance(v.n_missing, int) or v.n_missing < 0:
             raise ModelError(f"{v.n_missing!r} values cannot be missing")
         if v.missing is not None and (v.observed is None or v.missing.dtype != INT):

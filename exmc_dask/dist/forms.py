@@ -50,27 +50,36 @@ def log_ndtr_between(a: Node, b: Node) -> Node:
     return larger + math.log1mexp(larger - smaller)
 
 
-def log_rising(a: Any, d: Any) -> Node:
+def log_rising(a: Node, d: Node) -> Node:
     """``log(gamma(a + d) / gamma(a)) - d log(a)`` for a > 0 and d >= 0, which is 0 for large `a`.
 
-    The two large logarithms would take all digits from their difference, so from `LARGE` on it is
-    the difference of Stirling's series (DLMF 5.11.1), written in ``log1p(d / a)``.
+    The two large logarithms would take all digits from their difference. So it is the difference of
+    Stirling's series (DLMF 5.11.1) at ``a + SHIFT``, written in ``log1p``, and of what the
+    recurrence (5.5.1) puts between there and `a`.
     """
-    large = a >= LARGE
-    x = math.guard(large, a, LARGE)
-    series = (x + d - 0.5) * math.log1p(d / x) - d + (_stirling(x + d) - _stirling(x))
-    x = math.guard(large, LARGE, a)
-    return math.where(large, series, math.gammaln(x + d) - math.gammaln(x) - d * math.log(x))
+    x = math.minimum(a, SAME)
+    z = x + SHIFT
+    series = (z + d - 0.5) * math.log1p(d / z) - d + (_stirling(z + d) - _stirling(z))
+    shift = math.log(_shifted(x + d)) - math.log(_shifted(x)) - d * math.log1p(SHIFT / x)
+    return series - shift
 
 
-LARGE = 100.0  # where three terms of the series are exact
+SHIFT = 10.0  # from where six terms of the series are exact
+SAME = 1e25  # above which nothing changes any more, and powers might overflow
 
 
-def _stirling(x: Node) -> Node:
-    """``gammaln(x) - (x - 1/2) log(x) + x - log(2 pi) / 2``."""
-    w = 1.0 / x
-    z = w * w
-    return w * (1 / 12 - z * (1 / 360 - z * (1 / 1260)))
+def _stirling(z: Node) -> Node:
+    """``gammaln(z) - (z - 1/2) log(z) + z - log(2 pi) / 2``."""
+    w = 1.0 / z
+    v = w * w
+    tail = 1 / 1260 - v * (1 / 1680 - v * (1 / 1188 - v * (691 / 360360)))
+    return w * (1 / 12 - v * (1 / 360 - v * tail))
+
+
+def _shifted(x: Node) -> Node:
+    """``x (x + 1) ... (x + 9)``, its factors in pairs from both ends."""
+    u = x * (x + 9.0)
+    return u * (u + 8.0) * ((u + 14.0) * (u + 18.0)) * (u + 20.0)
 
 
 def log_choose(n: Any, k: Any) -> Node:

@@ -167,6 +167,7 @@ def test_leaves_that_are_not_declared_are_refused(broken: ModelSpec) -> None:
         {"transform": Transform("sum_to_zero", (param("mu", ()),))},
         {"dist": Dist("LKJCorr", (("n", full().spec["mu"].node), ("eta", const(1.0))))},
         {"dist": Dist("LKJCorr", (("eta", const(1.0)),))},
+        {"dist": Dist("Truncated", (("dist", Dist("Truncatednormal", ())),))},
     ],
 )
 def test_sizes_and_bounds_that_no_model_has_are_refused(broken: dict[str, Any]) -> None:
