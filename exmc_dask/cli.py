@@ -1,4 +1,4 @@
-"""The command line: ``exmc-dask demo | sample | check | info``.
+"""The command line: ``exmc-dask demo | sample | check | info | cache clear``.
 
 Exit codes::
 
@@ -15,6 +15,7 @@ import platform
 import runpy
 import shutil
 import subprocess
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,10 +186,21 @@ def check(ctx: click.Context, model: str, data: str | None) -> None:
 
 
 @main.command()
-def info() -> None:
+@click.option("--cache", "only_cache", is_flag=True, help="What the kernel cache holds, only.")
+def info(only_cache: bool) -> None:
     """Print versions, devices and the kernel cache."""
     from exmc_dask.kernels import build
+    from exmc_dask.kernels.cache import cache_info
 
+    held = cache_info()
+    total = f"{held.path}: {held.kernels} kernels, {held.size_bytes / 1e6:.1f} MB"
+    if only_cache:
+        click.echo(f"{total}, {len(held.runtimes)} versions of the runtime")
+        for runtime in held.runtimes:
+            used = datetime.fromtimestamp(runtime.used_at).strftime("%Y-%m-%d %H:%M")
+            size = f"{runtime.kernels:6} kernels {runtime.size_bytes / 1e6:8.1f} MB"
+            click.echo(f"  {runtime.path.name[:16]} {size}   last used {used}")
+        return
     click.echo(f"{'python':14}{platform.python_version()} on {platform.platform()}")
     for package in PACKAGES:
         try:
@@ -199,9 +211,31 @@ def info() -> None:
     click.echo(f"{'cpu':14}{os.cpu_count()} cores, class {build.cpu_class()}")
     for name in _gpus() or ["none found"]:
         click.echo(f"{'gpu':14}{name}")
-    cache = build.cache_info()
-    held = f"{cache.kernels} kernels, {cache.size_bytes / 1e6:.1f} MB"
-    click.echo(f"{'kernel cache':14}{cache.path}: {held}")
+    click.echo(f"{'kernel cache':14}{total}")
+
+
+@main.group()
+def cache() -> None:
+    """Look after the kernel cache; 'exmc-dask info --cache' shows it."""
+
+
+@cache.command()
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="DAYS",
+    help="Only what was last used so long ago.",
+)
+def clear(older_than: float) -> None:
+    """Delete compiled kernels and runtimes, but for those that running processes use."""
+    from exmc_dask.kernels.cache import cache_clear
+
+    done = cache_clear(older_than * 86_400)
+    size = sum(runtime.size_bytes for runtime in done.deleted)
+    click.echo(f"deleted {len(done.deleted)} versions of the runtime, {size / 1e6:.1f} MB")
+    for runtime in done.in_use:
+        click.echo(f"kept {runtime.path}: in use, or on a file system without locks")
 
 
 def load(model: str, data: str | None = None) -> "ed.Model":

@@ -1,9 +1,9 @@
-"""The folder of compiled code: where kernel sources are written, imported from and cached.
+"""Sources to modules: where kernels are written, imported from, and by whom they are compiled.
 
 numba's disk cache notices a change in the file of a function, not in the files of the functions
 it inlines, so machine code may outlive the source that it was made from. Here that cannot happen:
-every source that takes part lies in one folder named by the hash of them all, of the versions of
-the compilers and of the CPU class::
+every source that takes part lies in one folder of the `cache`, named by the hash of them all, of
+the versions of the compilers and of the CPU class::
 
     <cache root>/<sha256>/__init__.py
                           vecmath.py  rng.py  nuts.py ...   copies: the runtime
@@ -11,43 +11,34 @@ the compilers and of the CPU class::
                           __pycache__/                      machine code, kept by numba
 
 The folder is imported as a package ``exmc_<first 16 digits>``, so the relative imports of the
-copies and of the generated kernels stay inside it. Files appear by atomic rename and never
-change, so any number of threads and processes may use a folder at once.
+copies and of the generated kernels stay inside it. Any number of threads and processes may use a
+folder at once; what several of them want compiled, one compiles.
 
 Environment
 -----------
-EXMC_CACHE_DIR
-    The cache root; the platform's cache folder of the user when unset.
-EXMC_CACHE_SEED
-    A folder that may hold ``<sha256>`` folders built earlier, as in a container image; it is read
-    and never written.
 EXMC_CPU
     ``x86-64-v2``, ``x86-64-v3`` or ``x86-64-v4``: the instructions that kernels may use. Hosts of
     one class give equal bits. The host's own when unset.
 """
 
+import functools
 import hashlib
 import importlib
 import importlib.util
 import json
 import os
-import re
-import shutil
-import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import platformdirs
-
 from exmc_dask.errors import CompileError
+
+from . import cache
 
 RUNTIME = (
     *("vecmath.py", "special.py", "loops.py", "linalg.py"),
@@ -62,62 +53,7 @@ _CPU_LEVELS = {
     "x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
 }
 _DISTRIBUTIONS = ("exmc-dask", "numba", "llvmlite", "numpy")
-_FOLDER_NAME = re.compile(r"[0-9a-f]{64}|\.exmc_seed_.*")
 _lock = threading.RLock()
-
-
-@dataclass(frozen=True)
-class CacheInfo:
-    """What the cache holds.
-
-    Attributes
-    ----------
-    path : Path
-        The cache root.
-    size_bytes : int
-        Size of all files below it.
-    kernels : int
-        Number of generated kernels, over all versions of the runtime.
-    """
-
-    path: Path
-    size_bytes: int
-    kernels: int
-
-
-def cache_root() -> Path:
-    """Return the cache root, made with mode 0700 if it was not there.
-
-    numba's cache files are pickles, so whoever can write here can run code as the user.
-
-    Raises
-    ------
-    CompileError
-        The folder cannot be made, belongs to another user, or may be written by others.
-    """
-    named = os.environ.get("EXMC_CACHE_DIR")
-    root = Path(named) if named else platformdirs.user_cache_path("exmc_dask")
-    root = root.absolute()
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = root.stat()
-    except OSError as error:
-        raise CompileError(
-            f"the kernel cache {root} cannot be made ({error.strerror}); "
-            "set EXMC_CACHE_DIR to a folder of your own"
-        ) from error
-    if hasattr(os, "getuid") and status.st_uid != os.getuid():
-        raise CompileError(
-            f"the kernel cache {root} belongs to user id {status.st_uid}, not to {os.getuid()}; "
-            "set EXMC_CACHE_DIR to a folder of your own"
-        )
-    if os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise CompileError(
-            f"the kernel cache {root} may be written by other users "
-            f"(mode {stat.S_IMODE(status.st_mode):04o}); run chmod 700 on it, or set "
-            "EXMC_CACHE_DIR to a folder inside it, which is then made with mode 0700"
-        )
-    return root
 
 
 def _pin_cpu() -> None:
@@ -128,7 +64,7 @@ def _pin_cpu() -> None:
         os.environ["NUMBA_CPU_FEATURES"] = ""  # unset would add the host's own features again
 
 
-@cache
+@functools.cache
 def _host_cpu() -> tuple[str, str]:
     from llvmlite import binding
 
@@ -186,7 +122,7 @@ def fingerprint(target: str = "cpu") -> dict[str, str]:
     return {"target": target, "cpu": cpu_class(), **_versions()}
 
 
-@cache
+@functools.cache
 def _versions() -> dict[str, str]:
     return {name.replace("-", "_"): version(name) for name in _DISTRIBUTIONS}
 
@@ -208,7 +144,7 @@ def runtime(texts: Mapping[str, str] | None = None) -> ModuleType:
     Raises
     ------
     CompileError
-        See `cache_root` and `cpu_class`.
+        See `cache.install` and `cpu_class`.
     """
     if texts is None:
         return _runtime_as_shipped()
@@ -219,10 +155,8 @@ def runtime(texts: Mapping[str, str] | None = None) -> ModuleType:
         if name in sys.modules:
             return sys.modules[name]
         _import_numba()
-        folder = cache_root() / digest
-        _plant_seed(folder)
-        for file, text in {"__init__.py": '"""Kernels and what they run on."""\n', **texts}.items():
-            _write(folder / file, text)
+        files = {"__init__.py": '"""Kernels and what they run on."""\n', **texts}
+        folder = cache.install(digest, files)
         importlib.invalidate_caches()
         return _import(name, folder / "__init__.py", package=True)
 
@@ -236,7 +170,7 @@ class _Promise(ModuleType):
         return getattr(importlib.import_module(self.__name__), attribute)
 
 
-@cache
+@functools.cache
 def _import_numba() -> None:
     """Import numba's arrays, but not SciPy, of which numba only asks here whether it is there.
 
@@ -254,7 +188,7 @@ def _import_numba() -> None:
             del sys.modules[blas]
 
 
-@cache
+@functools.cache
 def _runtime_as_shipped() -> ModuleType:
     return runtime(sources())
 
@@ -271,6 +205,13 @@ def runtime_module(name: str, package: ModuleType | None = None) -> ModuleType:
     """
     with _lock:
         return importlib.import_module(f"{(package or runtime()).__name__}.{name}")
+
+
+def compiling(name: str, package: ModuleType | None = None) -> AbstractContextManager[None]:
+    """Let one process at a time compile something of the runtime; see `cache.compiling`."""
+    file = (package or runtime()).__file__
+    assert file is not None
+    return cache.compiling(Path(file).parent, name)
 
 
 def load(source: str, package: ModuleType | None = None) -> ModuleType:
@@ -291,7 +232,8 @@ def load(source: str, package: ModuleType | None = None) -> ModuleType:
     Raises
     ------
     CompileError
-        The text does not import: it names the file, which can be opened and read.
+        The text does not import: it names the file, which can be opened and read. Or the cache
+        cannot be written.
     """
     package = package or runtime()
     assert package.__file__ is not None
@@ -301,63 +243,18 @@ def load(source: str, package: ModuleType | None = None) -> ModuleType:
         if name in sys.modules:
             return sys.modules[name]
         file = Path(package.__file__).with_name(f"{stem}.py")
-        _write(file, source)
         try:
-            return _import(name, file)
+            with cache.writing(file.parent):
+                cache.write(file, source)
+                with compiling(stem, package):
+                    return _import(name, file)
+        except CompileError:
+            raise
         except Exception as error:
             raise CompileError(
                 f"the kernel {file} does not compile: {error}; "
                 "this is a defect of exmc_dask, please report it with that file"
             ) from error
-
-
-def cache_info() -> CacheInfo:
-    """Return the place, the size and the number of kernels of the cache."""
-    folders = _folders()
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    kernels = sum(len(list(folder.glob("kernel_*.py"))) for folder in folders)
-    return CacheInfo(cache_root(), sum(path.stat().st_size for path in files), kernels)
-
-
-def cache_clear() -> None:
-    """Delete the cache. Processes that already imported from it go on undisturbed."""
-    for folder in _folders():
-        shutil.rmtree(folder)
-
-
-def _folders() -> list[Path]:
-    """Return the folders that are ours: the root may be a folder that holds other things too."""
-    return [path for path in cache_root().iterdir() if _FOLDER_NAME.fullmatch(path.name)]
-
-
-def _write(path: Path, text: str) -> None:
-    """Let `path` hold `text`, whole or not at all, whoever else is writing it."""
-    if path.exists() and path.read_text("utf-8") == text:
-        return
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".py")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    os.replace(scratch, path)
-
-
-def _plant_seed(folder: Path) -> None:
-    """Copy the folder of this hash from EXMC_CACHE_SEED, machine code included, if it is there."""
-    seed = os.environ.get("EXMC_CACHE_SEED")
-    if not seed or folder.exists() or not (Path(seed) / folder.name).is_dir():
-        return
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".exmc_seed_"))
-    copy = scratch / "copy"
-    shutil.copytree(Path(seed) / folder.name, copy)
-    for place in (copy, *copy.rglob("*/")):
-        place.chmod(0o700)  # a seed may be read-only
-    try:
-        copy.rename(folder)
-    except OSError:  # another process was faster
-        if not folder.exists():
-            raise
-    finally:
-        shutil.rmtree(scratch)
 
 
 def _import(name: str, file: Path, *, package: bool = False) -> ModuleType:

@@ -50,7 +50,9 @@ BELOW = {
     "binding": "rewrite",  # what is asked of the user's data
     "density": "binding",
     "kernels.chain": "",  # which slot of a chain's two arrays holds what
-    "kernels.build": "errors",  # where sources are compiled and cached
+    "kernels.locks": "",  # between processes
+    "kernels.cache": "kernels.locks errors",  # the folder of compiled code
+    "kernels.build": "kernels.cache",  # where sources are compiled
     "kernels": "density kernels.chain kernels.build",
     "sampler": "errors kernels.chain kernels.build",
     "inference": "sampler density",
@@ -65,7 +67,7 @@ BELOW = {
     "cluster.plan": "sampler",
     "cluster": "cluster.plan kernels store convergence",
     "api": "cluster builder inference predictive compare diagnosis",
-    "cli": "api preflight",
+    "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
 
@@ -107,7 +109,7 @@ THIRD_PARTY = {
     "pandas": "diagnosis",
     "scipy": "convergence evaluate dist",
     "msgpack": "graph codec cluster store",
-    "platformdirs": "kernels.build",
+    "platformdirs": "kernels.cache",
     "click": "cli",
     "rich": "cluster.progress cli",
 }

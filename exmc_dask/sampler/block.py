@@ -113,7 +113,9 @@ def run(
 
 def compile_sampler(target: str, settings: Settings) -> None:
     """Make the sampler of a target ready, which else the first block would do."""
-    build.runtime_module(f"run_{target}").loop(slots.METRICS.index(settings.metric))
+    driver = build.runtime_module(f"run_{target}")
+    with build.compiling(f"run_{target}_{settings.metric}"):
+        driver.loop(slots.METRICS.index(settings.metric))
 
 
 def options(settings: Settings) -> tuple[Floats, Ints]:

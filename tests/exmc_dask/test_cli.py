@@ -56,6 +56,24 @@ def test_info_names_versions_devices_and_the_cache() -> None:
         assert word in result.output
 
 
+def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / ("a" * 64)
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0o700)
+    (folder / "kernel_1.py").write_text(" " * 100_000)
+
+    shown = run("info", "--cache").output
+    young = run("cache", "clear", "--older-than", "1").output
+    cleared = run("cache", "clear").output
+
+    assert "cache: 1 kernels, 0.1 MB, 1 versions of the runtime" in shown
+    assert "aaaaaaaaaaaaaaaa      1 kernels      0.1 MB   last used 20" in shown
+    assert young.startswith("deleted 0 versions")
+    assert cleared == "deleted 1 versions of the runtime, 0.1 MB\n"
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

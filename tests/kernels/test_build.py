@@ -3,7 +3,6 @@
 import os
 import pickle
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +29,9 @@ def f(x):
 """
 CALL = f"""
 from exmc_dask.kernels import build
+from exmc_dask.kernels.cache import cache_info
 f = build.load({KERNEL!r}, build.runtime({{"helper.py": {HELPER!r}}})).f
-print(f(3.0), sum(f.stats.cache_hits.values()), build.cache_info().kernels)
+print(f(3.0), sum(f.stats.cache_hits.values()), cache_info().kernels)
 """
 
 
@@ -88,49 +88,11 @@ def test_a_text_is_loaded_once(root: Path) -> None:
     assert build.runtime({"helper.py": HELPER}) is package
 
 
-def test_a_seed_spares_the_first_compilation(root: Path, tmp_path: Path) -> None:
-    python(CALL)
-    seed = tmp_path / "seed"
-    shutil.move(root, seed)
-    for path in (*seed.rglob("*"), seed):
-        path.chmod(0o500)
-    assert python(CALL, EXMC_CACHE_SEED=str(seed)) == "7.0 1 1"
-    assert {path.stat().st_mode & 0o777 for path in root.rglob("*/")} == {0o700}
-    assert not list(root.glob(".*"))
-
-
 def test_a_damaged_file_is_written_again(root: Path) -> None:
     python(CALL)
     (kernel,) = root.glob("*/kernel_*.py")
     kernel.write_text("")
     assert python(CALL) == "7.0 1 1"
-
-
-def test_clearing_deletes_only_what_is_ours(root: Path) -> None:
-    build.runtime({"helper.py": HELPER + "# cleared"})
-    (root / "mine.txt").touch()
-    assert build.cache_info().size_bytes > len(HELPER)
-    build.cache_clear()
-    assert [path.name for path in root.iterdir()] == ["mine.txt"]
-
-
-def test_the_root_is_private(root: Path) -> None:
-    assert build.cache_root().stat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.parametrize("spoil", ["shared", "foreign", "file"])
-def test_a_root_that_others_could_write_is_refused(
-    root: Path, spoil: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if spoil == "file":
-        root.touch()
-    else:
-        root.mkdir(mode=0o700)
-        root.chmod(0o777 if spoil == "shared" else 0o700)
-        if spoil == "foreign":
-            monkeypatch.setattr(os, "getuid", lambda: root.stat().st_uid + 1)
-    with pytest.raises(CompileError, match="EXMC_CACHE_DIR"):
-        build.cache_root()
 
 
 def test_a_kernel_that_does_not_import_names_its_file(root: Path) -> None:
