@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from exmc_dask import incomplete
 from exmc_dask.axes import Dim, extent, extents
 from exmc_dask.errors import ShapeError, UnknownName
 from exmc_dask.graph import topological
@@ -335,6 +336,11 @@ RULES: Mapping[Op, Rule] = {
     Op.EQ: _flat(np.equal),
     Op.AND: _flat(np.logical_and),
     Op.OR: _flat(np.logical_or),
+    Op.LOG_GAMMAINC: _flat(incomplete.log_gammainc),
+    Op.LOG_GAMMAINCC: _flat(incomplete.log_gammaincc),
+    Op.GAMMAINC_SHAPE: _flat(incomplete.gammainc_shape),
+    Op.LOG_BETAINC_ODDS: _flat(incomplete.log_betainc_odds),
+    Op.BETAINC_SHAPE: _flat(incomplete.betainc_shape),
     Op.WHERE: _flat(np.where),
     Op.SUM: _sum,
     Op.MAX: _max,

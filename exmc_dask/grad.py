@@ -143,6 +143,42 @@ def _refuse(node: Node, g: Node, i: int) -> Node:
     raise ModelError(f"{node.op.value} has no derivative here; write the expression without it")
 
 
+def _gammainc(sign: float) -> Rule:
+    """Rule of log P (sign 1) and of log(1 - P) (sign -1), for P(a, x) of the gamma function.
+
+    With the weight ``w = x**a exp(-x) / gamma(a + 1)``, P has the derivative ``w a / x`` in x; that
+    in a is w times minus the operation GAMMAINC_SHAPE.
+    """
+
+    def rule(node: Node, g: Node, i: int) -> Node:
+        a, x = node.src
+        weight = a * _f(Op.LOG, x) - x - _f(Op.LGAMMA, a + 1.0)
+        slope = -_f(Op.GAMMAINC_SHAPE, a, x) if i == 0 else a / x
+        return g * sign * slope * _f(Op.EXP, weight - node)
+
+    return rule
+
+
+def _betainc(node: Node, g: Node, i: int) -> Node:
+    """Rule of log I, for I_x(a, b) of the beta function.
+
+    With the weight ``w = x**a (1 - x)**b / B(a, b)``, I has the derivative ``w / odds`` in the
+    odds; that in a is w times minus the operation BETAINC_SHAPE, that in b follows by
+    I_x(a, b) = 1 - I_{1-x}(b, a).
+    """
+    a, b, odds = node.src
+    weight = _f(Op.LGAMMA, a + b) - _f(Op.LGAMMA, a) - _f(Op.LGAMMA, b)
+    weight = weight - a * _f(Op.LOG1P, 1.0 / odds) - b * _f(Op.LOG1P, odds)
+    match i:
+        case 0:
+            slope = -_f(Op.BETAINC_SHAPE, a, b, odds)
+        case 1:
+            slope = _f(Op.BETAINC_SHAPE, b, a, 1.0 / odds)
+        case _:
+            slope = 1.0 / odds
+    return g * slope * _f(Op.EXP, weight - node)
+
+
 def _i1e(g: Node, x: Node, y: Node) -> Node:
     """NIST Digital Library of Mathematical Functions, 10.29.2; I1(x) / x is 1/2 at 0."""
     ratio = _f(Op.WHERE, x.eq(0.0), 0.5, y / x)
@@ -317,6 +353,11 @@ RULES: Mapping[Op, Rule] = {
     Op.MINIMUM: _two(
         lambda g, a, b, y: _choose(a <= b, True, g), lambda g, a, b, y: _choose(a <= b, False, g)
     ),
+    Op.LOG_GAMMAINC: _gammainc(1.0),
+    Op.LOG_GAMMAINCC: _gammainc(-1.0),
+    Op.GAMMAINC_SHAPE: _refuse,
+    Op.LOG_BETAINC_ODDS: _betainc,
+    Op.BETAINC_SHAPE: _refuse,
     Op.WHERE: _where,
     Op.SUM: lambda node, g, i: _spread(node, g),
     Op.MAX: _max,

@@ -66,7 +66,12 @@ class Op(Enum):
     EQ = "eq"
     AND = "and"
     OR = "or"
+    LOG_GAMMAINC = "log_gammainc"  # a, x
+    LOG_GAMMAINCC = "log_gammaincc"  # a, x
+    GAMMAINC_SHAPE = "gammainc_shape"  # a, x; slope of the two above in a, see grad.py
     # elementwise, three operands
+    LOG_BETAINC_ODDS = "log_betainc_odds"  # a, b, odds
+    BETAINC_SHAPE = "betainc_shape"  # a, b, odds; slope of the one above in a, see grad.py
     WHERE = "where"  # condition, value if true, value if false; the other value is never looked at
     # reductions; arg: tuple of axes, which disappear
     SUM = "sum"
@@ -103,9 +108,15 @@ UNARY_SAME = frozenset({Op.NEG, Op.ABS, Op.SIGN, Op.FLOOR})
 ARITHMETIC = frozenset({Op.ADD, Op.SUB, Op.MUL, Op.POW, Op.MAXIMUM, Op.MINIMUM})
 COMPARISON = frozenset({Op.LT, Op.LE, Op.EQ})
 LOGICAL = frozenset({Op.AND, Op.OR})
+INCOMPLETE = frozenset(
+    {
+        Op.LOG_GAMMAINC, Op.LOG_GAMMAINCC, Op.GAMMAINC_SHAPE, Op.LOG_BETAINC_ODDS,
+        Op.BETAINC_SHAPE,
+    }
+)  # fmt: skip
 UNARY = UNARY_FLOAT | UNARY_SAME | {Op.NOT}
 BINARY = ARITHMETIC | COMPARISON | LOGICAL | {Op.DIV}
-ELEMENTWISE = UNARY | BINARY | {Op.WHERE}
+ELEMENTWISE = UNARY | BINARY | INCOMPLETE | {Op.WHERE}
 REDUCTION = frozenset({Op.SUM, Op.MAX, Op.LOGSUMEXP})
 LEAF = frozenset({Op.CONST, Op.DATA, Op.VAR, Op.PARAM, Op.RANGE, Op.LOCAL})
 INDEXED = frozenset({Op.GATHER, Op.SCATTER_ADD})
@@ -254,6 +265,7 @@ INFER: Mapping[Op, Rule] = {
     Op.DIV: lambda shapes, dtypes, arg: (_same_shape(shapes), FLOAT),
     **{op: lambda shapes, dtypes, arg: (_same_shape(shapes), BOOL) for op in COMPARISON},
     **{op: lambda shapes, dtypes, arg: (_same_shape(shapes), BOOL) for op in LOGICAL | {Op.NOT}},
+    **{op: lambda shapes, dtypes, arg: (_same_shape(shapes), FLOAT) for op in INCOMPLETE},
     Op.WHERE: _where,
     **{op: _reduced for op in REDUCTION},
     Op.RESHAPE: _reshape,

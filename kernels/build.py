@@ -41,7 +41,7 @@ from exmc_dask.errors import CompileError
 from . import cache
 
 RUNTIME = (
-    *("vecmath.py", "special.py", "loops.py", "linalg.py"),
+    *("vecmath.py", "special.py", "incomplete.py", "loops.py", "linalg.py"),
     *("chain.py", "walk.py", "group.py", "rng.py", "metric.py", "dense.py", "stepsize.py"),
     *("adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
 )

@@ -23,12 +23,16 @@ SPECIAL = frozenset(
         "digamma", "erf", "erfc", "erfcx", "i0e", "i1e", "lgamma", "log_ndtr", "probit", "trigamma",
     }
 )  # fmt: skip
+INCOMPLETE = frozenset(
+    {"betainc_shape", "gammainc_shape", "log_betainc_odds", "log_gammainc", "log_gammaincc"}
+)
 LOOPS = frozenset({"Distinct", "at", "view"})
 LINALG = frozenset({"cholesky", "matmul", "times", "transposed_times", "trisolve"})
 MATH = frozenset({"inf", "sqrt"})
 
 IMPORTS = {
     "math": MATH,
+    ".incomplete": INCOMPLETE,
     ".linalg": LINALG,
     ".loops": LOOPS,
     ".special": SPECIAL,
@@ -159,6 +163,11 @@ RULES: Mapping[Op, Rule] = {
     Op.EQ: _compare("=="),
     Op.AND: _logical("&"),
     Op.OR: _logical("|"),
+    Op.LOG_GAMMAINC: _call("log_gammainc"),
+    Op.LOG_GAMMAINCC: _call("log_gammaincc"),
+    Op.GAMMAINC_SHAPE: _call("gammainc_shape"),
+    Op.LOG_BETAINC_ODDS: _call("log_betainc_odds"),
+    Op.BETAINC_SHAPE: _call("betainc_shape"),
     Op.WHERE: _where,
 }
 """A row for every elementwise Op."""

@@ -74,6 +74,7 @@ BELOW = {
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
     "indexing": "ir",
+    "incomplete": "evaluate",
     "body": "ir",
     "adjoint": "grad",
     "codec": "model",
@@ -107,7 +108,7 @@ THIRD_PARTY = {
     "arviz_plots": "cli",
     "matplotlib": "cli",
     "pandas": "diagnosis",
-    "scipy": "convergence evaluate dist",
+    "scipy": "convergence evaluate incomplete dist",
     "msgpack": "graph codec cluster store",
     "platformdirs": "kernels.cache",
     "click": "cli",

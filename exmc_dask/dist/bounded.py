@@ -18,7 +18,7 @@ from exmc_dask.dist.forms import (
     standard_normal,
 )
 from exmc_dask.dist.parameters import MU, SIGMA, TAU
-from exmc_dask.ir import Node
+from exmc_dask.ir import Node, const
 from exmc_dask.math import (
     betaln,
     exp,
@@ -27,6 +27,7 @@ from exmc_dask.math import (
     log,
     log1mexp,
     log1p,
+    log_betainc_odds,
     log_ndtr,
     logit,
     maximum,
@@ -40,15 +41,17 @@ from exmc_dask.transforms import circular
 
 
 def _truncated_normal(x: Node, mu: Node, sigma: Node, lower: Any, upper: Any) -> Node:
-    inside = -0.5 * square((x - mu) / sigma) - log(sigma) - HALF_LOG_TWO_PI
-    if lower is None and upper is None:
-        return inside
-    if upper is None:
-        return inside - log_ndtr((mu - lower) / sigma)
+    inside = standard_normal((x - mu) / sigma) - log(sigma)
+    return inside - _log_between(mu, sigma, lower, upper)
+
+
+def _log_between(mu: Node, sigma: Node, lower: Any, upper: Any) -> Node:
+    """Log-probability of Normal(mu, sigma) between two bounds, of which each may be None."""
     if lower is None:
-        return inside - log_ndtr((upper - mu) / sigma)
-    a = (lower - mu) / sigma
-    return inside - log_ndtr_between(a, (upper - mu) / sigma)
+        return const(0.0) if upper is None else log_ndtr((upper - mu) / sigma)
+    if upper is None:
+        return log_ndtr((mu - lower) / sigma)
+    return log_ndtr_between((lower - mu) / sigma, (upper - mu) / sigma)
 
 
 def _truncated_point(mu: Node, sigma: Node, lower: Any, upper: Any) -> Node:
@@ -105,6 +108,12 @@ TruncatedNormal = row(
         support_point=_truncated_point,
         support=lambda mu, sigma, lower, upper: Support(lower, upper, closed=True),
         rising=("lower", "upper"),
+        logcdf=lambda x, mu, sigma, lower, upper: (
+            _log_between(mu, sigma, lower, x) - _log_between(mu, sigma, lower, upper)
+        ),
+        logsf=lambda x, mu, sigma, lower, upper: (
+            _log_between(mu, sigma, x, upper) - _log_between(mu, sigma, lower, upper)
+        ),
     )
 )
 
@@ -142,6 +151,8 @@ Beta = row(
         draw=lambda rng, shape, alpha, beta: rng.beta(alpha, beta, shape),
         support_point=lambda alpha, beta: alpha / (alpha + beta),
         support=UNIT,
+        logcdf=lambda x, alpha, beta: log_betainc_odds(alpha, beta, x / (1.0 - x)),
+        logsf=lambda x, alpha, beta: log_betainc_odds(beta, alpha, (1.0 - x) / x),
     )
 )
 

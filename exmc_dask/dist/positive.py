@@ -18,7 +18,7 @@ from exmc_dask.dist.forms import (
     log_scaled_tail,
 )
 from exmc_dask.dist.parameters import LAM, MU, NU, SIGMA, TAU
-from exmc_dask.dist.real import StudentT
+from exmc_dask.dist.real import StudentT, half_student_above, half_student_below
 from exmc_dask.ir import Node, const
 from exmc_dask.math import (
     arctan,
@@ -30,6 +30,9 @@ from exmc_dask.math import (
     log,
     log1mexp,
     log1p,
+    log_betainc_odds,
+    log_gammainc,
+    log_gammaincc,
     log_ndtr,
     logaddexp,
     sqrt,
@@ -104,6 +107,8 @@ HalfStudentT = row(
         draw=lambda rng, shape, nu, sigma: abs(sigma * rng.standard_t(nu, shape)),
         support_point=lambda nu, sigma: sigma,
         support=NONNEGATIVE,
+        logcdf=lambda x, nu, sigma: half_student_below(x / sigma, nu),
+        logsf=lambda x, nu, sigma: half_student_above(x / sigma, nu),
     )
 )
 
@@ -146,6 +151,8 @@ Gamma = row(
         draw=lambda rng, shape, alpha, beta: rng.gamma(alpha, 1 / beta, shape),
         support_point=lambda alpha, beta: alpha / beta,
         support=POSITIVE,
+        logcdf=lambda x, alpha, beta: log_gammainc(alpha, beta * x),
+        logsf=lambda x, alpha, beta: log_gammaincc(alpha, beta * x),
     )
 )
 
@@ -173,6 +180,8 @@ InverseGamma = row(
         draw=lambda rng, shape, alpha, beta: beta / rng.standard_gamma(alpha, shape),
         support_point=lambda alpha, beta: beta / (alpha + 1.0),
         support=POSITIVE,
+        logcdf=lambda x, alpha, beta: log_gammaincc(alpha, beta / x),
+        logsf=lambda x, alpha, beta: log_gammainc(alpha, beta / x),
     )
 )
 
@@ -185,6 +194,8 @@ ChiSquared = row(
         draw=lambda rng, shape, nu: rng.chisquare(nu, shape),
         support_point=lambda nu: nu,
         support=POSITIVE,
+        logcdf=lambda x, nu: log_gammainc(0.5 * nu, 0.5 * x),
+        logsf=lambda x, nu: log_gammaincc(0.5 * nu, 0.5 * x),
     )
 )
 

@@ -30,6 +30,7 @@ from exmc_dask.math import (
     log,
     log1mexp,
     log1p,
+    log_betainc_odds,
     log_ndtr,
     logaddexp,
     softplus,
@@ -62,17 +63,53 @@ StudentT = row(
         params=(NU, MU, SIGMA),
         instead=(LAM,),
         logp=lambda x, nu, mu, sigma: (
-            gammaln(0.5 * (nu + 1.0))
-            - gammaln(0.5 * nu)
-            - 0.5 * log(nu * numbers.pi)
+            _student_height(nu)
             - log(sigma)
             - 0.5 * (nu + 1.0) * log1p(square((x - mu) / sigma) / nu)
         ),
         draw=lambda rng, shape, nu, mu, sigma: mu + sigma * rng.standard_t(nu, shape),
         support_point=lambda nu, mu, sigma: mu,
         location_scale=("mu", "sigma"),
+        logcdf=lambda x, nu, mu, sigma: _student_tail((x - mu) / sigma, nu),
+        logsf=lambda x, nu, mu, sigma: _student_tail((mu - x) / sigma, nu),
     )
 )
+
+
+def _student_tail(z: Node, nu: Node) -> Node:
+    """Log-probability below `z`, from that of ``abs(t) > abs(z)`` on either side.
+
+    Near 0, where the incomplete beta function has a corner, by the height of the density.
+    """
+    near = math.abs(z) < 1e-8
+    away = guard(near, 1.0, z)
+    beyond = log_betainc_odds(0.5 * nu, 0.5, nu / square(away)) - LOG_2
+    height = exp(_student_height(nu))
+    return where(
+        near,
+        log1p(2.0 * height * guard(near, z, 0.0)) - LOG_2,
+        where(z < 0.0, beyond, log1p(-exp(beyond))),
+    )
+
+
+def _student_height(nu: Node) -> Node:
+    """Log-density of the standard distribution at 0."""
+    return gammaln(0.5 * (nu + 1.0)) - gammaln(0.5 * nu) - 0.5 * log(nu * numbers.pi)
+
+
+def half_student_below(z: Node, nu: Node) -> Node:
+    """Log-probability that ``abs(t) <= z``."""
+    near = z < 1e-8
+    inner = log_betainc_odds(0.5, 0.5 * nu, square(guard(near, 1.0, z)) / nu)
+    return where(near, LOG_2 + _student_height(nu) + log(guard(near, z, 1.0)), inner)
+
+
+def half_student_above(z: Node, nu: Node) -> Node:
+    """Log-probability that ``abs(t) > z``."""
+    near = z < 1e-8
+    outer = log_betainc_odds(0.5 * nu, 0.5, nu / square(guard(near, 1.0, z)))
+    return where(near, log1p(-2.0 * exp(_student_height(nu)) * guard(near, z, 0.0)), outer)
+
 
 Cauchy = row(
     Family(

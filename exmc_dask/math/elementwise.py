@@ -164,6 +164,40 @@ def betaln(a: Any, b: Any) -> Node:
     return gammaln(a) + gammaln(b) - gammaln(as_float(a) + as_float(b))
 
 
+def log_gammainc(a: Any, x: Any) -> Node:
+    """Logarithm of `gammainc`, exact however small it is."""
+    return elementwise(Op.LOG_GAMMAINC, as_float(a), as_float(x))
+
+
+def log_gammaincc(a: Any, x: Any) -> Node:
+    """Logarithm of `gammaincc`, exact however small it is."""
+    return elementwise(Op.LOG_GAMMAINCC, as_float(a), as_float(x))
+
+
+def gammainc(a: Any, x: Any) -> Node:
+    """Share of the gamma function's integral that lies below `x`; 0 at 0, 1 at infinity."""
+    return exp(log_gammainc(a, x))
+
+
+def gammaincc(a: Any, x: Any) -> Node:
+    """Share of the gamma function's integral that lies above `x`: ``1 - gammainc(a, x)``."""
+    return exp(log_gammaincc(a, x))
+
+
+def log_betainc_odds(a: Any, b: Any, odds: Any) -> Node:
+    """Logarithm of `betainc` at ``odds = x / (1 - x)``, exact for x near 0 and near 1.
+
+    The logarithm of the complement is ``log_betainc_odds(b, a, 1 / odds)``.
+    """
+    return elementwise(Op.LOG_BETAINC_ODDS, as_float(a), as_float(b), as_float(odds))
+
+
+def betainc(a: Any, b: Any, x: Any) -> Node:
+    """Share of the beta function's integral that lies below `x`; 0 at 0, 1 at 1."""
+    place = as_float(x)
+    return exp(log_betainc_odds(a, b, place / (1.0 - place)))
+
+
 def maximum(a: Any, b: Any) -> Node:
     """Larger of two values, element by element."""
     return elementwise(Op.MAXIMUM, a, b)

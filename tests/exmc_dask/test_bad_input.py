@@ -217,8 +217,8 @@ MISTAKES: dict[str, Mistake] = {
         declared(lambda m: ed.Mixture("y", [1.0], [0.5])), errors.OptionError, ("'y'", ".dist("),
     ),
     "censored without closed form": (
-        declared(lambda m: ed.Censored("y", ed.Gamma.dist(1, 1), upper=3, observed=[1.0, 3.0])),
-        errors.OptionError, ("'y'", "Gamma", "Normal"),
+        declared(lambda m: ed.Censored("y", ed.SkewNormal.dist(), upper=3, observed=[1.0, 3.0])),
+        errors.OptionError, ("'y'", "SkewNormal", "Gamma"),
     ),
     "observed with a transform": (
         declared(lambda m: ed.Normal("y", 0, 1, observed=Y, transform="log")),

@@ -48,6 +48,12 @@ CASES: dict[str, Node] = {
         op.value: elementwise(op, a, b)
         for op in (Op.ADD, Op.SUB, Op.MUL, Op.DIV, Op.POW, Op.MAXIMUM, Op.MINIMUM)
     },
+    "log_gammainc": elementwise(Op.LOG_GAMMAINC, a, b),
+    "log_gammainc_below": elementwise(Op.LOG_GAMMAINC, 4.0 * b, a),
+    "log_gammaincc": elementwise(Op.LOG_GAMMAINCC, a, b),
+    "log_gammaincc_below": elementwise(Op.LOG_GAMMAINCC, 2.0 * b, a),
+    "log_betainc_odds": elementwise(Op.LOG_BETAINC_ODDS, a, b, a * b),
+    "log_betainc_odds_above": elementwise(Op.LOG_BETAINC_ODDS, b, a + 2.0, a * b),
     "maximum_second": elementwise(Op.MAXIMUM, b, a),
     **{f"pow_{n}": a**n for n in (0, 1, 2, 3, -1, 0.5)},
     "where": elementwise(Op.WHERE, a < 0.6, a * b, a / b),
@@ -78,7 +84,9 @@ CASES: dict[str, Node] = {
     "scan": whole_scan(reverse=False),
     "scan_reverse": whole_scan(reverse=True) * 1.0,
 }
-COVERED = {node.op for node in CASES.values()} | {Op.TRANSPOSE, Op.TRIGAMMA, Op.SCAN, Op.TRIANGLE}
+COVERED = {node.op for node in CASES.values()} | {
+    Op.TRANSPOSE, Op.TRIGAMMA, Op.GAMMAINC_SHAPE, Op.BETAINC_SHAPE, Op.SCAN, Op.TRIANGLE
+}  # fmt: skip
 
 
 def difference(root: Node, leaf: Node, h: float = 1e-3) -> np.ndarray:

@@ -67,6 +67,13 @@ CASES: dict[str, Node] = {
     },
     "trigamma": elementwise(Op.TRIGAMMA, Y * Y + 0.5) * A,
     "probit": elementwise(Op.PROBIT, math.sigmoid(B)),
+    **{
+        op.value: elementwise(op, POSITIVE, A * A + 0.3) * B
+        for op in (Op.LOG_GAMMAINC, Op.LOG_GAMMAINCC)
+    },
+    "log_betainc_odds": elementwise(Op.LOG_BETAINC_ODDS, POSITIVE, A * A + 0.3, math.exp(B)),
+    "gammainc_shape": elementwise(Op.GAMMAINC_SHAPE, Y * Y + 0.5, 1.3) * A,
+    "betainc_shape": elementwise(Op.BETAINC_SHAPE, Y * Y + 0.5, 2.5, 0.7) * A,
     "const": B * 2.5 + 1.0,
     "param": M,
     "data": X * 1.0,

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.special as sp
 from numpy.typing import NDArray
 
+from exmc_dask import incomplete
 from exmc_dask.kernels import Bound
 from tests.kernels.densities import Array, scratch
 
@@ -78,11 +79,16 @@ def trisolve(lower: Window, b: Window, out: Window, n: int, m: int, transposed: 
 
 NUMPY = ("exp", "log", "log1p", "expm1", "sin", "cos", "tanh", "floor", "sign", "sqrt", "maximum")
 SCIPY = ("erf", "erfc", "erfcx", "log_ndtr", "digamma", "i0e", "i1e")
+INCOMPLETE = (
+    *("log_gammainc", "log_gammaincc", "gammainc_shape"),
+    *("log_betainc_odds", "betainc_shape"),
+)
 NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in NUMPY},
     **{name: getattr(sp, name) for name in SCIPY},
     **{f.__name__: f for f in (at, view, times, transposed_times, matmul, cholesky, trisolve)},
     "arctan": np.arctan,
+    **{name: getattr(incomplete, name) for name in INCOMPLETE},
     "accumulate": lambda total, x: total + x,
     "inf": np.inf,
     "lgamma": sp.gammaln,

@@ -5,7 +5,7 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.density import lower
-from exmc_dask.dist import is_movable
+from exmc_dask.dist import is_movable, logcdf, logsf
 from exmc_dask.kernels import compile
 from tests.exmc_dask.references.case import WHOLE, Case, params_of
 from tests.exmc_dask.references.table import CASES
@@ -48,9 +48,8 @@ def declared(case: Case) -> tuple[ed.Model, dict[str, Array]]:
     return model, {v.name: values[v.name] for v in model.spec.free}
 
 
-@pytest.mark.parametrize("name", rows())
-def test_a_compiled_distribution_gives_what_numpy_gives(name: str) -> None:
-    model, values = declared(CASES[name])
+def check(model: ed.Model, values: dict[str, Array]) -> None:
+    """Compare the compiled density of a model and its gradient with those of NumPy."""
     of = lower(model.spec, ncp=False, var_names=())
     data, kernel, q = of.fold(model.data), compile(of), of.layout.pack(values)
     bound = kernel.bind(data)
@@ -61,3 +60,29 @@ def test_a_compiled_distribution_gives_what_numpy_gives(name: str) -> None:
     assert np.isfinite(wanted)
     assert logp == pytest.approx(wanted, rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(grad, slope, rtol=1e-8, atol=1e-11 * np.abs(slope).max())
+
+
+@pytest.mark.parametrize("name", rows())
+def test_a_compiled_distribution_gives_what_numpy_gives(name: str) -> None:
+    check(*declared(CASES[name]))
+
+
+LOOPS = {"Gamma", "Beta", "StudentT"}  # whose tails call functions of kernels/incomplete.py
+WITH_TAILS = [
+    pytest.param(name, marks=[] if name in LOOPS else [pytest.mark.slow])
+    for name, case in CASES.items()
+    if case.tails is not None
+]
+
+
+@pytest.mark.parametrize("name", WITH_TAILS)
+def test_compiled_tails_give_what_numpy_gives(name: str) -> None:
+    case = CASES[name]
+    x = np.array([0.35, 0.8]) if case.inner is None else case.inner
+    values = {f"p_{k}": np.asarray(v) for k, v in case.params.items()} | {"x": x}
+    with ed.Model() as model:
+        moved = {k: ed.Flat(k, shape=v.shape or None) for k, v in values.items()}
+        law = case.dist(**{k: moved[f"p_{k}"] for k in case.params})
+        ed.Potential("below", logcdf(law, moved["x"]))
+        ed.Potential("above", logsf(law, moved["x"]))
+    check(model, values)

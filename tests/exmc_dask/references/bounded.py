@@ -17,7 +17,7 @@ from exmc_dask.dist import (
 )
 from tests.exmc_dask.references.case import UNIT, Case, scipy_case
 from tests.exmc_dask.references.exact import exact, mp
-from tests.exmc_dask.references.tails import Law, Tails, normal, triangle
+from tests.exmc_dask.references.tails import Law, Tails, beta, normal, triangle, truncated
 
 PI = np.pi
 ANGLES = np.array([-PI, -2.0, 0.0, 0.3, 3.0, PI])
@@ -100,6 +100,7 @@ CASES: dict[str, Case] = {
         np.array([-1.0, -0.3, 1.0, 3.0]),
         stats.truncnorm(-0.75, 1.25, 0.5, 2.0),
         outside=3.1,
+        tails=truncated(normal(0.5, 2.0), -1.0, 3.0),
     ),
     "TruncatedNormal, far right": scipy_case(
         TruncatedNormal,
@@ -108,14 +109,16 @@ CASES: dict[str, Case] = {
         stats.truncnorm(9.0, 9.5),
         inner=np.array([9.1, 9.4]),
         outside=8.9,
+        tails=truncated(normal(0.0, 1.0), 9.0, 9.5),
     ),
     "TruncatedNormal, far left": scipy_case(
         TruncatedNormal,
         {"mu": 0.0, "sigma": 1.0, "upper": -20.0},
         np.array([-20.0, -20.5, -25.0]),
         stats.truncnorm(-np.inf, -20.0),
-        inner=np.array([-20.1, -22.0]),
+        inner=np.array([-20.6, -22.0]),
         outside=-19.0,
+        tails=truncated(normal(0.0, 1.0), -1e9, -20.0),
     ),
     "TruncatedNormal, from below": scipy_case(
         TruncatedNormal,
@@ -123,6 +126,7 @@ CASES: dict[str, Case] = {
         np.array([0.0, 1.0, 3.0]),
         stats.truncnorm(-2.0, np.inf, 1.0, 0.5),
         outside=-0.1,
+        tails=truncated(normal(1.0, 0.5), 0.0, 1e9),
     ),
     "TruncatedNormal, tau": scipy_case(
         TruncatedNormal,
@@ -131,7 +135,10 @@ CASES: dict[str, Case] = {
         stats.truncnorm(-2.0, np.inf, 1.0, 0.5),
         outside=-0.1,
     ),
-    "Beta": scipy_case(Beta, {"alpha": 2.0, "beta": 0.5}, UNIT, stats.beta(2.0, 0.5), outside=1.0),
+    "Beta": scipy_case(
+        Beta, {"alpha": 2.0, "beta": 0.5}, UNIT, stats.beta(2.0, 0.5), outside=1.0,
+        tails=beta(2.0, 0.5),
+    ),
     "Beta, mean and deviation": scipy_case(
         Beta, {"mu": 0.8, "sigma": np.sqrt(0.16 / 3.5)}, UNIT, stats.beta(2.0, 0.5), outside=1.0
     ),

@@ -22,7 +22,7 @@ from exmc_dask.dist import (
 )
 from tests.exmc_dask.references.case import POSITIVE, Case, scipy_case
 from tests.exmc_dask.references.exact import exact, mp
-from tests.exmc_dask.references.tails import Law, Tails, normal, wald
+from tests.exmc_dask.references.tails import Law, Tails, gamma, half_student, mirrored, normal, wald
 
 T = stats.t(3.5, 0, 2.0)
 HALF_T = Law(lambda x: T.logpdf(x) + np.log(2), lambda x: 2 * T.cdf(x) - 1)
@@ -66,7 +66,7 @@ CASES: dict[str, Case] = {
     ),
     "HalfStudentT": Case(
         HalfStudentT.dist, {"nu": 3.5, "sigma": 2.0}, NONNEGATIVE,
-        HALF_T.logpdf, HALF_T, outside=-0.1,
+        HALF_T.logpdf, HALF_T, outside=-0.1, tails=half_student(3.5, 2.0),
     ),
     "HalfStudentT, lam": Case(
         HalfStudentT.dist, {"nu": 3.5, "lam": 0.25}, NONNEGATIVE,
@@ -80,23 +80,27 @@ CASES: dict[str, Case] = {
         Exponential, {"scale": 2.0}, NONNEGATIVE, stats.expon(0, 2.0), outside=-1e-9
     ),
     "Gamma": scipy_case(
-        Gamma, {"alpha": 2.5, "beta": 0.5}, POSITIVE, stats.gamma(2.5, 0, 2.0), outside=0.0
+        Gamma, {"alpha": 2.5, "beta": 0.5}, POSITIVE, stats.gamma(2.5, 0, 2.0), outside=0.0,
+        tails=gamma(2.5, 0.5),
     ),
     "Gamma, small shape": scipy_case(
-        Gamma, {"alpha": 0.3, "beta": 2.0}, POSITIVE, stats.gamma(0.3, 0, 0.5), outside=-1.0
+        Gamma, {"alpha": 0.3, "beta": 2.0}, POSITIVE, stats.gamma(0.3, 0, 0.5), outside=-1.0,
+        tails=gamma(0.3, 2.0),
     ),
     "Gamma, mean and deviation": scipy_case(
         Gamma, {"mu": 5.0, "sigma": np.sqrt(10.0)}, POSITIVE, stats.gamma(2.5, 0, 2.0), outside=0.0
     ),
     "InverseGamma": scipy_case(
         InverseGamma, {"alpha": 2.5, "beta": 0.5}, NOT_TINY, stats.invgamma(2.5, 0, 0.5),
-        outside=0.0,
+        outside=0.0, tails=mirrored(gamma(2.5, 0.5), lambda x: 1 / x),
     ),
     "InverseGamma, mean and deviation": scipy_case(
         InverseGamma, {"mu": 2.0, "sigma": 4.0}, NOT_TINY, stats.invgamma(2.25, 0, 2.5),
         outside=0.0,
     ),
-    "ChiSquared": scipy_case(ChiSquared, {"nu": 3.5}, POSITIVE, stats.chi2(3.5), outside=0.0),
+    "ChiSquared": scipy_case(
+        ChiSquared, {"nu": 3.5}, POSITIVE, stats.chi2(3.5), outside=0.0, tails=gamma(1.75, 0.5)
+    ),
     "Pareto": scipy_case(
         Pareto, {"alpha": 2.5, "m": 0.3}, np.array([0.3, 0.35, 1.0, 1e6]),
         stats.pareto(2.5, 0, 0.3), outside=0.29,

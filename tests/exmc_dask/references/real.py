@@ -20,7 +20,7 @@ from exmc_dask.dist import (
 )
 from tests.exmc_dask.references.case import REAL, Case, scipy_case
 from tests.exmc_dask.references.exact import exact, mp
-from tests.exmc_dask.references.tails import Tails, exgaussian, normal, phi
+from tests.exmc_dask.references.tails import Tails, exgaussian, normal, phi, student
 
 RIGHT = REAL[1:]  # on the left exp(-x) overflows
 
@@ -75,7 +75,12 @@ CASES: dict[str, Case] = {
         tails=normal(0.5, 2.0)),
     "Normal, tau": scipy_case(Normal, {"mu": 0.5, "tau": 0.25}, REAL, stats.norm(0.5, 2.0)),
     "StudentT": scipy_case(
-        StudentT, {"nu": 3.5, "mu": 0.5, "sigma": 2.0}, REAL, stats.t(3.5, 0.5, 2.0)
+        StudentT, {"nu": 3.5, "mu": 0.5, "sigma": 2.0}, REAL, stats.t(3.5, 0.5, 2.0),
+        tails=student(3.5, 0.5, 2.0),
+    ),
+    "StudentT, nearly normal": scipy_case(
+        StudentT, {"nu": 300.0, "mu": 0.35, "sigma": 2.0}, REAL, stats.t(300.0, 0.35, 2.0),
+        tails=student(300.0, 0.35, 2.0),
     ),
     "StudentT, lam": scipy_case(
         StudentT, {"nu": 3.5, "mu": 0.5, "lam": 0.25}, REAL, stats.t(3.5, 0.5, 2.0)

@@ -79,3 +79,63 @@ def triangle(lower: float, upper: float, c: float) -> Tails:
         return 1 - (upper - x) ** 2 / ((upper - lower) * mp.mpf(upper - c))
 
     return Tails(below, lambda x: 1 - below(x))
+
+
+def gamma(alpha: float, beta: float) -> Tails:
+    """Tails of the gamma distribution with rate `beta`."""
+    return Tails(
+        lambda x: mp.gammainc(alpha, 0, beta * x, regularized=True),
+        lambda x: mp.gammainc(alpha, beta * x, mp.inf, regularized=True),
+    )
+
+
+def mirrored(tails: Tails, of: Callable[[Any], Any]) -> Tails:
+    """Tails of a variable of which a falling function `of` has `tails`."""
+    return Tails(lambda x: tails.above(of(x)), lambda x: tails.below(of(x)))
+
+
+def beta(alpha: float, beta: float) -> Tails:
+    """Tails of the beta distribution."""
+    return Tails(
+        lambda x: mp.betainc(alpha, beta, 0, x, regularized=True),
+        lambda x: mp.betainc(beta, alpha, 0, 1 - x, regularized=True),
+    )
+
+
+def student(nu: float, mu: float, sigma: float) -> Tails:
+    """Tails of Student's t distribution, a beta distribution on either side."""
+
+    def beyond(z: Any) -> Any:
+        share = nu / (nu + z * z)
+        return mp.betainc(mp.mpf(nu) / 2, 0.5, 0, share, regularized=True) / 2
+
+    def below(z: Any) -> Any:
+        return beyond(z) if z < 0 else 1 - beyond(z)
+
+    return Tails(lambda x: below((x - mu) / sigma), lambda x: below((mu - x) / sigma))
+
+
+def half_student(nu: float, sigma: float) -> Tails:
+    """Tails of the absolute value of Student's t."""
+
+    def share(x: Any) -> Any:
+        return (x / sigma) ** 2 / (nu + (x / sigma) ** 2)
+
+    return Tails(
+        lambda x: mp.betainc(0.5, mp.mpf(nu) / 2, 0, share(x), regularized=True),
+        lambda x: mp.betainc(mp.mpf(nu) / 2, 0.5, 0, 1 - share(x), regularized=True),
+    )
+
+
+def truncated(inner: Tails, lower: float, upper: float) -> Tails:
+    """Tails between two bounds."""
+
+    def between(a: Any, b: Any) -> Any:
+        if inner.below(mp.mpf(a)) < 0.5:
+            return inner.below(mp.mpf(b)) - inner.below(mp.mpf(a))
+        return inner.above(mp.mpf(a)) - inner.above(mp.mpf(b))
+
+    return Tails(
+        lambda x: between(lower, x) / between(lower, upper),
+        lambda x: between(x, upper) / between(lower, upper),
+    )
