@@ -8,7 +8,7 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.axes import Shape, broadcast
-from exmc_dask.dist.base import Dist, Family, Param, row
+from exmc_dask.dist.base import Dist, Family, Instead, Param, row
 from exmc_dask.dist.domain import Support, alike, hull
 from exmc_dask.dist.drawing import Inner
 from exmc_dask.dist.forms import log_or_minus_infinity
@@ -125,11 +125,18 @@ Mixture = row(
 NormalMixture = row(
     Family(
         name="NormalMixture",
-        doc="NormalMixture(w, mu, sigma): mixture of normals, the components along the last axis.",
+        doc="NormalMixture(w, mu, sigma | tau): mixture of normals, the components along the last "
+        "axis.",
         params=(
             WEIGHTS,
             Param("mu", core=1, aliases=("loc",)),
             Param("sigma", domain="positive", core=1, aliases=("scale",)),
+        ),
+        instead=(
+            Instead(
+                (Param("tau", domain="positive", core=1),),
+                {"sigma": lambda tau: 1.0 / math.sqrt(tau)},
+            ),
         ),
         logp=lambda x, w, mu, sigma: math.logsumexp(
             log_or_minus_infinity(w) + Normal.logp(math.expand_dims(x, -1), mu, sigma), axis=-1

@@ -73,6 +73,10 @@ CASES: dict[str, Case] = {
         NormalMixture.dist, {"w": WEIGHTS, "mu": CENTRES, "sigma": SPREADS}, REAL[1:-1],
         normals.logpdf, normals,
     ),
+    "NormalMixture, tau": Case(
+        NormalMixture.dist, {"w": WEIGHTS, "mu": CENTRES, "tau": 1 / SPREADS**2}, REAL[1:-1],
+        normals.logpdf, normals,
+    ),
     "Mixture, batched": Case(
         lambda w, mu, sigma: Mixture.dist(w, Normal.dist(mu, sigma)),
         {"w": WEIGHTS, "mu": CENTRES, "sigma": SPREADS}, REAL[1:-1], normals.logpdf, normals,
