@@ -35,6 +35,15 @@ def test_values_are_those_of_the_expressions() -> None:
     np.testing.assert_array_equal(found["z"], z)
 
 
+def test_expressions_are_stored_as_in_a_trace() -> None:
+    with ed.Model() as model:
+        ed.Deterministic("above", ed.Normal("z", 0, 1) > 0)
+    found = forward(model, "above", held=("z",)).run({"z": np.array([-1.0, 2.0])}, 2, stream)
+
+    assert found["above"].dtype == np.float64
+    np.testing.assert_array_equal(found["above"], [0, 1])
+
+
 def test_a_frozen_expression_stands_in_others() -> None:
     todo = forward(network(), "det", held=("z", "mean"), freeze=("mean",))
     found = todo.run({"z": np.zeros(2), "mean": np.array([7.0, 8.0])}, 2, stream)
