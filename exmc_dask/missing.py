@@ -109,7 +109,13 @@ def check_imputed(v: Variable, gaps: Gaps) -> None:
             f"{said}, and the elements of {v.dist.family} are bound to each other, so that they "
             f"cannot be imputed; {instead}"
         )
-    if v.reduce != "sum" or not v.likelihood or (v.weight is not None and event_ndim(v.dist)):
-        what = "a weight of vectors" if v.reduce == "sum" and v.likelihood else "reduce="
-        what = what if v.likelihood else "likelihood=False"
-        raise OptionError(f"{said}; they have no density of their own with {what}, so {instead}")
+    barred = {
+        "likelihood=False": not v.likelihood,
+        "reduce=": v.reduce != "sum",
+        "a weight of vectors": v.weight is not None and event_ndim(v.dist) > 0,
+    }
+    for option, given in barred.items():
+        if given:
+            raise OptionError(
+                f"{said}; they have no density of their own with {option}, so {instead}"
+            )

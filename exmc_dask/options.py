@@ -109,6 +109,6 @@ def names_of(option: str, given: str | Iterable[str] | None) -> tuple[str, ...] 
     if given is None:
         return None
     names = (given,) if isinstance(given, str) else tuple(given)
-    if not all(isinstance(name, str) for name in names):
+    if not names or not all(isinstance(name, str) for name in names):
         raise OptionError(f"{option}={given!r} is not possible; give names of variables")
     return tuple(dict.fromkeys(names))

@@ -134,10 +134,10 @@ def priors(model: Model, names: Sequence[str] | None = None) -> list[Expression]
     found: dict[str, Expression] = {}
     for v in model.spec.observed:
         for name in v.shares[:1]:
-            whole = free.pop(name)  # its density is part of that of the whole
+            entries = free.pop(name)  # their density is part of that of the whole
             if not event_ndim(v.dist):
                 (node,) = resolve([elements(terms[v.name])], fixed)
-                found[name] = Expression(name, node, whole.dims, _places(v, model) >= 0)
+                found[name] = Expression(name, node, entries.dims, _places(v, model) >= 0)
     for f in free.values():
         (node,) = resolve([logp(f.dist, f.node)], fixed)
         found[f.name] = Expression(f.name, node, f.dims[: node.ndim])

@@ -77,8 +77,11 @@ def replayed(model: Model, expressions: Sequence[Expression], trace: Trace) -> x
     UnknownName
         A variable is needed that the trace does not hold.
     ShapeError
-        It holds one in another shape.
+        It holds one in another shape, or observed values were left behind by ``set_data``.
     """
+    behind = {model.spec[name].observed for name in model.sizes.behind}
+    if not behind.isdisjoint(topological([e.node for e in expressions])):
+        model.check_observed()
     lengths = model.sizes.lengths
     arrays = {
         e.name: (trace.laid_out(_values(e, model.data, lengths, trace)), e.dims)

@@ -272,9 +272,7 @@ def _group(model: Model, made: Mapping[str, np.ndarray], held: Trace, seed: int)
 def _warn_of_potentials(spec: ModelSpec) -> None:
     if spec.potentials:
         names = ", ".join(f"'{p.name}'" for p in spec.potentials)
-        warn(
-            f"nothing can be drawn from a potential, so {names} does not count in these draws",
-        )
+        warn(f"nothing can be drawn from a potential, so {names} does not count in these draws")
 
 
 def _warn_of_absent(
@@ -289,7 +287,7 @@ def _warn_of_absent(
         if name in free:
             warn(
                 f"'{name}' is not in the trace and is drawn from its law given its parents; keep "
-                "it when you sample (var_names=), or name it in sample_vars= if this is meant",
+                "it when you sample (var_names=), or name it in sample_vars= if this is meant"
             )
 
 

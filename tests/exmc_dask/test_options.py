@@ -71,8 +71,9 @@ def test_names_are_one_or_several() -> None:
     assert names_of("var_names", None) is None
     assert names_of("var_names", "mu") == ("mu",)
     assert names_of("var_names", ["mu", "tau", "mu"]) == ("mu", "tau")
-    with pytest.raises(OptionError, match="var_names="):
-        names_of("var_names", [1])  # type: ignore[list-item]
+    for given in ([1], []):
+        with pytest.raises(OptionError, match="var_names="):
+            names_of("var_names", given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.errors import OptionError, UnknownName
+from exmc_dask.errors import OptionError, ShapeError, UnknownName
 from tests.exmc_dask.predictive.posteriors import posterior
 
 
@@ -54,6 +54,21 @@ def test_some_of_a_whole_result_may_be_asked_for_and_merged(model: ed.Model) -> 
 
     assert set(found.data_vars) == {"mu", "theta", "spread"}
     np.testing.assert_allclose(found["spread"][0], np.ptp(found["theta"].values[0], axis=-1))
+
+
+def test_they_are_calculated_for_new_predictors_and_for_no_values_left_behind() -> None:
+    with ed.Model() as model:
+        mu = ed.Normal("mu", 0, 1)
+        line = ed.Deterministic("line", mu * ed.Data("x", [1.0, 2.0, 3.0]))
+        y = ed.Normal("y", line, 1, observed=[1.0, 2.0, 3.0])
+        ed.Deterministic("rest", y - line)
+    model.set_data({"x": [10.0, 20.0]})
+    trace = posterior(mu=np.ones((1, 3)))
+    found = ed.compute_deterministics(trace, model, var_names="line")["line"]
+
+    np.testing.assert_array_equal(found, [[[10.0, 20.0]] * 3])
+    with pytest.raises(ShapeError, match="'y' has observed values of shape"):
+        ed.compute_deterministics(trace, model)
 
 
 TRACE = posterior(mu=np.zeros((1, 3)))

@@ -105,6 +105,17 @@ def test_observed_parents_are_drawn_with_their_children() -> None:
     assert found["x"].values.mean() == pytest.approx(5.0, abs=0.2)
 
 
+def test_drawn_whole_numbers_may_be_indices() -> None:
+    with ed.Model() as model:
+        mu = ed.Normal("mu", np.array([-50.0, 50.0]), 1, shape=2)
+        kind = ed.Bernoulli("kind", 0.5, observed=[0, 1, 1])
+        ed.Normal("y", mu[kind], 1, observed=[0.0, 0.0, 0.0])
+    found = ed.sample_prior_predictive(model, 100, random_seed=1).prior_predictive
+
+    assert found["kind"].dtype == np.int64
+    np.testing.assert_array_equal(found["y"] > 0, found["kind"] == 1)
+
+
 def test_posterior_predictive_draws_of_a_conjugate_model_have_their_law() -> None:
     law = stats.norm(0.7, 0.4)
     draws = law.rvs(size=(2, N), random_state=np.random.default_rng(1))
