@@ -131,10 +131,17 @@ FLAT_REGRESSIONS: dict[str, tuple[Column, tuple[Column, ...]]] = {
 }
 
 
-def _regression(data: Data, response: Column, columns: tuple[Column, ...], *, kidiq: bool) -> Any:
+def design(
+    data: Data, response: Column, columns: tuple[Column, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns of a regression ``(n, k)``, intercept first, and the response ``(n,)``."""
     arrays = {k: np.asarray(v, float) for k, v in data.items() if isinstance(v, list)}
     y = response(arrays)
-    X = np.column_stack([np.ones(len(y)), *(column(arrays) for column in columns)])
+    return np.column_stack([np.ones(len(y)), *(column(arrays) for column in columns)]), y
+
+
+def _regression(data: Data, response: Column, columns: tuple[Column, ...], *, kidiq: bool) -> Any:
+    X, y = design(data, response, columns)
     with ed.Model() as model:
         beta = ed.Flat("beta", shape=X.shape[1])
         sigma = ed.HalfCauchy("sigma", 2.5) if kidiq else ed.HalfFlat("sigma")
