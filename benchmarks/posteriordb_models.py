@@ -179,6 +179,39 @@ def _eight_schools(data: Data) -> Any:
     return model
 
 
+def _autoregression(data: Data) -> Any:
+    y, order = np.asarray(data["y"], float), data["K"]
+    before = np.column_stack([y[order - k : -k] for k in range(1, order + 1)])
+    with ed.Model() as model:
+        alpha = ed.Normal("alpha", 0, 10)
+        beta = ed.Normal("beta", 0, 10, shape=order)
+        sigma = ed.HalfCauchy("sigma", 2.5)
+        ed.Normal("y", alpha + before @ beta, sigma, observed=y[order:])
+    return model
+
+
+def _gaussian_process(data: Data) -> Any:
+    x, y = np.asarray(data["x"], float), np.asarray(data["y"], float)
+    squared = np.subtract.outer(x, x) ** 2
+    with ed.Model() as model:
+        rho = ed.Gamma("rho", 25, 4)
+        alpha = ed.HalfNormal("alpha", 2)
+        sigma = ed.HalfNormal("sigma", 1)  # a variance, in the Stan program too
+        signal = alpha**2 * ed.math.exp(-0.5 * squared / rho**2)
+        ed.MvNormal("y", 0, cov=signal + sigma * np.eye(len(x)), observed=y)
+    return model
+
+
+def _two_normals(data: Data) -> Any:
+    with ed.Model() as model:
+        mu = ed.Normal("mu", 0, 2, shape=2, transform="ordered")
+        sigma = ed.HalfNormal("sigma", 2, shape=2)
+        theta = ed.Beta("theta", 5, 5)
+        w = ed.math.stack([theta, 1 - theta])
+        ed.NormalMixture("y", w, mu, sigma, observed=np.asarray(data["y"], float))
+    return model
+
+
 BUILDERS: dict[str, Callable[[Data], Any]] = {
     **{
         name: partial(_regression, response=_column("kid_score"), columns=columns, kidiq=True)
@@ -192,4 +225,7 @@ BUILDERS: dict[str, Callable[[Data], Any]] = {
     "sblri-blr": _blr,
     "kilpisjarvi_mod-kilpisjarvi": _kilpisjarvi,
     "eight_schools-eight_schools_noncentered": _eight_schools,
+    "arK-arK": _autoregression,
+    "gp_pois_regr-gp_regr": _gaussian_process,
+    "low_dim_gauss_mix-low_dim_gauss_mix": _two_normals,
 }
