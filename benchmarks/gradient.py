@@ -21,7 +21,7 @@ from numba import njit, types
 import exmc_dask as ed
 from exmc_dask.density import lower
 from exmc_dask.kernels import compile
-from models import MODELS
+from models.seven import MODELS
 
 TRANSCENDENTAL = 20  # operations of an exponential function
 

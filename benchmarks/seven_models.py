@@ -26,7 +26,7 @@ import arviz as az
 import numpy as np
 
 import exmc_dask as ed
-from models import MODELS
+from models.seven import MODELS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from distributed import Client
 
 import exmc_dask as ed
 from exmc_dask.cluster import clusters
-from models import MODELS
+from models.seven import MODELS
 
 
 @pytest.fixture(scope="module")

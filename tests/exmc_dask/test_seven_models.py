@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from benchmarks import models
+from benchmarks.models import seven as models
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.dist import default_transform
 from exmc_dask.evaluate import evaluate

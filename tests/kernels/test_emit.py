@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from benchmarks import models
+from benchmarks.models import seven as models
 from exmc_dask import math
 from exmc_dask.density import lower
 from exmc_dask.ir import Node, make

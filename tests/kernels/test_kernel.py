@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks import models
+from benchmarks.models import seven as models
 from exmc_dask import math
 from exmc_dask.axes import size
 from exmc_dask.density import LogDensity, lower

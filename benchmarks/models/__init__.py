@@ -1,0 +1,1 @@
+"""Models that tests and benchmarks share: the seven of the races, and examples of known truth."""
