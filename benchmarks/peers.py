@@ -12,7 +12,14 @@ import numpy as np
 import nutpie
 import pymc as pm
 
-from models.seven import eight_schools_data, logistic_data, medium_data, simple_data, stress_data, sv_data
+from models.seven import (
+    eight_schools_data,
+    logistic_data,
+    medium_data,
+    simple_data,
+    stress_data,
+    sv_data,
+)
 
 
 def simple() -> Any:

@@ -212,6 +212,24 @@ def _two_normals(data: Data) -> Any:
     return model
 
 
+def _two_states(data: Data) -> Any:
+    y = np.asarray(data["y"], float)
+    with ed.Model() as model:
+        theta1 = ed.Dirichlet("theta1", np.ones(2))
+        theta2 = ed.Dirichlet("theta2", np.ones(2))
+        mu = ed.Normal("mu", np.array([3.0, 10.0]), 1, transform="positive_ordered")
+        log_move = ed.math.log(ed.math.stack([theta1, theta2]))
+        emitted = -0.5 * ed.math.square(y[:, None] - mu)  # Normal(mu, 1) but for a constant
+
+        def forward(log_alpha: Any, log_emitted: Any) -> tuple[Any, None]:
+            moved = ed.math.logsumexp(ed.math.expand_dims(log_alpha, 1) + log_move, axis=0)
+            return moved + log_emitted, None
+
+        last, _ = ed.math.scan(forward, emitted[0], emitted[1:])
+        ed.Potential("y", ed.math.logsumexp(last))
+    return model
+
+
 BUILDERS: dict[str, Callable[[Data], Any]] = {
     **{
         name: partial(_regression, response=_column("kid_score"), columns=columns, kidiq=True)
@@ -227,5 +245,6 @@ BUILDERS: dict[str, Callable[[Data], Any]] = {
     "eight_schools-eight_schools_noncentered": _eight_schools,
     "arK-arK": _autoregression,
     "gp_pois_regr-gp_regr": _gaussian_process,
+    "hmm_example-hmm_example": _two_states,
     "low_dim_gauss_mix-low_dim_gauss_mix": _two_normals,
 }

@@ -21,6 +21,10 @@ def _poisson_gp_truth(rng: Rng) -> Values:
     return {**truth, "f": f}
 
 
+def _poisson_gp_data(rng: Rng, truth: Values) -> Arrays:
+    return {"x": GRID, "y": rng.poisson(np.exp(truth["f"]))}
+
+
 def _poisson_gp(data: Arrays) -> ed.Model:
     squared = np.subtract.outer(data["x"], data["x"]) ** 2
     n = len(data["x"])
@@ -38,9 +42,9 @@ def _poisson_gp(data: Arrays) -> ed.Model:
 POISSON_GP = Example(
     "poisson_gp",
     _poisson_gp_truth,
-    lambda rng, truth: {"x": GRID, "y": rng.poisson(np.exp(truth["f"]))},
+    _poisson_gp_data,
     _poisson_gp,
-    {"target_accept": 0.95},
+    {"target_accept": 0.9},
 )
 
 
