@@ -22,7 +22,8 @@ def _poisson_gp_truth(rng: Rng) -> Values:
 
 
 def _poisson_gp_data(rng: Rng, truth: Values) -> Arrays:
-    return {"x": GRID, "y": rng.poisson(np.exp(truth["f"]))}
+    rate: np.ndarray = np.exp(truth["f"])
+    return {"x": GRID, "y": rng.poisson(rate)}
 
 
 def _poisson_gp(data: Arrays) -> ed.Model:
