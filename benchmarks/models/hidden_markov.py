@@ -14,32 +14,37 @@ from .example import Arrays, Example, Values
 Rng = np.random.Generator
 
 
+def log_normal(x: Any, mu: Any, sigma: Any) -> Any:
+    """Log-density of a normal distribution, element by element."""
+    return (
+        -0.5 * ed.math.square((x - mu) / sigma) - ed.math.log(sigma) - 0.5 * np.log(2 * np.pi)
+    )
+
+
 def log_forward(log_start: Any, log_move: Any, log_emitted: Any) -> Any:
-    """Return the log-density of a sequence, summed over all paths of the states.
+    """Return the log-density of a sequence, summed over all paths of its hidden states.
 
     Parameters
     ----------
     log_start : (K,)
         Log-probabilities of the first state.
-    log_move : (K, K) or (T - 1, K, K)
-        Of the next state, along the last axis; the same for every step, or one matrix a step.
+    log_move : (T - 1, K, K)
+        Log-probabilities of the state after each move, along the last axis, given that before it.
     log_emitted : (T, K)
         Log-density of every value in every state.
     """
-    fixed = log_move if log_move.ndim == 2 else None
-    moves = None if fixed is not None else log_move
 
     def step(log_alpha: Any, row: tuple[Any, Any]) -> tuple[Any, None]:
-        log_emitted, move = row
-        paths = ed.math.expand_dims(log_alpha, 1) + (move if fixed is None else fixed)
+        log_move, log_emitted = row
+        paths = ed.math.expand_dims(log_alpha, 1) + log_move
         return ed.math.logsumexp(paths, axis=0) + log_emitted, None
 
-    last, _ = ed.math.scan(step, log_start + log_emitted[0], (log_emitted[1:], moves))
+    last, _ = ed.math.scan(step, log_start + log_emitted[0], (log_move, log_emitted[1:]))
     return ed.math.logsumexp(last)
 
 
 def walk(rng: Rng, start: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Return the states of a chain, given the matrix of every move (T - 1, K, K)."""
+    """Return states (T,) given the probabilities of the first and of every move (T - 1, K, K)."""
     states = [rng.choice(len(start), p=start)]
     for move in moves:
         states.append(rng.choice(len(start), p=move[states[-1]]))
@@ -47,8 +52,7 @@ def walk(rng: Rng, start: np.ndarray, moves: np.ndarray) -> np.ndarray:
 
 
 def _hmm_data(rng: Rng, truth: Values) -> Arrays:
-    moves = np.broadcast_to(truth["move"], (299, 3, 3))
-    states = walk(rng, np.full(3, 1 / 3), moves)
+    states = walk(rng, np.full(3, 1 / 3), np.broadcast_to(truth["move"], (299, 3, 3)))
     return {"y": rng.normal(truth["mu"][states], truth["sigma"])}
 
 
@@ -58,6 +62,58 @@ def _hmm(data: Arrays) -> ed.Model:
         move = ed.Dirichlet("move", np.ones(3) + 2 * np.eye(3))
         mu = ed.Normal("mu", 0, 5, shape=3, transform="ordered")
         sigma = ed.HalfNormal("sigma", 2)
-        emitted = ed.logp(ed.Normal.dist(mu, sigma), y[:, None])
-        ed.Potential("y", log_forward(np.full(3, -np.log(3)), ed.math.log(move), emitted))
+        log_move = ed.math.broadcast_to(ed.math.log(move), (len(y) - 1, 3, 3))
+        log_emitted = log_normal(y[:, None], mu, sigma)
+        ed.Potential("y", log_forward(np.full(3, -np.log(3)), log_move, log_emitted))
     return model
+
+
+HMM = Example(
+    "hmm",
+    lambda rng: {
+        "move": np.array([[0.9, 0.08, 0.02], [0.1, 0.8, 0.1], [0.05, 0.15, 0.8]]),
+        "mu": np.array([-2.0, 0.0, 3.0]),
+        "sigma": 0.8,
+    },
+    _hmm_data,
+    _hmm,
+)
+
+
+def _covariates_data(rng: Rng, truth: Values) -> Arrays:
+    x = np.sin(np.arange(399) / 12.0) + rng.normal(0, 0.5, 399)
+    leave = 1 / (1 + np.exp(-(truth["a"] + np.multiply.outer(x, truth["b"]))))  # (T - 1, 2)
+    moves = np.stack(
+        [np.stack([1 - leave[:, 0], leave[:, 0]], -1), np.stack([leave[:, 1], 1 - leave[:, 1]], -1)],
+        axis=1,
+    )
+    states = walk(rng, np.full(2, 0.5), moves)
+    return {"x": x, "y": rng.poisson(truth["rate"][states])}
+
+
+def _covariates(data: Arrays) -> ed.Model:
+    x, y = data["x"], data["y"]
+    with ed.Model() as model:
+        a = ed.Normal("a", -2, 1, shape=2)
+        b = ed.Normal("b", 0, 1, shape=2)
+        rate = ed.Gamma("rate", 2, 0.5, shape=2, transform="positive_ordered")
+        leave = a + ed.math.expand_dims(x, 1) * b
+        go, stay = -ed.math.softplus(-leave), -ed.math.softplus(leave)
+        first = ed.math.stack([stay[:, 0], go[:, 0]], axis=1)
+        second = ed.math.stack([go[:, 1], stay[:, 1]], axis=1)
+        log_move = ed.math.stack([first, second], axis=1)
+        log_emitted = y[:, None] * ed.math.log(rate) - rate - ed.math.gammaln(y[:, None] + 1.0)
+        ed.Potential("y", log_forward(np.full(2, -np.log(2)), log_move, log_emitted))
+    return model
+
+
+HMM_COVARIATES = Example(
+    "hmm_covariates",
+    lambda rng: {
+        "a": np.array([-2.5, -1.5]),
+        "b": np.array([1.5, -1.0]),
+        "rate": np.array([1.5, 6.0]),
+    },
+    _covariates_data,
+    _covariates,
+)
