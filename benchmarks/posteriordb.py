@@ -10,7 +10,7 @@ share of S effective draws has the standard error ``sqrt(p (1 - p) / S)`` on eit
 from the draws' indicators (Vehtari et al. 2021, section 4.3); that needs no density at the
 quantile. The paper's own error, half the distance between two order statistics (section 4.4), is
 itself drawn from some twenty values beyond the quantile, and small where the quantile is off
-towards the centre: `calibration.py` shows that it exceeds 4 twenty times too often.
+towards the centre: `calibration.py` shows that it exceeds 4 ten times too often.
 
 Four comparisons a parameter make some 900 a run. Each exceeds 4 by chance with probability
 6.3e-5, so a right sampler misses somewhere in about one run of twenty. A posterior that misses is

@@ -50,26 +50,21 @@ POISSON_GP = Example(
 
 
 def _mixture_data(rng: Rng, truth: Values) -> Arrays:
-    component = rng.choice(3, 500, p=truth["w"])
-    return {"y": rng.normal(truth["mu"][component], truth["sigma"][component])}
+    rate = truth["rate"][rng.choice(3, 500, p=truth["w"])]
+    return {"y": rng.poisson(rate)}
 
 
 def _mixture(data: Arrays) -> ed.Model:
     with ed.Model() as model:
         w = ed.Dirichlet("w", np.full(3, 2.0))
-        mu = ed.Normal("mu", 0, 5, shape=3, transform="ordered")
-        sigma = ed.HalfNormal("sigma", 2, shape=3)
-        ed.NormalMixture("y", w, mu, sigma, observed=data["y"])
+        rate = ed.Gamma("rate", 2, 0.1, shape=3, transform="positive_ordered")
+        ed.Mixture("y", w, ed.Poisson.dist(rate), observed=data["y"])
     return model
 
 
 MIXTURE = Example(
     "ordered_mixture",
-    lambda rng: {
-        "w": np.array([0.3, 0.5, 0.2]),
-        "mu": np.array([-3.0, 0.5, 4.0]),
-        "sigma": np.array([0.7, 0.9, 1.2]),
-    },
+    lambda rng: {"w": np.array([0.3, 0.5, 0.2]), "rate": np.array([2.0, 12.0, 35.0])},
     _mixture_data,
     _mixture,
 )

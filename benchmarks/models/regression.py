@@ -59,3 +59,54 @@ SURVIVAL = Example(
     _survival_data,
     _survival,
 )
+
+
+def _slopes_truth(rng: Rng) -> Values:
+    sds, correlation = np.array([0.8, 0.5]), 0.5
+    factor = np.array([[1.0, 0.0], [correlation, np.sqrt(1 - correlation**2)]])
+    effects = np.array([-0.5, 1.0]) + rng.normal(size=(40, 2)) @ (sds[:, None] * factor).T
+    return {"mean": np.array([-0.5, 1.0]), "chol_stds": sds, "effects": effects}
+
+
+def _slopes_data(rng: Rng, truth: Values) -> Arrays:
+    group, x = np.repeat(np.arange(40), 30), rng.normal(size=1200)
+    intercept, slope = truth["effects"][group].T
+    y = rng.binomial(1, 1 / (1 + np.exp(-(intercept + slope * x))))
+    return {"group": group, "x": x, "y": y}
+
+
+def _slopes(data: Arrays) -> ed.Model:
+    group = data["group"]
+    with ed.Model(coords={"group": np.unique(group), "effect": ["intercept", "slope"]}) as model:
+        mean = ed.Normal("mean", 0, 2, dims="effect")
+        chol, _, _ = ed.LKJCholeskyCov("chol", n=2, eta=2, sd_dist=ed.HalfNormal.dist(1))
+        z = ed.Normal("z", 0, 1, dims=("group", "effect"))
+        effects = ed.Deterministic("effects", mean + z @ chol.T, dims=("group", "effect"))
+        eta = effects[group, 0] + effects[group, 1] * data["x"]
+        ed.Bernoulli("y", logit_p=eta, observed=data["y"])
+    return model
+
+
+VARYING_SLOPES = Example("varying_slopes", _slopes_truth, _slopes_data, _slopes)
+
+
+def _ordinal_data(rng: Rng, truth: Values) -> Arrays:
+    x = rng.normal(size=(400, 2))
+    felt = x @ truth["beta"] + rng.logistic(size=400)
+    return {"x": x, "y": np.searchsorted(truth["cutpoints"], felt)}
+
+
+def _ordinal(data: Arrays) -> ed.Model:
+    with ed.Model() as model:
+        beta = ed.Normal("beta", 0, 1, shape=2)
+        cutpoints = ed.Normal("cutpoints", 0, 3, shape=4, transform="ordered")
+        ed.OrderedLogistic("y", data["x"] @ beta, cutpoints, observed=data["y"])
+    return model
+
+
+ORDINAL = Example(
+    "ordinal_regression",
+    lambda rng: {"beta": np.array([0.8, -0.4]), "cutpoints": np.array([-2.0, -0.5, 1.0, 2.2])},
+    _ordinal_data,
+    _ordinal,
+)
