@@ -1,0 +1,42 @@
+"""Every example finds the values that made its data, and learns them from the data."""
+
+import arviz as az
+import numpy as np
+import pytest
+
+import exmc_dask as ed
+from benchmarks.models.example import Example
+from benchmarks.models.examples import EXAMPLES
+
+FAR = 4.0  # posterior standard deviations
+LEARNT = 0.6  # of the prior standard deviation, at most
+MARKED = [
+    pytest.param(example, id=name, marks=[pytest.mark.slow] if example.slow else [])
+    for name, example in EXAMPLES.items()
+]
+
+
+@pytest.mark.filterwarnings("ignore:nothing can be drawn from a potential")
+@pytest.mark.parametrize("example", MARKED)
+def test_an_example_finds_what_made_its_data(example: Example) -> None:
+    model = example.model()
+    options = {"draws": 800, "tune": 800, "chains": 2, **example.options}
+    trace = ed.sample(
+        model,
+        random_seed=1,
+        cluster="threads",
+        progressbar=False,
+        compute_convergence_checks=False,
+        **options,
+    )
+    prior = ed.sample_prior_predictive(model, 500, random_seed=1).prior
+
+    assert trace.sample_stats["diverging"].values.mean() < 0.01
+    for name, true in example.known[0].items():
+        found = trace.posterior[name]
+        mean, sd = (getattr(found, of)(("chain", "draw")).values for of in ("mean", "std"))
+        before = prior[name].std(("chain", "draw")).values
+        assert mean.shape == np.shape(true)
+        assert float(np.max(az.rhat(found))) < 1.03
+        assert np.all(np.abs(mean - true) < FAR * sd), name
+        assert np.all(sd < LEARNT * before), name
