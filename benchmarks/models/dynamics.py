@@ -53,7 +53,6 @@ LOTKA_VOLTERRA = Example(
     },
     _lotka_volterra_data,
     _lotka_volterra,
-    slow=True,
 )
 
 

@@ -28,8 +28,6 @@ class Example:
         The same model for every data set, so that it is compiled once.
     options : mapping
         Of `ed.sample`, where its defaults do not do.
-    slow : bool
-        Whether its run takes more than a few seconds.
     """
 
     name: str
@@ -37,7 +35,6 @@ class Example:
     simulate: Callable[[np.random.Generator, Values], Arrays]
     build: Callable[[Arrays], ed.Model]
     options: Mapping[str, Any] = field(default_factory=dict)
-    slow: bool = False
 
     @cached_property
     def known(self) -> tuple[Values, Arrays]:

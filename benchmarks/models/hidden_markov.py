@@ -16,9 +16,7 @@ Rng = np.random.Generator
 
 def log_normal(x: Any, mu: Any, sigma: Any) -> Any:
     """Log-density of a normal distribution, element by element."""
-    return (
-        -0.5 * ed.math.square((x - mu) / sigma) - ed.math.log(sigma) - 0.5 * np.log(2 * np.pi)
-    )
+    return -0.5 * ed.math.square((x - mu) / sigma) - ed.math.log(sigma) - 0.5 * np.log(2 * np.pi)
 
 
 def log_forward(log_start: Any, log_move: Any, log_emitted: Any) -> Any:
@@ -84,7 +82,10 @@ def _covariates_data(rng: Rng, truth: Values) -> Arrays:
     x = np.sin(np.arange(399) / 12.0) + rng.normal(0, 0.5, 399)
     leave = 1 / (1 + np.exp(-(truth["a"] + np.multiply.outer(x, truth["b"]))))  # (T - 1, 2)
     moves = np.stack(
-        [np.stack([1 - leave[:, 0], leave[:, 0]], -1), np.stack([leave[:, 1], 1 - leave[:, 1]], -1)],
+        [
+            np.stack([1 - leave[:, 0], leave[:, 0]], -1),
+            np.stack([leave[:, 1], 1 - leave[:, 1]], -1),
+        ],
         axis=1,
     )
     states = walk(rng, np.full(2, 0.5), moves)

@@ -1,4 +1,4 @@
-"""Examples of regressions: many rows, groups, and outcomes that are not plain numbers."""
+"""Examples of regressions: with many rows, in groups, and with predictors that are missing."""
 
 import numpy as np
 
@@ -31,34 +31,7 @@ def _wide(data: Arrays) -> ed.Model:
     return model
 
 
-WIDE = Example("wide_regression", _wide_truth, _wide_data, _wide, {"ncp": False}, slow=True)
-
-
-def _survival_data(rng: Rng, truth: Values) -> Arrays:
-    x = rng.normal(size=200)
-    scale = np.exp(truth["alpha"] + truth["beta"] * x)
-    lifetime = scale * rng.weibull(truth["shape"], 200)
-    followed = rng.uniform(1.0, 8.0, 200)  # each leaves the study at a time of its own
-    return {"x": x, "time": np.minimum(lifetime, followed), "followed": followed}
-
-
-def _survival(data: Arrays) -> ed.Model:
-    with ed.Model() as model:
-        alpha = ed.Normal("alpha", 0, 2)
-        beta = ed.Normal("beta", 0, 1)
-        shape = ed.Gamma("shape", 4, 2)
-        scale = ed.math.exp(alpha + beta * data["x"])
-        lifetime = ed.Weibull.dist(shape, scale)
-        ed.Censored("time", lifetime, upper=data["followed"], observed=data["time"])
-    return model
-
-
-SURVIVAL = Example(
-    "censored_survival",
-    lambda rng: {"alpha": 1.2, "beta": -0.5, "shape": 1.7},
-    _survival_data,
-    _survival,
-)
+WIDE = Example("wide_regression", _wide_truth, _wide_data, _wide, {"ncp": False})
 
 
 def _slopes_truth(rng: Rng) -> Values:
@@ -90,23 +63,35 @@ def _slopes(data: Arrays) -> ed.Model:
 VARYING_SLOPES = Example("varying_slopes", _slopes_truth, _slopes_data, _slopes)
 
 
-def _ordinal_data(rng: Rng, truth: Values) -> Arrays:
-    x = rng.normal(size=(400, 2))
-    felt = x @ truth["beta"] + rng.logistic(size=400)
-    return {"x": x, "y": np.searchsorted(truth["cutpoints"], felt)}
+def _imputation_truth(rng: Rng) -> Values:
+    centre = np.array([1.0, -0.5])
+    unseen = rng.normal(centre, 1.2, (200, 2))[GAPS]
+    return {
+        "centre": centre,
+        "beta": np.array([0.5, 1.5, -1.0]),
+        "sigma": 0.6,
+        "x_unobserved": unseen,
+    }
 
 
-def _ordinal(data: Arrays) -> ed.Model:
+def _imputation_data(rng: Rng, truth: Values) -> Arrays:
+    x = rng.normal(truth["centre"], 1.2, (200, 2))
+    x[GAPS] = truth["x_unobserved"]
+    y = rng.normal(truth["beta"][0] + x @ truth["beta"][1:], truth["sigma"])
+    return {"x": np.where(GAPS, np.nan, x), "y": y}
+
+
+def _imputation(data: Arrays) -> ed.Model:
     with ed.Model() as model:
-        beta = ed.Normal("beta", 0, 1, shape=2)
-        cutpoints = ed.Normal("cutpoints", 0, 3, shape=4, transform="ordered")
-        ed.OrderedLogistic("y", data["x"] @ beta, cutpoints, observed=data["y"])
+        centre = ed.Normal("centre", 0, 2, shape=2)
+        spread = ed.HalfNormal("spread", 2)
+        x = ed.Normal("x", centre, spread, observed=data["x"])
+        beta = ed.Normal("beta", 0, 2, shape=3)
+        sigma = ed.HalfNormal("sigma", 1)
+        ed.Normal("y", beta[0] + x @ beta[1:], sigma, observed=data["y"])
     return model
 
 
-ORDINAL = Example(
-    "ordinal_regression",
-    lambda rng: {"beta": np.array([0.8, -0.4]), "cutpoints": np.array([-2.0, -0.5, 1.0, 2.2])},
-    _ordinal_data,
-    _ordinal,
-)
+GAPS = np.add.outer(np.arange(200), np.array([0, 4])) % 9 == 0  # never both predictors of a row
+
+IMPUTATION = Example("imputation", _imputation_truth, _imputation_data, _imputation)
