@@ -33,9 +33,14 @@ LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TAILS = {"q05": 0.05, "q95": 0.95}
 
 
-def exact_laws(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the marginal distribution of every parameter of a flat regression."""
-    X, y = design(data, *FLAT_REGRESSIONS[name])
+def exact_laws(X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """Return the marginal distribution of every parameter of a flat regression.
+
+    Parameters
+    ----------
+    X : (n, k)
+    y : (n,)
+    """
     n, k = X.shape
     nu = n - k - 1
     Q, R = np.linalg.qr(X)
@@ -53,7 +58,7 @@ def figures(law: Any) -> dict[str, float]:
 
 
 def of_reference(reference: Mapping[str, float], law: Any) -> dict[str, float]:
-    """z-scores of the reference's figures, as `scores` has them for draws, but with their sign."""
+    """z-scores of the reference's figures, as `scores` has them for draws."""
     root = np.sqrt(reference["ess"])
     relative = np.sqrt(float(law.stats("k")) + 2) / 2  # sd of log(sd) of one independent draw
     return {
@@ -117,7 +122,7 @@ def main() -> int:
     z: dict[str, list[float]] = defaultdict(list)
     for name in options.only or FLAT_REGRESSIONS:
         posterior = json.loads((options.pdb / f"{name}.json").read_text())
-        laws = exact_laws(name, posterior["data"])
+        laws = exact_laws(*design(posterior["data"], *FLAT_REGRESSIONS[name]))
         for p, law in laws.items():
             for key, value in of_reference(posterior["reference"][p], law).items():
                 z[f"reference: {key}"].append(value)

@@ -1,17 +1,16 @@
 """A declared regression has the exact marginals of its posterior, far into the tails.
 
-With flat priors on beta and on sigma they are Student's t and the square root of a scaled inverse
-chi squared (Gelman et al. 2013, Bayesian Data Analysis, section 14.2, where log sigma is flat
-instead and there is one degree of freedom more).
+The exact laws, and what they are exact for, stand in `benchmarks/calibration.py`, which holds the
+regressions of posteriordb to them.
 """
 
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import exmc_dask as ed
+from benchmarks.calibration import exact_laws
 from tests.kernels.targets import F8
 from tests.statistics.moments import LIMIT, z_score
 
@@ -21,14 +20,7 @@ X = np.column_stack([np.ones(14), RNG.normal(3.0, 1.0, 14), RNG.exponential(2.0,
 Y = X @ [1.0, -0.5, 0.8] + RNG.normal(0.0, 0.6, 14)
 
 
-def laws() -> list[Any]:
-    """Exact marginals of the three coefficients and of sigma."""
-    n, k = X.shape
-    b, (rss,) = np.linalg.lstsq(X, Y)[:2]
-    nu = n - k - 1
-    scale = np.sqrt(rss / nu * np.diag(np.linalg.inv(X.T @ X)))
-    coefficients = [stats.t(nu, *place) for place in zip(b, scale, strict=True)]
-    return [*coefficients, stats.gengamma(nu / 2, -2, scale=np.sqrt(rss / 2))]
+LAWS = exact_laws(X, Y)
 
 
 @pytest.fixture(scope="module", params=["diag", "dense"])
@@ -56,7 +48,7 @@ def share_below(x: F8, law: Any, level: float, expected: float) -> float:
 
 
 def test_marginals_are_exact(draws: list[F8]) -> None:
-    for x, law in zip(draws, laws(), strict=True):
+    for x, law in zip(draws, LAWS.values(), strict=True):
         shares = [share_below(x, law, level, level) for level in LEVELS]
         assert max(map(abs, [z_score(x, law.mean()), *shares])) < LIMIT
 
@@ -65,5 +57,5 @@ def test_marginals_are_exact(draws: list[F8]) -> None:
 def test_one_draw_in_a_hundred_on_the_wrong_side_of_a_tail_is_noticed(
     draws: list[F8], level: float, expected: float
 ) -> None:
-    for x, law in zip(draws, laws(), strict=True):
+    for x, law in zip(draws, LAWS.values(), strict=True):
         assert abs(share_below(x, law, level, expected)) > 2 * LIMIT
