@@ -248,10 +248,10 @@ def pack(record: Any) -> bytes:
         raise FormatError(f"a {type(value).__name__} cannot be sent: {value!r:.80}")
 
     header = _packb(record, extend)
-    parts = [_HEAD.pack(_MAGIC, VERSION, len(header)), header]
+    parts: list[Any] = [_HEAD.pack(_MAGIC, VERSION, len(header)), header]  # buffers, not copied yet
     size = _HEAD.size + len(header)
     for array in arrays:
-        parts += [bytes(-size % 8), array.tobytes()]
+        parts += [bytes(-size % 8), array.reshape(-1).view(np.uint8)]
         size += -size % 8 + array.nbytes
     return b"".join(parts)
 

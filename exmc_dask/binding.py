@@ -22,13 +22,15 @@ class Input:
 
     name: str
     shape: Shape  # may have axes that only the data know
-    dtype: str
+    dtype: str  # in which it is kept
 
 
-def inputs(roots: Iterable[Node]) -> tuple[Input, ...]:
-    """Return the DATA leaves of a graph in order of name."""
+def inputs(roots: Iterable[Node], kept: Mapping[str, str]) -> tuple[Input, ...]:
+    """Return the DATA leaves of a graph in order of name; `kept` has the dtypes of slots."""
     found = {node.arg: node for node in topological(roots) if node.op is Op.DATA}
-    return tuple(Input(name, found[name].shape, found[name].dtype) for name in sorted(found))
+    return tuple(
+        Input(name, found[name].shape, kept.get(name, found[name].dtype)) for name in sorted(found)
+    )
 
 
 @dataclass(frozen=True)

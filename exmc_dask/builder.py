@@ -21,17 +21,28 @@ from exmc_dask.transforms import Transform
 __all__ = ["Builder", "Data", "Deterministic", "Model", "Potential", "set_data"]
 
 
-def Data(name: str, value: Any, dims: Dims = None) -> Node:  # noqa: N802 - PyMC's name
+def Data(  # noqa: N802 - PyMC's name
+    name: str, value: Any, dims: Dims = None, *, dtype: Any = None
+) -> Node:
     """Declare data in the open model that `set_data` can exchange later.
 
     Parameters
     ----------
     name : str
     value : array
-        float64, int64 or bool; without NaN.
+        Kept as float64, int64 or bool; without NaN.
     dims : str or sequence of str, optional
+    dtype : "float32" or "float64", optional
+        float32 keeps the array, and what `set_data` puts in its place, rounded to half the bytes:
+        in memory, on the way to workers and in the kernel. All that is calculated from it is
+        float64.
+
+    Raises
+    ------
+    DataError, ShapeError, OptionError
+        The array cannot be used, does not fit `dims`, or `dtype` is another one.
     """
-    return _open().slot(name, value, dims)
+    return _open().slot(name, value, dims, dtype)
 
 
 def Deterministic(name: str, expression: Any, dims: Dims = None) -> Node:  # noqa: N802
@@ -103,9 +114,9 @@ class Builder:
         self._coords.update(coords)
         return self
 
-    def data(self, name: str, value: Any, dims: Dims = None) -> Self:
-        """Declare a data slot, which other declarations use by its name."""
-        return self._add(_Call("data", name, value, {"dims": dims}))
+    def data(self, name: str, value: Any, dims: Dims = None, *, dtype: Any = None) -> Self:
+        """Declare a data slot, which other declarations use by its name; see `Data`."""
+        return self._add(_Call("data", name, value, {"dims": dims, "dtype": dtype}))
 
     def rv(
         self,

@@ -24,7 +24,7 @@ from exmc_dask.model import (
     is_slot_name,
     roots_of,
 )
-from exmc_dask.ops import BOOL, FLOAT, INT, Op
+from exmc_dask.ops import BOOL, FLOAT, INT, SINGLE, Op
 from exmc_dask.transforms import TRANSFORMS, Transform
 
 VERSION = 1
@@ -210,7 +210,7 @@ def _verify(spec: ModelSpec) -> None:
         raise ModelError("a name in it is not an identifier")
     if len({*names, *(s.name for s in spec.slots)}) != len(names) + len(spec.slots):
         raise ModelError("a name stands in it twice")
-    if any(s.dtype not in (FLOAT, INT, BOOL) for s in spec.slots):
+    if any(s.dtype not in (FLOAT, SINGLE, INT, BOOL) for s in spec.slots):
         raise ModelError("a slot has an unknown dtype")
     for v in spec.variables:
         if isinstance(v.transform, Transform):

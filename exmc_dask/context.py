@@ -143,10 +143,10 @@ class Model(Display):
             self._slots.coords[dim] = array
             self._names.add(dim)
 
-    def slot(self, name: str, value: Any, dims: Dims = None) -> Node:
+    def slot(self, name: str, value: Any, dims: Dims = None, dtype: Any = None) -> Node:
         """Declare a data slot that `set_data` can fill anew; see `Data`."""
         self._check_name(name)
-        node = self._slots.add(name, value, self._dims(name, dims, new=True))
+        node = self._slots.add(name, value, self._dims(name, dims, new=True), dtype)
         self._names.add(name)
         return node
 

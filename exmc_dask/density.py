@@ -12,7 +12,7 @@ from exmc_dask.binding import Binding, Input, inputs
 from exmc_dask.errors import UnknownName
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
-from exmc_dask.graph import axes_of, check, is_data
+from exmc_dask.graph import axes_of, check, is_data, topological
 from exmc_dask.ir import Node, const
 from exmc_dask.layout import Layout
 from exmc_dask.math.scan import selections
@@ -208,7 +208,8 @@ def _lower(
     values = roots[1 + len(grads) : len(roots) - n]
     points = [node for s in written.starts for node in (s.point, s.unconstrained, s.inside)]
     axes = axes_of(roots)
-    slots = inputs(roots)
+    kept = {slot.name: slot.dtype for slot in spec.slots}
+    slots = inputs(roots, kept)
     shown = {dim for slot in slots for dim in slot.shape}
     hidden = [axis for axis in axes if axis not in shown]
     dims = {v.name: v.dims for v in spec.free} | {d.name: d.dims for d in spec.stored}
@@ -227,7 +228,7 @@ def _lower(
             for (name, _), node in zip(written.terms, roots[len(roots) - n :], strict=True)
         ),
         binding=Binding(
-            sources=inputs([*declared, *points, *_counted(spec, [*declared, *points])]),
+            sources=inputs([*declared, *points, *_counted(spec, [*declared, *points])], kept),
             folded=tuple(folded),
             agreements=tuple(agreements),
             indices=tuple(dict.fromkeys(indices)),
@@ -238,7 +239,7 @@ def _lower(
 
 def _counted(spec: ModelSpec, roots: Sequence[Node]) -> list[Node]:
     """Slots that the model asks for their length only, as of values that are all alike likely."""
-    seen = {dim for source in inputs(roots) for dim in source.shape}
+    seen = {dim for node in topological(roots) if node.op is Op.DATA for dim in node.shape}
     unseen = set(axes_of(roots)) - seen
     return [slot.node for slot in spec.slots if not unseen.isdisjoint(slot.shape)]
 

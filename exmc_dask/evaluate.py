@@ -16,7 +16,7 @@ from exmc_dask.axes import Dim, extent, extents
 from exmc_dask.errors import ShapeError, UnknownName
 from exmc_dask.graph import topological
 from exmc_dask.ir import Node
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.ops import FLOAT, SINGLE, Op
 
 type Array = np.ndarray
 type Lengths = Mapping[str, int]
@@ -66,12 +66,18 @@ def _values(
     values: dict[Node, Array] = {}
     for node in order:
         operands = [values[operand] for operand in node.src]
+        operands = operands if node.op in AS_KEPT else list(map(_wide, operands))
         values[node] = given[node] if node in given else RULES[node.op](node, lengths, *operands)
         for operand in node.src:
             waiting[operand] -= 1
             if not waiting[operand]:
                 del values[operand]
-    return [values[root] for root in roots]
+    return [_wide(values[root]) for root in roots]
+
+
+def _wide(x: Array) -> Array:
+    """`x` as it is calculated with: an array that is kept in float32 as float64."""
+    return x.astype(np.float64) if x.dtype == SINGLE else x
 
 
 def bind_lengths(values: Mapping[Node, Array]) -> dict[str, int]:
@@ -89,7 +95,8 @@ def _leaf(node: Node, leaves: Mapping[Any, Any]) -> Array:
     key = node if node in leaves else (node.op, node.arg)
     if key not in leaves:
         raise UnknownName(f"{node.op.value} '{node.arg}' has no value")
-    array = np.asarray(leaves[key], dtype=node.dtype)
+    array = np.asarray(leaves[key])
+    array = array if array.dtype == SINGLE else array.astype(node.dtype, copy=False)
     if array.ndim < node.ndim or (node.op is Op.DATA and array.ndim > node.ndim):
         raise ShapeError(
             f"{node.op.value} '{node.arg}' has {node.ndim} axes, its value has {array.ndim}"
@@ -214,9 +221,11 @@ def _scatter_add(node: Node, lengths: Lengths, x: Array, index: Array) -> Array:
 
 def _matmul(node: Node, lengths: Lengths, x: Array, y: Array) -> Array:
     row, column = node.src[0].ndim == 1, node.src[1].ndim == 1
-    product: Array = np.matmul(
-        (x[..., None, :] if row else x).astype(float), (y[..., None] if column else y).astype(float)
-    )
+    left, right = x[..., None, :] if row else x, y[..., None] if column else y
+    right = right.astype(float, copy=False)
+    stretches = [left] if left.dtype == FLOAT else _stretches(left)
+    parts = [np.matmul(part.astype(float, copy=False), right) for part in stretches]
+    product = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
     product = product[..., 0] if column else product
     return product[..., 0] if row and column else product[..., 0, :] if row else product
 
@@ -248,19 +257,25 @@ def _trisolve(node: Node, lengths: Lengths, matrix: Array, right: Array) -> Arra
     return x[..., 0] if vector else x
 
 
-TALL = 65536  # rows of a matrix that are factored together
+TALL = 16384  # rows of a matrix that are worked on together
 
 
-def _triangle(node: Node, lengths: Lengths, matrix: Array) -> Array:
+def _stretches(matrix: Array) -> list[Array]:
+    """Return views of a matrix, `TALL` rows each; one of none where there are none."""
+    return [matrix[..., i : i + TALL, :] for i in range(0, max(1, matrix.shape[-2]), TALL)]
+
+
+def _triangle(node: Node, lengths: Lengths, *blocks: Array) -> Array:
     """Factor stretch by stretch, each below the triangle of those before, in little memory.
 
     Demmel et al. (2012), "Communication-optimal parallel and sequential QR and LU", section 2.
     The diagonal is made positive.
     """
-    columns = matrix.shape[1]
+    columns = sum(block.shape[1] for block in blocks)
     triangle = np.zeros((columns, columns))
-    for start in range(0, len(matrix), TALL):
-        found = np.linalg.qr(np.vstack([triangle, matrix[start : start + TALL]]), mode="r")
+    for parts in zip(*map(_stretches, blocks), strict=True):
+        below = np.concatenate(parts, axis=1, dtype=np.float64)
+        found = np.linalg.qr(np.concatenate([triangle, below]), mode="r")
         triangle[: len(found)] = found
     return triangle * np.where(np.diagonal(triangle) < 0.0, -1.0, 1.0)[:, None]
 
@@ -293,6 +308,11 @@ def _range(node: Node, lengths: Lengths) -> Array:
     dim: Dim = node.arg
     return np.arange(extent(dim, lengths))
 
+
+AS_KEPT = frozenset(
+    {Op.RESHAPE, Op.TRANSPOSE, Op.BROADCAST, Op.SLICE, Op.GATHER, Op.MATMUL, Op.TRIANGLE}
+)
+"""Operations that take an array as it is kept, float32 or not: views and what goes in stretches."""
 
 RULES: Mapping[Op, Rule] = {
     Op.CONST: lambda node, lengths: np.asarray(node.arg),

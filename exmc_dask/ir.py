@@ -296,8 +296,8 @@ def as_node(value: Any) -> Node:
     return make(Op.DATA, (), inline, data_shape(inline.label, array), str(array.dtype))
 
 
-def as_array(value: Any) -> np.ndarray:
-    """Return `value` as a read-only float64, int64 or bool array of its own.
+def as_array(value: Any, dtype: str | None = None) -> np.ndarray:
+    """Return `value` as a read-only array of its own: float64, int64 or bool, or of `dtype`.
 
     Raises
     ------
@@ -307,7 +307,7 @@ def as_array(value: Any) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise DataError("an array with masked entries; only observed= may have some")
     try:
-        array = np.array(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{type(value).__name__} is not a regular array: {error}") from None
     kind = {"f": FLOAT, "i": INT, "u": INT, "b": BOOL}.get(array.dtype.kind)
@@ -316,9 +316,10 @@ def as_array(value: Any) -> np.ndarray:
             f"{type(value).__name__} of dtype {array.dtype} is not numeric; "
             "expressions take numbers, arrays and model variables"
         )
-    array = np.ascontiguousarray(array, dtype=kind) if array.ndim else array.astype(kind)
-    array.flags.writeable = False
-    return array
+    with np.errstate(over="ignore"):
+        own: np.ndarray = np.array(array, dtype=dtype or kind, order="C")
+    own.flags.writeable = False
+    return own
 
 
 def data_shape(name: str, array: np.ndarray) -> Shape:

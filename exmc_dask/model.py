@@ -15,7 +15,7 @@ from exmc_dask.axes import Shape
 from exmc_dask.dist.base import Dist
 from exmc_dask.dist.law import default_transform
 from exmc_dask.ir import Node, as_float, broadcast_to, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.ops import FLOAT, SINGLE, Op
 from exmc_dask.transforms import Transform
 
 VERSION = 1
@@ -34,7 +34,8 @@ class Slot:
         The user's, or ``variable.parameter`` for an array written into a declaration.
     shape : Shape
         Symbols ``name.axis``; an axis that had length 1 keeps it.
-    dtype : "float64", "int64" or "bool"
+    dtype : "float64", "float32", "int64" or "bool"
+        How the array is kept; one of float32 is calculated with as float64.
     dims : tuple of str or None
     """
 
@@ -51,7 +52,8 @@ class Slot:
     @property
     def node(self) -> Node:
         """The leaf that stands for the array in expressions."""
-        return make(Op.DATA, (), self.name, self.shape, self.dtype)
+        dtype = FLOAT if self.dtype == SINGLE else self.dtype
+        return make(Op.DATA, (), self.name, self.shape, dtype)
 
 
 @dataclass(frozen=True)

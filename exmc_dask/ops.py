@@ -13,6 +13,7 @@ from exmc_dask.axes import Dim, Shape, agree, joined, show, sliced
 from exmc_dask.errors import ShapeError
 
 FLOAT, INT, BOOL = "float64", "int64", "bool"
+SINGLE = "float32"  # of arrays that are kept so; no node has it
 
 
 class Op(Enum):
@@ -91,7 +92,7 @@ class Op(Enum):
     MATMUL = "matmul"  # ranks 1 or 2
     CHOLESKY = "cholesky"  # lower factor; NaN where the matrix is not positive definite
     TRISOLVE = "trisolve"  # L, b; arg: transposed?
-    TRIANGLE = "triangle"  # R of A = Q R, square; of data only, calculated before a kernel runs
+    TRIANGLE = "triangle"  # R of [A, B, ...] = Q R, square; of data only, before a kernel runs
     # scans
     CUMSUM = "cumsum"  # arg: (axis, reverse)
     SCAN = "scan"  # init, sequences, constants; arg: Body (body.py)
@@ -233,8 +234,11 @@ def _square(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tup
 
 
 def _triangle(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tuple[Shape, str]:
-    _, columns = shapes[0]
-    return (columns, columns), FLOAT
+    rows, columns = zip(*shapes, strict=True)
+    for other in rows[1:]:
+        agree(rows[0], other)
+    width = joined(columns)
+    return (width, width), FLOAT
 
 
 def _trisolve(shapes: tuple[Shape, ...], dtypes: tuple[str, ...], arg: Any) -> tuple[Shape, str]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.axes import Dim, Shape, extents, renamed
-from exmc_dask.errors import DataError, ShapeError, UnknownName
+from exmc_dask.errors import DataError, OptionError, ShapeError, UnknownName
 from exmc_dask.graph import rebuild, topological
 from exmc_dask.ir import Inline, Node, as_array, data_shape
 from exmc_dask.model import Slot
-from exmc_dask.ops import FLOAT, INT, Op
+from exmc_dask.ops import FLOAT, INT, SINGLE, Op
 
 
 class Slots:
@@ -20,7 +20,7 @@ class Slots:
     Attributes
     ----------
     arrays : dict of str to ndarray
-        float64, int64 or bool, read-only.
+        float64, float32, int64 or bool, read-only.
     slots : dict of str to Slot
     lengths : dict of str to int
         Of every data axis, with the arrays as they are now.
@@ -35,17 +35,25 @@ class Slots:
         self.coords: dict[str, np.ndarray] = {}
         self._inline: dict[int, list[tuple[Inline, Slot]]] = {}  # by identity of the user's object
 
-    def add(self, name: str, value: Any, dims: tuple[str | None, ...] = ()) -> Node:
+    def add(
+        self, name: str, value: Any, dims: tuple[str | None, ...] = (), dtype: Any = None
+    ) -> Node:
         """Put an array into a new slot and return its leaf.
 
         Raises
         ------
         DataError
-            The value is not numeric, has masked entries or holds NaN.
+            The value is not numeric, has masked entries, holds NaN, or numbers beyond `dtype`.
         ShapeError
             It does not have the axes that `dims` name.
+        OptionError
+            `dtype` is neither float64 nor float32.
         """
-        array = checked_array(name, value)
+        asked = None if dtype is None else _wanted(name, dtype)
+        return self._take(name, checked_array(name, value, asked), dims)
+
+    def _take(self, name: str, array: np.ndarray, dims: tuple[str | None, ...] = ()) -> Node:
+        """Make a slot of an array that is checked and nobody else's."""
         dims = dims or (None,) * array.ndim
         self.check_dims(name, array.shape, dims)
         self.slots[name] = slot = Slot(name, data_shape(name, array), str(array.dtype), dims)
@@ -94,7 +102,7 @@ class Slots:
         while name in self.slots:
             count += 1
             name = f"{wanted}.{count}"
-        self.add(name, inline.array)
+        self._take(name, without_nan(name, inline.array))
         seen.append((inline, self.slots[name]))  # keeps the object, and so its identity
         return self.slots[name]
 
@@ -115,7 +123,7 @@ class Slots:
             if name not in self.slots:
                 raise unknown("data slot", name, self.slots)
             slot = self.slots[name]
-            array = checked_array(name, value)
+            array = checked_array(name, value, SINGLE if slot.dtype == SINGLE else None)
             if array.dtype == INT and slot.dtype == FLOAT:
                 array = array.astype(FLOAT)
             if array.dtype != slot.dtype:
@@ -166,8 +174,8 @@ class Slots:
                 )
 
 
-def checked_array(name: str, value: Any) -> np.ndarray:
-    """Return `value` as an array without NaN.
+def checked_array(name: str, value: Any, dtype: str | None = None) -> np.ndarray:
+    """Return `value` as an array without NaN, of `dtype` where that is given.
 
     Raises
     ------
@@ -175,13 +183,39 @@ def checked_array(name: str, value: Any) -> np.ndarray:
         Names `name` and the first bad place.
     """
     try:
-        array = as_array(value)
+        array = as_array(value, dtype)
     except DataError as error:
         raise DataError(f"'{name}': {error}") from None
-    bad = np.isnan(array)
-    if bad.any():
-        raise DataError(f"'{name}' is NaN at {place(bad)}; only observed= may have missing entries")
+    if dtype == SINGLE and array.size and np.isinf([array.min(), array.max()]).any():
+        lost = np.isinf(array) & np.isfinite(np.asarray(value, FLOAT))
+        if lost.any():
+            raise DataError(
+                f"'{name}' holds a number at {place(lost)} that is beyond float32, which ends at "
+                "3.4e38; scale it, or leave dtype= away"
+            )
+    return without_nan(name, array)
+
+
+def without_nan(name: str, array: np.ndarray) -> np.ndarray:
+    """Return `array`; raises DataError where it holds NaN."""
+    if array.size and np.isnan(array.min()):  # which is NaN as soon as one element is
+        where = place(np.isnan(array))
+        raise DataError(f"'{name}' is NaN at {where}; only observed= may have missing entries")
     return array
+
+
+def _wanted(name: str, dtype: Any) -> str:
+    """Return the dtype that the user asks for as a name."""
+    try:
+        found = str(np.dtype(dtype).name)
+    except TypeError:
+        found = ""
+    if found not in (FLOAT, SINGLE):
+        raise OptionError(
+            f"'{name}': dtype={dtype!r} is not possible; use 'float32' or 'float64', or leave it "
+            "away to keep whole numbers and bools as they are"
+        )
+    return found
 
 
 def place(where: np.ndarray) -> str:

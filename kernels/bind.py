@@ -3,7 +3,7 @@
 ``index`` begins with the header: the lengths and offsets that the emitted function asked for
 (`Storage.field`), so that data of another length need no other kernel. Behind it lie the arrays
 that are used as indices; every other array lies in ``data`` as float64, or in ``data32`` where the
-user keeps it in float32.
+user keeps it in float32 and no system is solved with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,14 @@ from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import check, leaves, topological
 from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
-from exmc_dask.ops import INT, Op
+from exmc_dask.ops import INT, SINGLE, Op
 
 from .access import Axes, Index, atom, identifier, number
 
 type Arrays = Mapping[str, npt.NDArray[np.generic]]
 type Lengths = Mapping[str, int]
 
+_STRETCH = 16384  # elements
 _EXACT = 2**53  # whole numbers beyond are not exact in float64
 
 
@@ -80,11 +81,18 @@ class Storage:
             for leaf in topological([node.src[1]])
             if leaf.op is Op.DATA
         }
+        solved = {
+            leaf.arg
+            for node in order
+            if node.op in (Op.CHOLESKY, Op.TRISOLVE)
+            for leaf in node.src
+            if leaf.op is Op.DATA
+        }
         self.arrays = {
             slot.name: "index"
             if slot.name in indexed and slot.dtype == INT
             else "data32"
-            if slot.dtype == "float32"
+            if slot.dtype == SINGLE and slot.name not in solved
             else "data"
             for slot in slots
         }
@@ -175,25 +183,29 @@ class Storage:
         given = {name: self._array(slot, arrays, lengths) for name, slot in self.slots.items()}
         self._check_lengths(lengths)
         self._check_indices(given, lengths)
-        header = len(self._fields)
-        parts: dict[str, list[npt.NDArray[np.generic]]] = {"data": [], "data32": [], "index": []}
-        used = {"data": 0, "data32": 0, "index": header}
+        used = {"data": 0, "data32": 0, "index": len(self._fields)}
         places: dict[str, int] = {}
         for name in self._sequence():
             array = self.arrays[name]
-            value = given[name].T if name in self.axes.columns else given[name]
             places[name] = used[array]
-            used[array] += value.size
-            parts[array].append(value.ravel())
-        numbers = [value(lengths, places) for value in self._fields.values()]
-        work = max((_total(tuple(shapes))(lengths, {}) for shapes in self.work_shapes), default=0)
-        return Bound(
-            data=_joined(parts["data"], np.float64),
-            data32=_joined(parts["data32"], np.float32),
-            index=_joined([np.array(numbers, dtype=np.int64), *parts["index"]], np.int64),
-            work_size=work,
+            used[array] += given[name].size
+        bound = Bound(
+            data=np.empty(used["data"], np.float64),
+            data32=np.empty(used["data32"], np.float32),
+            index=np.empty(used["index"], np.int64),
+            work_size=max((_total(tuple(s))(lengths, {}) for s in self.work_shapes), default=0),
             n_out=_total(tuple(outputs))(lengths, {}),
         )
+        bound.index[: len(self._fields)] = [f(lengths, places) for f in self._fields.values()]
+        for name, value in given.items():  # straight to its place: it may be large
+            whole: npt.NDArray[np.generic] = getattr(bound, self.arrays[name])
+            laid = whole[places[name] : places[name] + value.size]
+            in_columns = name in self.axes.columns
+            _copy(
+                value,
+                laid.reshape(value.shape[::-1]).T if in_columns else laid.reshape(value.shape),
+            )
+        return bound
 
     def _array(self, slot: Input, arrays: Arrays, lengths: Lengths) -> npt.NDArray[np.generic]:
         if slot.name not in arrays:
@@ -265,5 +277,11 @@ def _total(shapes: tuple[Shape, ...]) -> Field:
     return lambda lengths, places: sum(prod(extents(shape, lengths)) for shape in shapes)
 
 
-def _joined[T: np.generic](parts: list[npt.NDArray[np.generic]], dtype: type[T]) -> npt.NDArray[T]:
-    return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
+def _copy(source: npt.NDArray[np.generic], target: npt.NDArray[np.generic]) -> None:
+    """Copy an array in stretches of rows that stay in the cache where it is turned meanwhile."""
+    if source.ndim < 2:
+        target[...] = source
+        return
+    rows = max(1, _STRETCH // max(1, prod(source.shape[1:])))
+    for start in range(0, len(source), rows):
+        target[start : start + rows] = source[start : start + rows]

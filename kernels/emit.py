@@ -264,7 +264,7 @@ class Function(Values):
         for matrix in matrices:
             self.count.flops[self.axes.size(matrix.shape)] += 2
         for data in {m.src[0] if m.op is Op.TRANSPOSE else m for m in matrices}:
-            self.count.bytes[self.axes.size(data.shape)] += 8
+            self.count.bytes[self.axes.size(data.shape)] += self.item_size(data)
 
     def _columns(self, matrix: Node, n: str) -> list[str]:
         """Return the first arguments of `times`: matrix, its lengths, first row and rows."""

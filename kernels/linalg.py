@@ -2,7 +2,7 @@
 
 Matrices are row-major stretches of flat arrays (`loops.view`). A data matrix that is multiplied
 by vectors is kept column after column, so that the innermost loop of `times` and `transposed_times`
-runs over consecutive rows.
+runs over consecutive rows. Data may be kept in float32; what is calculated from them is float64.
 """
 
 import numpy as np
@@ -12,16 +12,17 @@ from .loops import view
 from .vecmath import FAST, accumulate
 
 BLOCK = 512
+_KEPT = ("f8", "f4")
 _OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": FAST, "nogil": True}
 
 
-@njit("void(f8[::1], i8, i8, i8, i8, f8[::1], f8[::1])", **_OPTIONS)
+@njit([f"void({x}[::1], i8, i8, i8, i8, f8[::1], f8[::1])" for x in _KEPT], **_OPTIONS)
 def times(X, n, k, start, m, b, out):  # type: ignore[no-untyped-def]
     """Write rows ``start`` to ``start + m`` of ``X @ b`` into `out`.
 
     Parameters
     ----------
-    X : (k * n,) float64
+    X : (k * n,) float64 or float32
         Matrix of `n` rows and `k` columns, column after column.
     b : (k,) float64
     out : (m,) float64
@@ -42,7 +43,7 @@ def times(X, n, k, start, m, b, out):  # type: ignore[no-untyped-def]
             out[i] += b0 * x0[i]
 
 
-@njit("void(f8[::1], i8, i8, i8, i8, f8[::1], f8[::1])", **_OPTIONS)
+@njit([f"void({x}[::1], i8, i8, i8, i8, f8[::1], f8[::1])" for x in _KEPT], **_OPTIONS)
 def transposed_times(X, n, k, start, m, r, out):  # type: ignore[no-untyped-def]
     """Add ``X[start:start + m].T @ r`` to `out`; parameters as in `times`, `r` has `m` elements."""
     quads = k // 4 * 4
@@ -67,7 +68,13 @@ def transposed_times(X, n, k, start, m, r, out):  # type: ignore[no-untyped-def]
         out[j] += s0
 
 
-@njit("void(f8[::1], i8, i8, f8[::1], i8, i8, f8[::1], i8, i8, i8)", **_OPTIONS)
+@njit(
+    [
+        f"void({a}[::1], i8, i8, {b}[::1], i8, i8, f8[::1], i8, i8, i8)"
+        for a, b in (("f8", "f8"), ("f4", "f8"), ("f8", "f4"))
+    ],
+    **_OPTIONS,
+)
 def matmul(a, a_row, a_column, b, b_row, b_column, out, n, k, m):  # type: ignore[no-untyped-def]
     """Write the product of an (n, k) and a (k, m) matrix into `out`.
 

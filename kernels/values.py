@@ -323,7 +323,7 @@ class Values:
     def _read(self, element: Element, region: Region) -> Text:
         """Return the text that reads an element of a stored array."""
         node, at = element.node, element.at
-        self.count.bytes[region.turns] += 8 if region.knows else 0
+        self.count.bytes[region.turns] += self.item_size(node) if region.knows else 0
         buffer = self.stored.buffers.get(node)
         if len(at) == 1 and node.ndim != 1:
             place = at[0]
@@ -342,6 +342,11 @@ class Values:
             return Text(f"1.0 * {text.text}", PRODUCT)
         is_bool = node.dtype == BOOL
         return self.dialect.as_bool(text) if is_bool else text
+
+    def item_size(self, node: Node) -> int:
+        """Bytes of one element of a value where it is read."""
+        is_slot = node.op is Op.DATA and node not in self.stored.buffers
+        return 4 if is_slot and self.storage.arrays[node.arg] == "data32" else 8
 
     def calculate(self, element: Element) -> Text:
         """Return the text of an operation on known operands."""

@@ -53,8 +53,8 @@ def _sum_of_squares(node: Node) -> Node | None:
     n = x.shape[0]
     if count > MOST or (isinstance(n, int) and n <= count):
         return None
-    matrix = concatenate([block.columns for block in blocks], axis=1)
-    short = make(Op.TRIANGLE, (matrix,)) @ concatenate([block.weights for block in blocks])
+    triangle = make(Op.TRIANGLE, tuple(block.columns for block in blocks))
+    short = triangle @ concatenate([block.weights for block in blocks])
     return (short * short).sum()
 
 

@@ -90,6 +90,8 @@ def _pairs(node: Node) -> Iterator[tuple[Dim, Dim]]:
             for shape in shapes[1:]:
                 pairs = enumerate(zip(shape, shapes[0], strict=True))
                 yield from (pair for axis, pair in pairs if axis != node.arg)
+        case Op.TRIANGLE:
+            yield from ((shape[0], shapes[0][0]) for shape in shapes[1:])
         case Op.EMBED:
             whole, cuts = node.arg
             for have, dim, cut in zip(shapes[0], whole, cuts, strict=True):

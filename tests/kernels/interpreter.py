@@ -111,7 +111,7 @@ def run(source: str, bound: Bound, q: Array) -> tuple[float, Array, Array]:
     names = dict(NAMES)
     exec(compile(tree, "emitted", "exec"), names)
     grad, out, work = scratch(bound, q.size)
-    rest = [Window(bound.data), Window(bound.data32), Window(bound.index)]
+    rest = [Window(bound.data), Window(bound.data32.astype(np.float64)), Window(bound.index)]
     with np.errstate(all="ignore"):
         logp = names["logp_grad"](Window(q), Window(grad), *rest, Window(work))
         work[:] = np.nan
