@@ -127,7 +127,13 @@ def test_the_interpreter_calculates_in_float64() -> None:
 
 
 def test_draws_are_those_of_the_rounded_data() -> None:
-    options: dict[str, Any] = {"draws": 50, "tune": 100, "chains": 1, "random_seed": 2, "progressbar": False}
+    options: dict[str, Any] = {
+        "draws": 50,
+        "tune": 100,
+        "chains": 1,
+        "random_seed": 2,
+        "progressbar": False,
+    }
     models = regression(), regression(X.astype(np.float32), None)
     one, other = (ed.sample(m, **options, compute_convergence_checks=False) for m in models)
 
