@@ -47,7 +47,7 @@ def local(n_workers: int | None = None) -> LocalCluster:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",  # of the health page; None is 8787, taken or not
                 scheduler_kwargs={"dashboard": False},  # Bokeh's import takes a second
-                preload=["exmc_dask.cluster.deaf"],
+                preload=["exmc_dask.cluster.preload"],
             )
         except Exception as error:
             if mark_file.exists():

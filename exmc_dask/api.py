@@ -240,8 +240,6 @@ def _run(
     from exmc_dask.cluster.progress import watch
 
     show = watch(progressbar, chains, settings.total, settings.tune)
-    if cluster == "local":  # while its processes start, import what the result is made of
-        threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
     pool = open_pool(client, cluster, chains)
     try:
         run = Run(
@@ -256,6 +254,8 @@ def _run(
             on_failure=on_failure,
         )
         run.start()
+        if cluster == "local":  # while its workers load, import what the result is made of
+            threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
         try:
             run.wait()
         except ExmcError as error:

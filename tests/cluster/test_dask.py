@@ -97,6 +97,13 @@ class Counting(DaskPool):
         super()._send(orders)
 
 
+def test_our_own_workers_load_the_sampler_before_their_first_block(client: Client) -> None:
+    end = time.monotonic() + 60
+    while not all(client.run(lambda: "exmc_dask.cluster.engine" in sys.modules).values()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_small_data_go_with_a_workers_first_block(client: Client) -> None:
     pool, spec = Counting(client), toy.spec()
     draws(start(pool, spec, max_block=20))

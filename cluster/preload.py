@@ -1,0 +1,27 @@
+"""What workers of our own clusters do before their first task; Dask calls `dask_setup`."""
+
+import contextlib
+import signal
+import threading
+from importlib import import_module
+
+from distributed import Worker
+
+
+def dask_setup(worker: Worker) -> None:
+    """Leave a Ctrl-C to the coordinator, and load what blocks need while the cluster comes up.
+
+    The terminal sends the interrupt to all processes of the program. A worker that took it would
+    die with its block, instead of sending what it has.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_load_engine, name="exmc-preload", daemon=True).start()
+
+
+def _load_engine() -> None:
+    """Import the engine and the sampler; what is wrong with them the first block will say."""
+    from exmc_dask.errors import ExmcError
+
+    with contextlib.suppress(ExmcError):
+        import_module("exmc_dask.cluster.dask_worker")
+        import_module("exmc_dask.cluster.engine").build.runtime_module("run_cpu")
