@@ -24,7 +24,7 @@ from .moves import BlockDone, BlockFailed, Event, Fault, WorkerJoined, WorkerLos
 from .pool import Order, Pool, Post
 from .wire import Failure, Missing, Spec, Stop, pack, unpack
 
-_COLLECT_S = 0.010  # finished blocks wait so long for others
+_COLLECT_S = 0.010  # between gatherings: so long finished blocks wait for others at most
 _GATHER_S = 5.0  # before the blocks of a gathering that hangs are gathered one by one
 _CHECK_S = 10.0
 _INLINE_BYTES = 1_000_000
@@ -84,6 +84,7 @@ class DaskPool(Pool):
         self._installs: dict[str, asyncio.Task[None]] = {}
         self._sent: dict[str, _Sent] = {}
         self._arrived: list[str] = []
+        self._gathered_at = 0.0  # by the loop's clock
         self._serial = 0
         self._hub = Hub.join(self._client, self)
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
@@ -222,10 +223,12 @@ class DaskPool(Pool):
 
     def _collect(self, name: str) -> None:
         if not self._arrived:
-            self._loop.call_later(_COLLECT_S, self._gather_arrived)
+            at = self._gathered_at + _COLLECT_S  # past, if it is long that one has arrived
+            self._loop.call_at(at, self._gather_arrived)
         self._arrived.append(name)
 
     def _gather_arrived(self) -> None:
+        self._gathered_at = self._loop.time()
         names, self._arrived = self._arrived, []
         self._spawn(self._gather(names, _GATHER_S))
 

@@ -147,7 +147,9 @@ def to_datatree(
     for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
         if data:
             groups[name] = dataset(data, coords or {}, made, ())
-    return xr.DataTree(children={name: xr.DataTree(group) for name, group in groups.items()})
+    tree = xr.DataTree()
+    tree.children = {name: xr.DataTree(group) for name, group in groups.items()}  # not copied
+    return tree
 
 
 def dataset(
