@@ -5,6 +5,8 @@ its memory; until it has ended, with a DataTree and after closing its cluster; a
 time of it and its children, which is steadier on a busy machine. "new model" has no kernel for the
 model but a compiled sampler; "first ever" has an empty cache; "cached" runs the same model again;
 "new data" gives the cached kernel data of another length.
+
+Then the fixed cost of a call: one draw, in a process that has made some before.
 """
 
 import argparse
@@ -39,6 +41,33 @@ if __name__ == "__main__":
               progressbar=show, compute_convergence_checks=False)
 """
 IMPORT = "import {module}"
+CALLS = """
+import time
+from statistics import median
+import numpy as np
+import exmc_dask as ed
+
+def calls(model, **where):
+    wall, used = [], []
+    for _ in range(30):
+        begun = time.perf_counter(), time.process_time()
+        ed.sample(model, draws=1, tune=0, chains=1, random_seed=1, progressbar=False,
+                  compute_convergence_checks=False, **where)
+        wall.append(time.perf_counter() - begun[0])
+        used.append(time.process_time() - begun[1])
+    print(median(wall[5:]), median(used[5:]))
+
+if __name__ == "__main__":
+    from distributed import Client, LocalCluster
+    with ed.Model() as model:
+        mu = ed.Normal("mu", 0, 10.0)
+        sigma = ed.HalfNormal("sigma", 5)
+        ed.Normal("y", mu, sigma, observed=np.random.default_rng(1).normal(3, 2, 50))
+    calls(model, cluster="threads")
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        with Client(cluster) as client:
+            calls(model, client=client)
+"""
 
 
 @dataclass(frozen=True)
@@ -61,21 +90,37 @@ class Latency:
     load: float
 
 
-def fresh(code: str, cache: Path) -> Start:
-    """Run `code` in a fresh process with its kernel cache in `cache`."""
+@dataclass(frozen=True)
+class Call:
+    """Fixed cost of a call in a warm process: its own processor time, not that of workers."""
+
+    where: str
+    wall_ms: float
+    processor_ms: float
+
+
+def python(code: str, cache: Path) -> str:
+    """Run `code` in a fresh process with its kernel cache in `cache`; return what it prints."""
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
         script.write(code)
         script.flush()
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
         done = subprocess.run(
             [sys.executable, script.name],
             check=True,
             env=os.environ | {"EXMC_CACHE_DIR": str(cache)},
             stdout=subprocess.PIPE,
+            text=True,
         )
-        ended, after = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done.stdout
+
+
+def fresh(code: str, cache: Path) -> Start:
+    """Time a fresh process that prints when it has its draw, if it makes one."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
+    said = python(code, cache)
+    ended, after = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    drawn = float(done.stdout.split()[0]) if done.stdout else nan
+    drawn = float(said.split()[0]) if said else nan
     return Start(drawn - began, ended - began, used)
 
 
@@ -120,8 +165,16 @@ def main() -> None:
         report(
             "cached, local Dask cluster", [fresh(model(cluster="local"), cache) for _ in repeats]
         )
+        lines = python(CALLS, cache).splitlines()
+    calls = [
+        Call(where, *(1e3 * float(word) for word in line.split()))
+        for where, line in zip(("threads", "a Dask client"), lines, strict=True)
+    ]
+    print(f"{'a call of one draw, median ms':34}{'wall':>10}{'processor':>10}")
+    for call in calls:
+        print(f"{call.where:34} {call.wall_ms:9.1f} {call.processor_ms:9.1f}")
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+        options.json.write_text(json.dumps([*map(asdict, rows), *map(asdict, calls)], indent=1))
 
 
 if __name__ == "__main__":

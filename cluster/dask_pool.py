@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from operator import getitem
 from typing import Any
 
@@ -84,7 +85,7 @@ class DaskPool(Pool):
         self._installs: dict[str, asyncio.Task[None]] = {}
         self._sent: dict[str, _Sent] = {}
         self._arrived: list[str] = []
-        self._gathered_at = 0.0  # by the loop's clock
+        self._gathered_at = -inf  # by the loop's clock
         self._serial = 0
         self._hub = Hub.join(self._client, self)
         workers = self._client.scheduler_info(n_workers=-1)["workers"]

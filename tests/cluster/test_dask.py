@@ -18,6 +18,7 @@ from distributed import Client, LocalCluster
 
 from exmc_dask.cluster import clusters, versions
 from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.driver import Run
 from exmc_dask.cluster.moves import Note, Progress, Trouble
 from exmc_dask.cluster.pool import Order, ThreadPool, open_pool
 from exmc_dask.errors import (
@@ -102,6 +103,16 @@ def test_our_own_workers_load_the_sampler_before_their_first_block(client: Clien
     while not all(client.run(lambda: "exmc_dask.cluster.engine" in sys.modules).values()):
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_block_that_comes_alone_does_not_wait_for_others(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exmc_dask.cluster.dask_pool._COLLECT_S", 3600.0)
+    run = Run(DaskPool(client), toy.spec(draws=1, tune=0), units=[0], total=1)
+    run.start()
+
+    assert run.wait(20)  # after 30 s it would be started again
 
 
 def test_small_data_go_with_a_workers_first_block(client: Client) -> None:
