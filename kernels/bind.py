@@ -103,6 +103,8 @@ class Storage:
         for (dim, cut), name in axes.starts.items():
             self._fields[name] = _start(dim, cut)
         self._offsets = self._place()
+        self._fitting: Lengths | None = None  # lengths that were found to fit
+        self._selecting = [node for node in topological(self.roots) if _selects(node)]
 
     @property
     def header(self) -> list[str]:
@@ -231,6 +233,8 @@ class Storage:
 
     def _check_lengths(self, lengths: Lengths) -> None:
         """Verify that dimensions the kernel takes for equal are; a length of 1 does not stretch."""
+        if lengths == self._fitting:  # the next run of a model seldom has others
+            return
         check(self.roots, lengths)
         for (one, other), node in self.axes.equal.items():
             if extent(one, lengths) != extent(other, lengths):
@@ -238,16 +242,13 @@ class Storage:
                     f"{node.op.value} of {', '.join(leaves(node))} needs equal lengths, but "
                     f"{one} is {extent(one, lengths)} and {other} is {extent(other, lengths)}"
                 )
+        self._fitting = dict(lengths)
 
     def _check_indices(self, given: Arrays, lengths: Lengths) -> None:
         """Verify that no index of data points outside: kernels do not look."""
         leaves = {(Op.DATA, name): array for name, array in given.items()}
-        for node in topological(self.roots):
-            if node.op not in (Op.GATHER, Op.SCATTER_ADD):
-                continue
+        for node in self._selecting:
             places = node.src[1]
-            if any(leaf.op is Op.PARAM for leaf in topological([places])):
-                continue
             length = extent(node.src[0].shape[0] if node.op is Op.GATHER else node.arg, lengths)
             (value,) = evaluate([places], leaves, lengths)
             if value.size and not (value.min() >= 0 and value.max() < length):
@@ -256,6 +257,13 @@ class Storage:
                     f"index '{names}' runs from {value.min()} to {value.max()}, "
                     f"but what it selects from has length {length}"
                 )
+
+
+def _selects(node: Node) -> bool:
+    """Tell whether an operation selects by an index of data."""
+    if node.op not in (Op.GATHER, Op.SCATTER_ADD):
+        return False
+    return not any(leaf.op is Op.PARAM for leaf in topological([node.src[1]]))
 
 
 type Field = Callable[[Lengths, Mapping[str, int]], int]
