@@ -112,10 +112,12 @@ def run(
 
 
 def compile_sampler(target: str, settings: Settings) -> None:
-    """Make the sampler of a target ready, which else the first block would do."""
-    driver = build.runtime_module(f"run_{target}")
+    """Make ready what else a chain's start and its first block would compile."""
+    driver, rng = (build.runtime_module(name) for name in (f"run_{target}", "rng"))
     with build.compiling(f"run_{target}_{settings.metric}"):
         driver.loop(slots.METRICS.index(settings.metric))
+    with build.compiling("rng"):
+        rng.fill_uniform(settings.seed, 0, 0, rng.INIT, np.empty(0))
 
 
 def options(settings: Settings) -> tuple[Floats, Ints]:

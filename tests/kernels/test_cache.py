@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,22 @@ def test_of_processes_that_start_together_one_compiles(root: Path, tmp_path: Pat
     started = [begin(PAUSE="1", STORY=str(story)) for _ in range(3)]
     assert sorted(map(said, started)) == ["7.0 0", "7.0 1", "7.0 1"]
     assert story.read_text().startswith("<>")
+
+
+SAMPLE = """
+import exmc_dask as ed
+with ed.Model() as model:
+    ed.Normal("x", 0, 1)
+ed.sample(model, draws=1, tune=0, chains=1, cluster="threads", progressbar=False)
+"""
+
+
+@pytest.mark.slow
+def test_two_first_runs_on_a_machine_compile_nothing_twice(root: Path) -> None:
+    started = [begin(SAMPLE, NUMBA_DEBUG_CACHE="1") for _ in range(2)]
+    saved = re.findall(r"data saved to (.*)", "".join(map(said, started)))
+    assert any("_transitions" in file for file in saved)
+    assert len(saved) == len(set(saved))
 
 
 def test_what_is_compiled_is_not_waited_for(root: Path) -> None:
