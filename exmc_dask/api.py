@@ -300,7 +300,7 @@ def _tree(
         coords=model.coords,
         observed_data=observed_data(model),
         constant_data=constant_data(model),
-        free=density.layout.entries,
+        free=density.variables.entries,
         warmup=warmup,
         attrs={"model": model.spec.key, "target": spec.target, **attrs},
     )

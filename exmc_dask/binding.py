@@ -54,8 +54,10 @@ class Binding:
     ----------
     sources : tuple of Input
         Arrays of the user.
+    joined : tuple of (Node, Node)
+        DATA leaves of arrays that are put together from them, and how.
     folded : tuple of (str, Node)
-        Slots that are calculated from them.
+        Slots that are calculated from both.
     agreements : tuple of Agreement
         Axes that must be equally long.
     indices : tuple of (Node, Dim)
@@ -65,6 +67,7 @@ class Binding:
     """
 
     sources: tuple[Input, ...]
+    joined: tuple[tuple[Node, Node], ...]
     folded: tuple[tuple[str, Node], ...]
     agreements: tuple[Agreement, ...]
     indices: tuple[tuple[Node, Dim], ...]
@@ -103,7 +106,20 @@ class Binding:
             agreement.check(lengths)
         given = Given(arrays, lengths)
         self._check_indices(given)
-        return given
+        return self._with_joined(given)
+
+    def _with_joined(self, given: Given) -> Given:
+        """Put arrays together; each shows how long its axes are."""
+        values = evaluate([made for _, made in self.joined], given.leaves, given.lengths)
+        arrays, lengths = dict(given.arrays), dict(given.lengths)
+        for (leaf, _), value in zip(self.joined, values, strict=True):
+            arrays[leaf.arg] = np.asarray(value, order="C")
+            lengths |= {
+                dim: length
+                for dim, length in zip(leaf.shape, value.shape, strict=True)
+                if isinstance(dim, str)
+            }
+        return Given(arrays, lengths)
 
     def _check_indices(self, given: Given) -> None:
         places = evaluate([node for node, _ in self.indices], given.leaves, given.lengths)

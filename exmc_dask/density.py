@@ -1,8 +1,9 @@
 """From a declared model to one scalar graph of the unconstrained vector, with its gradient."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from exmc_dask.model import ModelSpec
 from exmc_dask.ops import INT, Op
 from exmc_dask.rewrite import Choice, run
 from exmc_dask.rewrite.fold import fold, separate
+from exmc_dask.rewrite.lanes import Ragged
+from exmc_dask.rewrite.roll import elements, roll, wholes
 from exmc_dask.rewrite.simplify import simplify
 from exmc_dask.rewrite.sufficient import summarise
 from exmc_dask.rewrite.terms import write
@@ -27,6 +30,7 @@ from exmc_dask.rewrite.unify import unify
 
 __all__ = ["Input", "LogDensity", "Output", "lower"]
 
+MOVED = frozenset({Op.DATA, Op.CONCAT, Op.RESHAPE})  # operations that calculate nothing
 LENGTH = "length.{}"  # slot of the length of an axis that no array shows
 
 
@@ -52,15 +56,23 @@ class LogDensity:
         Derivative with respect to each PARAM, in the order of `layout` and of the PARAM's shape.
     outputs : tuple of Output
         What a draw stores, flat and row-major one after the other.
+    stored : tuple of (str, Node)
+        The numbers of all outputs in the same order, in fewer pieces where outputs are alike.
     layout : Layout
         Place of each PARAM in the unconstrained vector.
+    variables : Layout
+        Place of each free variable in it; several may share a PARAM (``rewrite.roll``).
     slots : tuple of Input
         Arrays the kernel reads: data of the user and what was calculated from them (``fold.0``,
         ...), by name, then lengths of axes that none of them shows (``length.0``, ...).
     axes : tuple of str
         Names of the axes whose lengths are bound with the data.
+    ragged : tuple of Ragged
+        Those of them along which lanes of different lengths follow each other.
     terms : tuple of (str, Node)
         The parts of which `logp` is the sum, each a scalar with the name of its variable.
+    rolled : tuple of tuple of str
+        Names of the terms that are calculated as one.
     binding : Binding
         What is asked of the user's data.
     """
@@ -68,10 +80,14 @@ class LogDensity:
     logp: Node
     grads: tuple[Node, ...]
     outputs: tuple[Output, ...]
+    stored: tuple[tuple[str, Node], ...]
     layout: Layout
+    variables: Layout
     slots: tuple[Input, ...]
     axes: tuple[str, ...]
+    ragged: tuple[Ragged, ...]
     terms: tuple[tuple[str, Node], ...]
+    rolled: tuple[tuple[str, ...], ...]
     binding: Binding = field(repr=False)
 
     def fold(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -92,7 +108,7 @@ class LogDensity:
         made = {**given.arrays, **self.binding.calculate(given)}
         for name, axis in self._hidden().items():
             made[name] = np.asarray(given.lengths[axis])
-        return {slot.name: made[slot.name] for slot in self.slots}
+        return {slot.name: np.asarray(made[slot.name], slot.dtype) for slot in self.slots}
 
     def axis_lengths(self, data: Mapping[str, np.ndarray]) -> dict[str, int]:
         """Lengths of `axes`, as the arrays that `fold` returned show them."""
@@ -149,8 +165,10 @@ class LogDensity:
             A value belongs to no free variable, has the wrong shape or lies outside the support.
         """
         for name in values or {}:
-            self.layout[name]
-        return self.layout.pack(self.binding.unconstrained(values or {}, self.binding.check(data)))
+            self.variables[name]
+        return self.variables.pack(
+            self.binding.unconstrained(values or {}, self.binding.check(data))
+        )
 
 
 def lower(
@@ -196,20 +214,30 @@ def _lower(
 
     roots, agreements = unify(declared)
     indices = [(index, dim) for index, dim in selections(roots) if is_data(index)]
-    simple = simplify(roots)
-    terms = simplify(separate(simple[:n]))
-    terms = simplify(summarise(terms)) if sufficient else terms
-    logp = sum(terms[1:], start=terms[0]) if terms else const(0.0)
-    roots = [logp, *gradient(logp, written.params), *simple[n:], *terms]
+    labels = (*(name for name, _ in written.terms), *names)
+    named = list(zip(labels, roots, strict=True))
+    rolled = roll(written.params, named[:n], named[n:])
+    pieces = [node for _, node in rolled.stored]
+    value_roots, term_roots = wholes(rolled.values), wholes(rolled.terms)
+    sizes = len(rolled.summands), len(value_roots), len(pieces), len(term_roots)
+    simple = simplify([*rolled.summands, *value_roots, *pieces, *term_roots])
+    summands, values, pieces, terms = _split(simple, *sizes)
+    together = simplify(separate([*summands, *terms]))
+    together = simplify(summarise(together)) if sufficient else together
+    summands, terms = _split(together, sizes[0], sizes[3])
+    logp = sum(summands[1:], start=summands[0]) if summands else const(0.0)
+    roots = [logp, *gradient(logp, rolled.params), *values, *pieces, *terms]
     roots, folded = fold(simplify(unify(simplify(roots))[0]))
     check(roots)
 
-    logp, grads = roots[0], roots[1 : 1 + len(written.params)]
-    values = roots[1 + len(grads) : len(roots) - n]
+    (logp,), grads, values, pieces, terms = _split(roots, 1, len(rolled.params), *sizes[1:])
+    values = elements(rolled.values, dict(zip(value_roots, values, strict=True)))
+    terms = elements(rolled.terms, dict(zip(term_roots, terms, strict=True)))
     points = [node for s in written.starts for node in (s.point, s.unconstrained, s.inside)]
     axes = axes_of(roots)
+    ragged = [axis for axis in rolled.ragged if axis.axis in axes]
     kept = {slot.name: slot.dtype for slot in spec.slots}
-    slots = inputs(roots, kept)
+    slots = inputs([*roots, *(axis.first for axis in ragged)], kept | _kept(rolled.slots, kept))
     shown = {dim for slot in slots for dim in slot.shape}
     hidden = [axis for axis in axes if axis not in shown]
     dims = {v.name: v.dims for v in spec.free} | {d.name: d.dims for d in spec.stored}
@@ -220,15 +248,17 @@ def _lower(
             Output(name, node, node.shape, dims[name] or (None,) * node.ndim)
             for name, node in zip(names, values, strict=True)
         ),
-        layout=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in written.params),
+        stored=tuple((name, node) for (name, _), node in zip(rolled.stored, pieces, strict=True)),
+        layout=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in rolled.params),
+        variables=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in rolled.order),
         slots=(*slots, *(Input(LENGTH.format(i), (), INT) for i in range(len(hidden)))),
         axes=tuple(axes),
-        terms=tuple(
-            (name, node)
-            for (name, _), node in zip(written.terms, roots[len(roots) - n :], strict=True)
-        ),
+        ragged=tuple(ragged),
+        terms=tuple((name, node) for (name, _), node in zip(written.terms, terms, strict=True)),
+        rolled=rolled.groups,
         binding=Binding(
             sources=inputs([*declared, *points, *_counted(spec, [*declared, *points])], kept),
+            joined=rolled.slots,
             folded=tuple(folded),
             agreements=tuple(agreements),
             indices=tuple(dict.fromkeys(indices)),
@@ -242,6 +272,23 @@ def _counted(spec: ModelSpec, roots: Sequence[Node]) -> list[Node]:
     seen = {dim for node in topological(roots) if node.op is Op.DATA for dim in node.shape}
     unseen = set(axes_of(roots)) - seen
     return [slot.node for slot in spec.slots if not unseen.isdisjoint(slot.shape)]
+
+
+def _kept(joined: Iterable[tuple[Node, Node]], kept: Mapping[str, str]) -> dict[str, str]:
+    """Dtypes in which joined arrays are kept: that of the arrays, where all have one."""
+    found = {}
+    for leaf, made in joined:
+        below = topological([made])
+        dtypes = {kept[node.arg] for node in below if node.op is Op.DATA}
+        if len(dtypes) == 1 and all(node.op in MOVED for node in below):
+            found[str(leaf.arg)] = dtypes.pop()
+    return found
+
+
+def _split(nodes: Sequence[Node], *sizes: int) -> list[list[Node]]:
+    """Cut a list into lists of these sizes."""
+    rest = iter(nodes)
+    return [list(islice(rest, size)) for size in sizes]
 
 
 def _numbers(leaf: Node) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Whole graphs: order, rebuilding, checking against data, and the form in which they travel."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,16 +12,18 @@ from exmc_dask.ir import Node, make
 from exmc_dask.ops import DECLARED, INFER, LEAF, Op
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
+def topological(roots: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
     """Every node reachable from `roots`, operands before their users, each once.
 
-    The order depends on the structure only, so equal graphs give equal lists.
+    The order depends on the structure only, so equal graphs give equal lists. Nodes that are
+    `known`, and what is below them, are left out: who looks at one root after the other, and keeps
+    what was found, then looks at each node once.
     """
     done: dict[Node, None] = {}
     stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
     while stack:
         node, ready = stack.pop()
-        if node in done:
+        if node in done or node in known:
             continue
         if ready:
             done[node] = None
@@ -112,16 +114,9 @@ _is_data: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
 def is_data(node: Node) -> bool:
     """Whether an expression depends on no parameter and on no step of a scan."""
-    stack = [node]
-    while stack:
-        top = stack[-1]
-        unknown = [operand for operand in top.src if operand not in _is_data]
-        if top in _is_data or not unknown:
-            _is_data[top] = top.op not in (Op.PARAM, Op.VAR, Op.LOCAL) and all(
-                _is_data[operand] for operand in top.src
-            )
-            stack.pop()
-        stack += unknown
+    for each in topological([node], _is_data):
+        changing = each.op in (Op.PARAM, Op.VAR, Op.LOCAL)
+        _is_data[each] = not changing and all(_is_data[operand] for operand in each.src)
     return _is_data[node]
 
 

@@ -167,7 +167,7 @@ class _Point:
 def _labels(density: LogDensity) -> list[str]:
     """Name each coordinate of the unconstrained vector."""
     names = []
-    for entry in density.layout.entries:
+    for entry in density.variables.entries:
         if entry.shape:
             names += [f"{entry.name}{list(index)}" for index in np.ndindex(entry.shape)]
         else:

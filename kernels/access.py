@@ -16,11 +16,15 @@ from exmc_dask.graph import topological
 from exmc_dask.indexing import Cut
 from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, Op
+from exmc_dask.rewrite.lanes import Ragged
 
 from .normal import is_data_matrix, is_tall, loop_order
 
 VARIABLES = ("i", "j", "k", "l", "m", "n")
 """Loop variables by depth."""
+
+LANE = "lane"
+"""Number of the lane in a loop along a ragged axis."""
 
 VIEWS = frozenset(
     {Op.BROADCAST, Op.RESHAPE, Op.TRANSPOSE, Op.SLICE, Op.GATHER}
@@ -45,10 +49,9 @@ _turns: WeakKeyDictionary[Node, frozenset[str]] = WeakKeyDictionary()
 def turns(node: Node) -> frozenset[str]:
     """Variables of the scans in whose steps a value is made: it differs from step to step."""
     if node not in _turns:
-        for each in topological([node]):
-            if each not in _turns:
-                own = frozenset(each.arg[:1] if each.op is Op.LOCAL else ())
-                _turns[each] = own.union(*(_turns[operand] for operand in each.src))
+        for each in topological([node], _turns):
+            own = frozenset(each.arg[:1] if each.op is Op.LOCAL else ())
+            _turns[each] = own.union(*(_turns[operand] for operand in each.src))
     return _turns[node]
 
 
@@ -158,9 +161,16 @@ class Axes:
         Name of the first index of a slice of such a dimension, where it depends on the length.
     rows : dict of Node to (Node, Index)
         The value of which a LOCAL leaf is a row, and which.
+    ragged : dict of Dim to Ragged
+        Dimensions along which lanes of different lengths follow each other.
     """
 
-    def __init__(self, roots: Iterable[Node], shapes: Iterable[Shape] = ()) -> None:
+    def __init__(
+        self,
+        roots: Iterable[Node],
+        shapes: Iterable[Shape] = (),
+        ragged: Iterable[Ragged] = (),
+    ) -> None:
         self._parent: dict[Dim, Dim] = {}
         self.equal: dict[tuple[Dim, Dim], Node] = {}
         self.names: dict[Dim, str] = {}
@@ -172,6 +182,8 @@ class Axes:
                 if one != other:
                     self.equal.setdefault((one, other), node)
                     self._join(one, other)
+        self.ragged = {self.same(axis.axis): axis for axis in ragged}
+        self._lanes = {axis.lane for axis in self.ragged.values()}
         self.columns = self._in_columns(order)
         for shape in shapes:
             for dim in shape:
@@ -285,6 +297,8 @@ class Axes:
             case Op.GATHER:
                 values, places = node.src
                 place = Element(places, at[: places.ndim])
+                if self.is_lane(place):
+                    return [Element(values, (atom(LANE), *at[1:]))]
                 return [place, Element(values, (atom(place), *at[places.ndim :]))]
             case Op.LOCAL:
                 whole, row = self.rows[node]
@@ -293,6 +307,10 @@ class Axes:
                 return [Element(source, at) for source in node.src]
             case _:
                 return []
+
+    def is_lane(self, place: Element) -> bool:
+        """Whether an index is the lane of the element at which a loop stands."""
+        return place.node in self._lanes and place.at in [(atom(name),) for name in VARIABLES]
 
     def sliced(
         self,

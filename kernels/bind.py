@@ -80,7 +80,7 @@ class Storage:
             if node.op in (Op.GATHER, Op.SCATTER_ADD)
             for leaf in topological([node.src[1]])
             if leaf.op is Op.DATA
-        }
+        } | {ragged.first.arg for ragged in axes.ragged.values()}
         solved = {
             leaf.arg
             for node in order

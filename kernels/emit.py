@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from exmc_dask.ir import Node
 from exmc_dask.ops import Op
+from exmc_dask.rewrite.lanes import Ragged
 
-from .access import VARIABLES, ZERO, Element, Index, atom, number
+from .access import LANE, VARIABLES, ZERO, Element, Index, atom, number
 from .source import Text, indented
 from .tasks import Buffer, Kind, Loop, Step, Task, Tile, variables
 from .values import START, Region, Values
@@ -17,6 +18,7 @@ class Function(Values):
     def write(self) -> None:
         """Write the whole schedule."""
         self._totals: dict[Node, str] = {}
+        self._sums: dict[Task, str] = {}
         self._steps(self.schedule.steps, 0)
 
     @property
@@ -52,6 +54,10 @@ class Function(Values):
 
     def _write(self, task: Task) -> None:
         element = task.values[0]
+        if task in self._sums:
+            name = self._sums[task]
+            self._add(name, task)
+            return
         text = self._made(element) if task.makes else self.as_float(element)
         self._put(task, "=" if task.kind is Kind.STORE else "+=", text)
 
@@ -88,7 +94,9 @@ class Function(Values):
         self._lines.append(f"{target} {sign} {text}")
 
     def _accumulate(self, task: Task) -> None:
-        name = self._totals[task.node]
+        self._add(self._totals[task.node], task)
+
+    def _add(self, name: str, task: Task) -> None:
         text = self.as_float(task.values[0])
         function = self.call("maximum" if task.node.op is Op.MAX else "accumulate")
         self.count.flops[self.regions[-1].turns] += 1
@@ -97,9 +105,10 @@ class Function(Values):
     # -- loops -----------------------------------------------------------------------------------
 
     def _loop(self, loop: Loop, depth: int) -> None:
+        sums = [task for task in loop.tasks if task.is_sum_of_lane and loop.tile is None]
         if depth == 0:
             for task in loop.tasks:
-                if task.fresh:
+                if task.fresh and task not in sums:
                     self._fill(task)
         reductions = [t for t in loop.tasks if t.kind is Kind.REDUCE and t.kept == depth]
         for task in reductions:
@@ -108,6 +117,8 @@ class Function(Values):
         comment = ", ".join(dict.fromkeys(map(self._label, loop.tasks)))
         if loop.tile is not None:
             self._tiled(loop, loop.tile, extent, comment)
+        elif loop.lanes is not None:
+            self._ragged(loop, loop.lanes, sums, depth, comment)
         else:
             with_region = self._enter(VARIABLES[depth], extent)
             self._steps(loop.body, depth + 1)
@@ -189,6 +200,30 @@ class Function(Values):
         self.schedule = outer
         self._leave(f"for {variable} in range({self.index(extent).text}):", self._label(task))
 
+    def _ragged(
+        self, loop: Loop, lanes: Ragged, sums: list[Task], depth: int, comment: str
+    ) -> None:
+        """Write a loop over lanes around a loop over the elements of each."""
+        outer, variable = self.regions[-1], VARIABLES[depth]
+        self._enter(LANE, number(lanes.n))
+        self.regions[-1].knows |= {START}
+        first = self.array(lanes.first)
+        self._lines.append(f"{START} = {first}[{LANE}]")
+        self._lines.append(f"rows = {first}[{LANE} + 1] - {START}")
+        for task in sums:
+            assert task.target is not None
+            self._sums[task] = self.names.fresh(f"sum_{self.describe(task.values[0].node)}")
+            self._lines.append(f"{self._sums[task]} = 0.0")
+        self.shift = {variable: atom(START) + atom(variable)}
+        self._enter(variable, number(1))
+        self.regions[-1].turns = outer.turns * self.axes.extent(loop.dim)
+        self._steps(loop.body, depth + 1)
+        self._leave(f"for {variable} in range(rows):")
+        self.shift = {}
+        for task in sums:
+            self._put(task, "=" if task.fresh else "+=", self._sums.pop(task))
+        self._leave(f"for {LANE} in range({lanes.n}):", comment)
+
     # -- whole arrays ----------------------------------------------------------------------------
 
     def _whole(self, node: Node) -> str:
@@ -250,6 +285,10 @@ class Function(Values):
         self.local = {*tile.vectors.values()}
         if loop.body:
             self._enter("i", extent, memo)
+            if loop.lanes is not None:
+                lane = self.load(self.array(loop.lanes.lane), atom("i"))
+                self._lines.append(f"{LANE} = {lane}")
+                self.regions[-1].knows |= {LANE}
             self._steps(loop.body, 1)
             self._leave("for i in range(rows):")
         for task in tile.last:
@@ -272,25 +311,35 @@ class Function(Values):
         width = self.axes.extent(data.shape[1 - self.axes.row_axis(data)])
         return [self.array(data), n, self.index(width).text, START, "rows"]
 
-    def _product(self, task: Task, vectors: Mapping[Node, Buffer], n: str) -> None:
-        value = task.values[0]
+    def _rows(self, value: Element, vectors: Mapping[Node, Buffer]) -> str | None:
+        """Return the name of the rows of a value; None where they do not follow each other."""
         if value.node in vectors:
-            vector = self.array(vectors[value.node])
-        else:
-            found = self.stored.address(value)
-            assert found is not None
-            node, place = found
-            start = place.replaced({"i": atom(START)})
-            vector = self.view(self._whole(node), start)
+            return self.array(vectors[value.node])
+        found = self.stored.address(value)
+        if found is None or "i" in (found[1] + number(-1) * atom("i")).variables():
+            return None
+        node, place = found
+        return self.view(self._whole(node), place.replaced({"i": atom(START)}))
+
+    def _product(self, task: Task, vectors: Mapping[Node, Buffer], n: str) -> None:
+        vector = self._rows(task.values[0], vectors)
+        assert vector is not None
         assert task.target is not None
         arguments = [*self._columns(task.node.src[0], n), vector, self.array(task.target)]
         self._lines.append(f"{self.call('transposed_times')}({', '.join(arguments)})")
 
     def _scatter(self, task: Task, vectors: Mapping[Node, Buffer], extent: Index) -> None:
-        value = task.values[0]
-        memo = {}
-        if value.node in vectors:
-            memo[value] = Text(f"{self.array(vectors[value.node])}[i]")
+        value, place = task.values
+        is_index = place.node.op is Op.DATA and self.storage.arrays[place.node.arg] == "index"
+        rows, places = self._rows(value, vectors), self._rows(place, {})
+        assert task.target is not None
+        if rows is not None and places is not None and is_index and len(task.at) == 1:
+            self.count.flops[extent] += 1
+            self.count.bytes[extent] += 16
+            parts = (rows, places, "rows", self.array(task.target))
+            self._lines.append(f"{self.call('add_at')}({', '.join(parts)})")
+            return
+        memo = {} if rows is None else {value: Text(f"{rows}[i]")}
         self._enter("i", extent, memo)
         self._write(task)
         self._leave("for i in range(rows):")

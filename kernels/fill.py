@@ -7,7 +7,7 @@ from exmc_dask.graph import topological
 from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, REDUCTION, Op
 
-from .access import ZERO, Axes, Element, Index, atom
+from .access import LANE, ZERO, Axes, Element, Index, atom
 from .normal import loop_order, normal, squeezed, transposed
 from .steps import Steps
 from .tasks import (
@@ -110,7 +110,8 @@ class Filling:
                 updates, places = node.src
                 own = variables(updates.shape)
                 place = Element(places, own[: places.ndim])
-                at = (atom(place), *own[places.ndim :])
+                in_lane = self.axes.is_lane(place)
+                at = (atom(LANE if in_lane else place), *own[places.ndim :])
                 task = self.into(buffer, updates, own, at, Kind.ADD)
                 task.values += (place,)
                 task.fresh = True

@@ -38,24 +38,25 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     CompileError
         An operation has no row in the dialect's table.
     """
-    outputs = [output.node for output in density.outputs]
-    terms = [node for _, node in density.terms]
-    declared = [density.logp, *density.grads, *outputs, *terms]
+    stored = [node for _, node in density.stored]
+    apart = {name for names in density.rolled for name in names}
+    terms = [(name, node) for name, node in density.terms if name not in apart]
+    declared = [density.logp, *density.grads, *stored, *(node for _, node in terms)]
     nodes = normalise(declared)
     logp, grads = nodes[0], nodes[1 : 1 + len(density.grads)]
-    values = nodes[1 + len(grads) : 1 + len(grads) + len(outputs)]
-    terms = nodes[1 + len(grads) + len(outputs) :]
+    values = nodes[1 + len(grads) : 1 + len(grads) + len(stored)]
 
     scans = opened([logp, *grads, *values])
     inner = [piece for steps in scans.values() for piece in steps.pieces]
-    axes = Axes([*nodes, *declared, *inner], [slot.shape for slot in density.slots])
+    shapes = [slot.shape for slot in density.slots]
+    axes = Axes([*nodes, *declared, *inner], shapes, density.ragged)
     for steps in scans.values():
         steps.tell(axes)
     storage = Storage(density.slots, [logp, *grads, *values], axes, inner)
     hints: dict[Node, str] = {}
-    for output, node in zip(density.outputs, values, strict=True):
-        _hint(hints, node, output.name)
-    for (name, _), node in zip(density.terms, terms, strict=True):
+    for (name, _), node in zip(density.stored, values, strict=True):
+        _hint(hints, node, name)
+    for (name, _), node in zip(terms, nodes[len(nodes) - len(terms) :], strict=True):
         _hint(hints, node, f"logp_{name}")
 
     def function(second: str, roots: Sequence[Root], result: Node | None) -> Function:
@@ -76,8 +77,8 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     )
     roots = []
     place = ZERO
-    for output, node in zip(density.outputs, values, strict=True):
-        roots.append(Root(node, "out", place, identifier(output.name)))
+    for (name, _), node in zip(density.stored, values, strict=True):
+        roots.append(Root(node, "out", place, identifier(name)))
         place = place + axes.size(node.shape)
     expand = function("out", roots, None)
     called = gradient.called | expand.called

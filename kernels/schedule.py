@@ -14,7 +14,7 @@ from exmc_dask.graph import topological
 from exmc_dask.ir import Node
 from exmc_dask.ops import Op
 
-from .access import Element
+from .access import LANE, Element
 from .normal import is_length, squeezed
 from .stored import Stored
 from .tasks import (
@@ -135,13 +135,19 @@ class Schedule:
     def _loop(self, group: list[Task], depth: int) -> Loop:
         dim = group[0].dims[depth]
         tile = self._tile(group) if depth == 0 else None
+        lanes = self.axes.ragged.get(dim) if any(map(self._needs_lane, group)) else None
         if tile is None:
-            return Loop(dim, self._plan(group, depth + 1), group)
+            return Loop(dim, self._plan(group, depth + 1), group, lanes=lanes)
         body = [task for task in group if task not in tile.last]
         for node, buffer in tile.vectors.items():
             at = variables(node.shape)
             body.append(Task(Kind.STORE, node, (dim,), (Element(node, at),), buffer, at))
-        return Loop(dim, self._plan(body, depth + 1), group, tile)
+        return Loop(dim, self._plan(body, depth + 1), group, tile, lanes)
+
+    def _needs_lane(self, task: Task) -> bool:
+        """Whether a task asks to which lane of a ragged axis an element belongs."""
+        places = [index for element, _ in self.stored.walk(task, 0) for index in element.at]
+        return any(LANE in index.variables() for index in (*places, *task.at))
 
     def _tile(self, group: list[Task]) -> Tile | None:
         """Decide whether a loop runs in tiles, and on what."""
@@ -157,7 +163,7 @@ class Schedule:
         scatters = [
             task for task in group if task.node.op is Op.SCATTER_ADD and len(task.dims) == 1
         ]
-        if not factors and not products and not scatters:
+        if not factors and not products and all(task.is_sum_of_lane for task in scatters):
             return None
         last = products + scatters
         vectors = dict.fromkeys(

@@ -43,6 +43,7 @@ class Stored(Filling):
         self.buffers: dict[Node, Buffer] = {}
         self.makers: dict[Node, list[Task]] = {}
         self._outside: frozenset[Node] = frozenset()
+        self._beginnings: dict[Node, list[Element]] = {}
         self._weights: dict[Node, int] = {}
 
     @classmethod
@@ -94,7 +95,8 @@ class Stored(Filling):
     def walk(self, task: Task, depth: int) -> Iterator[tuple[Element, tuple[Dim, ...]]]:
         """Elements that one turn of a task calculates inside of `depth` loops, with their loops.
 
-        Elements that are ready there are among them; what they were made from is not.
+        Elements that are ready there are among them; what they were made from is not. Scalars that
+        are calculated from others are passed by, or a chain of them would be walked again for each.
         """
         seen: set[Element] = set()
         stack = [(element, task.dims) for element in reversed(task.values)]
@@ -112,8 +114,46 @@ class Stored(Filling):
                     stack.append((summand(element), self.space(node.src[0].shape)))
             elif self.is_rowwise(node):
                 stack.append((whole(node.src[1]), dims))
+            elif _is_scalar_work(node):
+                stack += [(below, dims) for below in reversed(self._below(node))]
             else:
                 stack += [(operand, dims) for operand in reversed(self.axes.operands(element))]
+
+    def _below(self, node: Node) -> list[Element]:
+        """Return what the work on scalars that ends in `node` begins from, leaves aside."""
+        stack = [node] if node not in self._beginnings else []
+        while stack:
+            top = stack[-1]
+            found, unknown = self._look_below(top)
+            if unknown:
+                stack += unknown
+            else:
+                self._beginnings[stack.pop()] = found
+        return self._beginnings[node]
+
+    def _look_below(self, node: Node) -> tuple[list[Element], list[Node]]:
+        """Elements below `node`, and nodes used several times of which they are not yet known."""
+        found: dict[Element, None] = {}
+        unknown: list[Node] = []
+        stack = list(reversed(node.src))
+        while stack:
+            top = stack.pop()
+            if top in self._beginnings:
+                found |= dict.fromkeys(self._beginnings[top])
+            elif _is_scalar_work(top) and top not in self._outside:
+                if self.uses.get(top, 0) > 1:
+                    unknown.append(top)
+                else:
+                    stack += reversed(top.src)
+            elif not self._is_ready(top):
+                found[Element(top, ())] = None
+        return list(found), unknown
+
+    def _is_ready(self, node: Node) -> bool:
+        """Whether a scalar is made elsewhere, or is an element of an array that is given."""
+        while node.op is Op.SLICE or (node.op is Op.RESHAPE and is_squeeze(node)):
+            node = node.src[0]
+        return node.op in FIXED or node in self._outside
 
     def is_aligned(self, element: Element, dims: tuple[Dim, ...], depth: int) -> bool:
         """Whether an element belongs to the same turn of the loop at `depth`."""
@@ -193,9 +233,8 @@ class Stored(Filling):
 
     def _weigh(self, node: Node) -> int:
         """Return the operations that one element of `node` costs where it is not stored."""
-        for each in topological([node]):
-            if each not in self._weights:
-                self._weights[each] = self._own_weight(each)
+        for each in topological([node], self._weights):
+            self._weights[each] = self._own_weight(each)
         return self._weights[node]
 
     def _own_weight(self, node: Node) -> int:
@@ -213,6 +252,10 @@ class Stored(Filling):
         self.makers[node] = list(self.fill(node, buffer))
         self.tasks += self.makers[node]
         self._weights.clear()
+
+
+def _is_scalar_work(node: Node) -> bool:
+    return not node.shape and node.op in ELEMENTWISE
 
 
 def _growing(tasks: list[Task], first: int) -> Iterator[Task]:

@@ -9,8 +9,9 @@ from exmc_dask.errors import CompileError
 from exmc_dask.graph import topological
 from exmc_dask.ir import Node
 from exmc_dask.ops import ELEMENTWISE, REDUCTION, Op
+from exmc_dask.rewrite.lanes import Ragged
 
-from .access import VARIABLES, VIEWS, ZERO, Element, Index, atom
+from .access import LANE, VARIABLES, VIEWS, ZERO, Element, Index, atom
 from .normal import is_length, squeezed
 
 CHEAP = frozenset(
@@ -100,6 +101,11 @@ class Task:
     kept: int = 0
     after: "list[Task]" = field(default_factory=list)
 
+    @property
+    def is_sum_of_lane(self) -> bool:
+        """Whether this adds up the elements of each lane of a ragged axis."""
+        return self.kind is Kind.ADD and len(self.dims) == 1 and self.at == (atom(LANE),)
+
     def calculates(self, element: Element) -> bool:
         """Whether `element` is to be calculated although its value has a buffer: this fills it."""
         return self.makes and element is self.values[0]
@@ -107,12 +113,17 @@ class Task:
 
 @dataclass(eq=False)
 class Loop:
-    """A loop over `dim`, for `tasks`; with a tile, a loop over stretches of rows."""
+    """A loop over `dim`, for `tasks`.
+
+    With a tile, a loop over stretches of rows; with `lanes`, a loop over lanes around one over the
+    elements of each.
+    """
 
     dim: Dim
     body: "list[Step]"
     tasks: list[Task]
     tile: "Tile | None" = None
+    lanes: Ragged | None = None
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from exmc_dask.ir import Node
 from exmc_dask.layout import Layout
 from exmc_dask.ops import BOOL, ELEMENTWISE, REDUCTION, Op
 
-from .access import VARIABLES, VIEWS, ZERO, Element, Index, identifier, number
+from .access import LANE, VARIABLES, VIEWS, ZERO, Element, Index, identifier, number
 from .bind import Storage
 from .cost import Count
 from .normal import is_length
@@ -90,7 +90,7 @@ class Values:
         called = frozenset().union(*dialect.IMPORTS.values())
         users = {*hints.values(), *map(identifier, (*storage.slots, *layout.by_name))}
         steps = (scan.variable for scan in self.stored.scans.values())
-        self._counters = frozenset({*VARIABLES, START, *steps})
+        self._counters = frozenset({*VARIABLES, START, LANE, *steps})
         self.names = Names(
             {*called, *arguments, *self._counters, *storage.header, *_BUILTINS, "rows"}, users
         )

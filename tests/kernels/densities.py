@@ -49,11 +49,15 @@ def density(
         logp=logp,
         grads=tuple(gradient(logp, params)),
         outputs=tuple(Output(k, x, x.shape, (None,) * x.ndim) for k, x in outputs.items()),
-        layout=Layout.of((leaf.arg, extents(leaf.shape, {})) for leaf in params),
+        stored=tuple(outputs.items()),
+        layout=(layout := Layout.of((leaf.arg, extents(leaf.shape, {})) for leaf in params)),
+        variables=layout,
         slots=tuple(Input(leaf.arg, leaf.shape, leaf.dtype) for leaf in slots),
         axes=(),
+        ragged=(),
         terms=(),
-        binding=Binding((), (), (), (), ()),
+        rolled=(),
+        binding=Binding((), (), (), (), (), ()),
     )
 
 

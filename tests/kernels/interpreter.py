@@ -60,6 +60,11 @@ def transposed_times(X: Window, n: int, k: int, start: int, m: int, r: Window, o
     out.fill(out.matrix(k, 1) + rows.T @ r.matrix(m, 1))
 
 
+def add_at(values: Window, places: Window, n: int, out: Window) -> None:
+    for i in range(n):
+        out[places[i]] += values[i]
+
+
 def matmul(a: Window, *rest: Any) -> None:
     a_row, a_column, b, b_row, b_column, out, n, k, m = rest
     out.fill(a.matrix(n, k, (a_row, a_column)) @ b.matrix(k, m, (b_row, b_column)))
@@ -86,7 +91,10 @@ INCOMPLETE = (
 NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in NUMPY},
     **{name: getattr(sp, name) for name in SCIPY},
-    **{f.__name__: f for f in (at, view, times, transposed_times, matmul, cholesky, trisolve)},
+    **{
+        f.__name__: f
+        for f in (add_at, at, view, times, transposed_times, matmul, cholesky, trisolve)
+    },
     "arctan": np.arctan,
     **{name: getattr(incomplete, name) for name in INCOMPLETE},
     "accumulate": lambda total, x: total + x,

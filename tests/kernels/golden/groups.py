@@ -2,6 +2,7 @@
 
 from numba import njit
 
+from .linalg import add_at
 from .loops import Distinct, at, view
 from .vecmath import accumulate, exp, log1p
 
@@ -52,9 +53,7 @@ def logp_grad(q, grad, data, data32, index, work):
             log1p2 = log1p(p2)
             sum_log1p = accumulate(sum_log1p, log1p2)
             r[i] = r3
-        for i in range(rows):
-            y_mu_i2 = y_mu_tile[i]
-            r_by_y_mu[y_mu_i2] += r[i]
+        add_at(r, y_mu_tile, rows, r_by_y_mu)
     sum_d = 0.0
     sum_p3 = 0.0
     mu = q[0]
