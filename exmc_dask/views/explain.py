@@ -1,5 +1,7 @@
 """A model in words: what was declared, what each pass made of it, and what NUTS moves."""
 
+from collections.abc import Sequence
+
 from exmc_dask.density import lower
 from exmc_dask.graph import topological
 from exmc_dask.model import ModelSpec
@@ -23,9 +25,10 @@ def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> Printed:
     str
         Sections: the declarations; a section for each pass with what it changed (``measurable``:
         observed expressions undone; ``constrain``: transforms; ``reparam``: variables taken off
-        centre); ``unify``, lengths of data that have to agree; ``fold``, what is calculated from
-        data alone, once; ``sampled``, every variable with the numbers it adds to the unconstrained
-        vector, and every term of the data.
+        centre); ``unify``, lengths of data that have to agree; ``roll``, variables and terms that
+        are alike and calculated together; ``fold``, what is calculated from data alone, once;
+        ``sampled``, every variable with the numbers it adds to the unconstrained vector, and every
+        term of the data.
     """
     density = lower(spec, ncp=ncp)
     size = len(topological([density.logp, *density.grads]))
@@ -34,6 +37,7 @@ def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> Printed:
         ("declared", repr(spec).splitlines()),
         *changes(spec, ncp),
         ("unify", list(dict.fromkeys(map(str, density.binding.agreements)))),
+        ("roll", [f"{len(names)} alike: {_ends(names)}" for names in density.rolled]),
         ("fold", [f"{name} = {text(node)}" for name, node in density.binding.folded]),
         (f"sampled: {made}", _table(spec, ncp)),
     ]
@@ -41,6 +45,10 @@ def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> Printed:
     for title, said in sections:
         lines += [title, *(f"  {line}" for line in said)] if said else [f"{title}: nothing"]
     return Printed("\n".join(lines))
+
+
+def _ends(names: Sequence[str]) -> str:
+    return f"{names[0]}, {names[1]}, ..., {names[-1]}"
 
 
 def _table(spec: ModelSpec, ncp: Choice) -> list[str]:

@@ -46,6 +46,28 @@ def test_the_result_has_the_groups_dims_and_names_that_were_declared(model):
     )
 
 
+def test_scalars_that_are_calculated_together_come_back_as_declared():
+    with ed.Model() as many:
+        mu = ed.Normal("mu", 0, 5)
+        for i in range(10):
+            x = ed.Normal(f"x{i}", mu + 10.0 * i, 1.0)
+            s = ed.HalfNormal(f"s{i}", 1.0)
+            ed.Normal(f"y{i}", x, s, observed=np.full(1 + i % 3, 10.0 * i))
+            ed.Deterministic(f"twice{i}", 2.0 * x)
+    starts = {f"x{i}": 10.0 * i for i in range(10)}
+    options = SHORT | {"initvals": starts, "store_unconstrained": True}
+    trace = ed.sample(many, **options)
+
+    free = ["mu", *(f"{name}{i}" for i in range(10) for name in "xs")]
+    assert list(trace.posterior) == [*free, *(f"twice{i}" for i in range(10))]
+    assert set(trace.unconstrained_posterior) == set(free)
+    for i in range(10):
+        x, log_s = draws(trace, f"x{i}"), trace.unconstrained_posterior[f"s{i}"]
+        assert abs(x.mean() - 10 * i) < 5
+        np.testing.assert_array_equal(draws(trace, f"twice{i}"), 2 * x)
+        np.testing.assert_allclose(draws(trace, f"s{i}"), np.exp(log_s), rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     "change", [{"block_draws": 1}, {"block_draws": 7}, {"compute_convergence_checks": True}]
 )

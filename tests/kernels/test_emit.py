@@ -58,7 +58,20 @@ def process() -> ed.Model:
     return model
 
 
-BUILT = (models.simple, models.eight_schools, models.logistic, models.sv, groups, mixture, process)
+def lanes() -> ed.Model:
+    """Scalars declared one by one, with as many observations as each happens to have."""
+    builder = ed.Builder().rv("mu", ed.Normal, 0.0, 5.0).rv("tau", ed.HalfNormal, 2.0)
+    for i in range(12):
+        builder.rv(f"x{i}", ed.Normal, "mu", "tau").rv(f"s{i}", ed.HalfNormal, 1.0)
+        builder.rv(f"y{i}", ed.StudentT, 4.0, f"x{i}", f"s{i}")
+        builder.obs(f"z{i}", f"y{i}", np.arange(1.0 + i % 3))
+    return builder.build()
+
+
+BUILT = (
+    *(models.simple, models.eight_schools, models.logistic, models.sv),
+    *(groups, lanes, mixture, process),
+)
 MODELS: dict[str, Callable[[], ed.Model]] = {build.__name__: build for build in BUILT}
 
 

@@ -14,6 +14,7 @@ from exmc_dask.graph import topological
 from exmc_dask.ir import Node, as_float, make
 from exmc_dask.kernels import Kernel, compile
 from exmc_dask.ops import INT, Op
+from tests.exmc_dask.alike import model_of
 from tests.exmc_dask.models import MODELS
 from tests.kernels.cases import CASES, DATA_ROWS, FLAG, flags
 from tests.kernels.densities import (
@@ -106,6 +107,27 @@ def test_processes_give_what_numpy_gives() -> None:
     found, wanted = np.hstack(run(compile(of), data, q)), np.hstack(expected(of, q, data))
 
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["groups", "designs", "lines"])
+def test_alike_parts_give_what_numpy_gives(name: str) -> None:
+    model = model_of(name)
+    of = lower(model.spec, ncp=False)
+    data, q = of.fold(model.data), np.random.default_rng(4).normal(size=of.layout.dim) * 0.5
+    found, wanted = np.hstack(run(compile(of), data, q)), np.hstack(expected(of, q, data))
+
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_lanes_may_be_of_any_length() -> None:
+    model = model_of("groups")
+    of = lower(model.spec, ncp=False)
+    q = np.random.default_rng(4).normal(size=of.layout.dim) * 0.5
+    model.set_data({f"y{i}.observed": np.linspace(0, 1, n) for i, n in enumerate((0, 700, 1, 9))})
+    data = of.fold(model.data)
+    found, wanted = np.hstack(run(compile(of), data, q)), np.hstack(expected(of, q, data))
+
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_a_kernel_is_made_once() -> None:

@@ -66,6 +66,17 @@ def test_numbers_add_up_to_the_unconstrained_vector(name: str) -> None:
     assert sum(static_size(free.unconstrained) for free in run(spec).free) == lower(spec).layout.dim
 
 
+def test_what_is_calculated_together_is_named() -> None:
+    with ed.Model() as model:
+        mu = ed.Normal("mu", 0, 1)
+        for i in range(12):
+            ed.Normal(f"y{i}", ed.Normal(f"x{i}", mu, 1.0), 1.0, observed=np.ones(1 + i % 3))
+
+    said = sections(model.explain())
+    assert said["roll"] == ["12 alike: x0, x1, ..., x11", "12 alike: y0, y1, ..., y11"]
+    assert "x11 1  Normal(mu, 1)" in said["sampled: 13 numbers"]
+
+
 def test_a_prompt_shows_lines_and_not_a_quoted_string() -> None:
     said = clinics().explain()
 
