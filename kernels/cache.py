@@ -187,17 +187,25 @@ def install(digest: str, texts: Mapping[str, str]) -> Path:
 def compiling(folder: Path, module: str) -> Iterator[None]:
     """Let one process at a time compile a module; the others then find its machine code.
 
-    It is a matter of work, not of right: who has waited for a minute goes ahead.
+    It is a matter of work, not of right: who has waited for a minute goes ahead, and so does who
+    cannot lock, as in a folder that somebody deleted by hand.
+
+    Raises
+    ------
+    CompileError
+        The machine code cannot be written.
     """
     path = folder / f"{module}.lock"
-    if path.exists() and path.stat().st_size:
-        yield
-        return
-    lock = locks.take(path, patience_s=_PATIENCE_S)
+    lock = None
+    if not (path.exists() and path.stat().st_size):
+        with contextlib.suppress(OSError):
+            lock = locks.take(path, patience_s=_PATIENCE_S)
     try:
-        yield
+        with writing(folder):
+            yield
         if lock is not None:
-            os.write(lock.handle, b"compiled\n")
+            with contextlib.suppress(OSError):
+                os.write(lock.handle, b"compiled\n")
     finally:
         if lock is not None:
             lock.release()
@@ -220,7 +228,7 @@ def write(path: Path, text: str) -> None:
     """Let `path` hold `text`, whole or not at all, whoever else is writing it."""
     if path.exists() and path.read_text("utf-8") == text:
         return
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=_SCRATCH, suffix=".py")
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
         file.write(text)
@@ -229,8 +237,12 @@ def write(path: Path, text: str) -> None:
 
 
 def _runtimes(root: Path) -> list[Runtime]:
-    folders = [path for path in root.iterdir() if _RUNTIME_NAME.fullmatch(path.name)]
-    return sorted(map(_runtime, folders), key=lambda runtime: -runtime.used_at)
+    found = []
+    for path in root.iterdir():
+        if _RUNTIME_NAME.fullmatch(path.name):
+            with contextlib.suppress(FileNotFoundError):  # another process deletes it
+                found.append(_runtime(path))
+    return sorted(found, key=lambda runtime: -runtime.used_at)
 
 
 def _runtime(folder: Path) -> Runtime:
@@ -272,15 +284,16 @@ def _delete(folder: Path) -> bool:
         folder.rename(gone / "deleted")
     finally:
         lock.release()
-    shutil.rmtree(gone)
+    shutil.rmtree(gone, ignore_errors=True)  # what stays is swept up later
     return True
 
 
 def _sweep_scratch(root: Path) -> None:
     """Delete what processes that were killed have left of seeds and deletions."""
     for path in root.glob(f"{_SCRATCH}*"):
-        if path.stat().st_mtime < time.time() - 3600:
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if path.stat().st_mtime < time.time() - 3600:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _plant_seed(folder: Path) -> None:

@@ -172,6 +172,21 @@ def test_a_deleted_lock_is_not_held(tmp_path: Path) -> None:
     waited[0].release()
 
 
+def test_a_folder_deleted_by_hand_is_no_obstacle(root: Path) -> None:
+    package = build.runtime(HELPER | {"by_hand.py": ""})
+    build.runtime_module("helper", package)
+    shutil.rmtree(root)
+    with build.compiling("sampler", package):
+        assert not root.exists()
+    assert build.load(KERNEL, package).f(3.0) == 7.0
+
+
+def test_what_vanishes_meanwhile_is_not_counted(root: Path) -> None:
+    root.mkdir(mode=0o700)
+    (root / ("c" * 64)).symlink_to(root / "vanished")
+    assert cache.cache_info().runtimes == cache.cache_clear().deleted == ()
+
+
 def test_info_counts(root: Path) -> None:
     said(begin())
     (runtime,) = cache.cache_info().runtimes
