@@ -2,16 +2,19 @@
 
 The floor of a model is the larger of two times: its operations at the peak rate of one core, with a
 transcendental function counted as `TRANSCENDENTAL` operations, and its bytes at the rate at which
-one core reads arrays of that size. Both rates are measured first. Small models cannot come near:
-their time is that of a chain of dependent operations.
+one core reads arrays of that size. Both rates are measured in turns with the gradient. Small models
+cannot come near: their time is that of a chain of dependent operations.
 """
 
 import argparse
 import json
 import platform
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from exmc_dask.density import lower
 from exmc_dask.kernels import compile
 from models.seven import MODELS
 
+DTYPES = ("float64", "float32")
 TRANSCENDENTAL = 20  # operations of an exponential function
 
 _f8s, _f4s, _i8s = types.float64[::1], types.float32[::1], types.int64[::1]
@@ -31,7 +35,7 @@ _ABI = types.FunctionType(types.float64(_f8s, _f8s, _f8s, _f4s, _i8s, _f8s))
 
 @dataclass(frozen=True)
 class Gradient:
-    """Nanoseconds of one gradient, and its floors."""
+    """Nanoseconds of one gradient, and its floors; seconds of folding and binding its data."""
 
     model: str
     dim: int
@@ -39,6 +43,7 @@ class Gradient:
     gradient_ns: float
     flop_floor_ns: float
     byte_floor_ns: float
+    bind_s: float
 
     @property
     def fraction(self) -> float:
@@ -77,30 +82,51 @@ def _read(n, x):
     return total
 
 
-def best_s(call: Callable[[int], Any], budget_s: float = 0.3) -> float:
-    """Return the fastest of seven timings of ``call(n) / n``, in seconds."""
-    n, began = 1, time.perf_counter()
-    call(n)
-    while (taken := time.perf_counter() - began) < budget_s / 20:
-        n, began = 2 * n, time.perf_counter()
+def medians_s(calls: Sequence[Callable[[int], Any]], budget_s: float = 0.3) -> list[float]:
+    """Return the median of seven timings of ``call(n) / n`` for each call, in seconds.
+
+    Processor time of this thread, and the calls take turns, so that a machine that others use
+    slows all of them alike and their ratios hold.
+    """
+    counts = []
+    for call in calls:
+        call(1)  # pages and caches
+        n, began = 1, time.thread_time()
         call(n)
-    n = max(1, int(n * budget_s / 7 / max(taken, 1e-9)))
-    times = []
+        while (taken := time.thread_time() - began) < budget_s / 20:
+            n, began = 2 * n, time.thread_time()
+            call(n)
+        counts.append(max(1, int(n * budget_s / 7 / taken)))
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(7):
-        began = time.perf_counter()
-        call(n)
-        times.append((time.perf_counter() - began) / n)
-    return min(times)
+        for call, n, found in zip(calls, counts, times, strict=True):
+            began = time.thread_time()
+            call(n)
+            found.append((time.thread_time() - began) / n)
+    return list(map(statistics.median, times))
 
 
-def regression(n: int, columns: int = 20) -> ed.Model:
+def regression(n: int, columns: int = 20, dtype: str = "float64") -> ed.Model:
     """Logistic regression of `n` rows."""
     rng = np.random.default_rng(1)
-    X = rng.standard_normal((n, columns))
+    X = rng.standard_normal((n, columns), dtype=np.dtype(dtype))
     with ed.Model() as model:
+        x = ed.Data("X", X, dtype=dtype)
         alpha = ed.Normal("alpha", 0, 10)
         beta = ed.Normal("beta", 0, 10, shape=columns)
-        ed.Bernoulli("y", logit_p=alpha + X @ beta, observed=rng.integers(0, 2, n))
+        ed.Bernoulli("y", logit_p=alpha + x @ beta, observed=rng.integers(0, 2, n))
+    return model
+
+
+def gaussian(n: int, columns: int = 20, dtype: str = "float64") -> ed.Model:
+    """Gaussian regression of `n` rows, of which a gradient reads a triangle only."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((n, columns), dtype=np.dtype(dtype))
+    with ed.Model() as model:
+        x = ed.Data("X", X, dtype=dtype)
+        alpha, sigma = ed.Normal("alpha", 0, 10), ed.HalfNormal("sigma", 1)
+        beta = ed.Normal("beta", 0, 10, shape=columns)
+        ed.Normal("y", alpha + x @ beta, sigma, observed=rng.standard_normal(n))
     return model
 
 
@@ -116,21 +142,30 @@ def groups(n: int, many: int = 85) -> ed.Model:
     return model
 
 
-def measure(name: str, model: ed.Model, rows: int, peak: float) -> Gradient:
-    """Time one model; `peak` in operations a second."""
+def measure(name: str, model: ed.Model, rows: int) -> Gradient:
+    """Time one model in turns with the peak rates of the machine."""
     density = lower(model.spec, ncp=False)
-    data = density.fold(model.data)
     kernel = compile(density)
-    bound, cost = kernel.bind(data), kernel.cost(data)
+    began = time.process_time()
+    data = density.fold(model.data)
+    bound = kernel.bind(data)
+    bind_s = time.process_time() - began
+    cost = kernel.cost(data)
     q = np.random.default_rng(2).normal(size=kernel.dim) * 0.1
     grad, work = np.zeros(kernel.dim), np.zeros(bound.work_size)
     arguments = (q, grad, bound.data, bound.data32, bound.index, work)
-    taken = best_s(lambda n: repeat(kernel.logp_grad, n, *arguments))
-    stretch = np.ones(max(64, cost.bytes // 8))
-    bytes_per_s = 8 * stretch.size / best_s(lambda n: _read(n, stretch))
+    stretch, x = np.ones(max(64, cost.bytes // 8)), np.linspace(0.0, 0.4, 1024)
+    taken, reading, multiplied = medians_s(
+        [
+            lambda n: repeat(kernel.logp_grad, n, *arguments),
+            lambda n: _read(n, stretch),
+            lambda n: _multiply_add(n, x),
+        ]
+    )
     operations = cost.flops + TRANSCENDENTAL * cost.transcendentals
-    floors = operations / peak, cost.bytes / bytes_per_s
-    return Gradient(name, kernel.dim, rows, *(1e9 * s for s in (taken, *floors)))
+    floors = operations * multiplied / (2 * 32 * x.size), cost.bytes * reading / (8 * stretch.size)
+    gradient, flops, read = (1e9 * s for s in (taken, *floors))
+    return Gradient(name, kernel.dim, rows, gradient, flops, read, bind_s)
 
 
 def main() -> None:
@@ -139,28 +174,32 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest models")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    x = np.linspace(0.0, 0.4, 1024)
-    peak = 2 * 32 * x.size / best_s(lambda n: _multiply_add(n, x))
-    print(f"{platform.processor() or platform.machine()}, {peak / 1e9:.1f} Gflop/s on one core")
     print(
-        f"{'model':22} {'dim':>5} {'rows':>9} {'ns':>12} {'flop floor':>12} {'byte floor':>12}  of"
+        f"{'model':24} {'dim':>5} {'rows':>9} {'ns':>12} {'flop floor':>12} {'byte floor':>12}"
+        f" {'of':>4} {'bind s':>7}"
     )
     found = []
-    cases = [(name, build(), 0) for name, build in MODELS.items()]
-    rows = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= options.rows]
-    cases += [(build.__name__, build(n), n) for build in (regression, groups) for n in rows]
-    for name, model, n in cases:
-        one = measure(name, model, n, peak)
+    cases: list[tuple[str, Callable[[], ed.Model], int]] = [
+        (name, build, 0) for name, build in MODELS.items()
+    ]
+    for n in (n for n in (10_000, 100_000, 1_000_000) if n <= options.rows):
+        cases.append(("groups", partial(groups, n), n))
+        for columns, build, dtype in product((20, 100), (regression, gaussian), DTYPES):
+            name = f"{build.__name__} {columns} {dtype}"
+            cases.append((name, partial(build, n, columns, dtype), n))
+    for name, declare, n in cases:
+        one = measure(name, declare(), n)
         found.append(one)
         print(
-            f"{one.model:22} {one.dim:5} {one.rows or '':>9} {one.gradient_ns:12,.0f} "
-            f"{one.flop_floor_ns:12,.0f} {one.byte_floor_ns:12,.0f} {one.fraction:4.0%}",
+            f"{one.model:24} {one.dim:5} {one.rows or '':>9} {one.gradient_ns:12,.0f} "
+            f"{one.flop_floor_ns:12,.0f} {one.byte_floor_ns:12,.0f} {one.fraction:4.0%} "
+            f"{one.bind_s:7.3f}",
             flush=True,
         )
     if options.json:
         host = {"machine": platform.processor(), "python": platform.python_version()}
         rows_json = [asdict(one) | {"fraction": one.fraction} for one in found]
-        options.json.write_text(json.dumps(host | {"peak": peak, "gradients": rows_json}, indent=2))
+        options.json.write_text(json.dumps(host | {"gradients": rows_json}, indent=2))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ that names the parcels of its data, so a worker that has seen the data is not se
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Buffer, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -62,27 +62,29 @@ class Spec:
     engine: str = "exmc_dask.cluster.engine:prepare"
 
     @cached_property
+    def order(self) -> "Order":
+        """The spec with its data by name; these are not copied for it."""
+        return Order(
+            self.model,
+            dict(self.options),
+            dict(self.settings),
+            self.target,
+            {slot: digest(*_parts(Parcel(values))) for slot, values in self.data.items()},
+            self.support_point,
+            self.engine,
+        )
+
+    @cached_property
     def parcels(self) -> dict[str, bytes]:
         """The spec and its data as parcels by name; the spec is the last."""
-        data = {slot: pack(Parcel(values)) for slot, values in self.data.items()}
-        names = {slot: digest(parcel) for slot, parcel in data.items()}
-        order = pack(
-            Order(
-                self.model,
-                dict(self.options),
-                dict(self.settings),
-                self.target,
-                names,
-                self.support_point,
-                self.engine,
-            )
-        )
-        return {names[slot]: parcel for slot, parcel in data.items()} | {digest(order): order}
+        names = self.order.data
+        data = {names[slot]: pack(Parcel(values)) for slot, values in self.data.items()}
+        return data | {self.key: pack(self.order)}
 
     @cached_property
     def key(self) -> str:
         """The spec's name: equal specs, data included, have equal keys."""
-        return next(reversed(self.parcels))
+        return digest(pack(self.order))
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,9 +224,12 @@ _RECORDS = (
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 
 
-def digest(parcel: bytes) -> str:
-    """Return the name of a parcel."""
-    return hashlib.sha256(parcel).hexdigest()
+def digest(*parts: Buffer) -> str:
+    """Return the name of a parcel, given whole or in parts."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
 
 
 def pack(record: Any) -> bytes:
@@ -235,6 +240,11 @@ def pack(record: Any) -> bytes:
     FormatError
         It holds something that has no place in a message.
     """
+    return b"".join(_parts(record))
+
+
+def _parts(record: Any) -> list[Buffer]:
+    """Return what the bytes of a record consist of; its arrays are not copied."""
     arrays: list[NDArray[Any]] = []
 
     def extend(value: Any) -> msgpack.ExtType:
@@ -248,12 +258,12 @@ def pack(record: Any) -> bytes:
         raise FormatError(f"a {type(value).__name__} cannot be sent: {value!r:.80}")
 
     header = _packb(record, extend)
-    parts: list[Any] = [_HEAD.pack(_MAGIC, VERSION, len(header)), header]  # buffers, not copied yet
+    parts: list[Buffer] = [_HEAD.pack(_MAGIC, VERSION, len(header)), header]
     size = _HEAD.size + len(header)
     for array in arrays:
         parts += [bytes(-size % 8), array.reshape(-1).view(np.uint8)]
         size += -size % 8 + array.nbytes
-    return b"".join(parts)
+    return parts
 
 
 def unpack(message: bytes) -> Any:

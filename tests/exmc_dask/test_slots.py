@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.cluster.wire import Parcel, pack, unpack
+from exmc_dask.cluster.wire import Parcel, Spec, digest, pack, unpack
 from exmc_dask.density import lower
 from exmc_dask.errors import DataError, OptionError
 from exmc_dask.evaluate import TALL, evaluate
@@ -189,3 +189,12 @@ def test_a_product_with_float32_is_made_in_little_memory() -> None:
 
     assert peak(lambda: evaluate([leaf @ b], {leaf: x, b: np.ones(6)})) < 0.7 * LARGE.nbytes
     np.testing.assert_allclose(value, x.astype(np.float64).sum(1), rtol=1e-12, atol=1e-12)
+
+
+def test_a_spec_is_named_without_a_copy_of_its_data() -> None:
+    spec = Spec(b"", {}, {}, "cpu", {"X": LARGE}, np.zeros(3))
+    assert peak(lambda: spec.key) < 0.2 * LARGE.nbytes
+
+    *data, (key, order) = spec.parcels.items()
+    assert key == spec.key == digest(order)
+    assert all(name == digest(parcel) for name, parcel in data)
