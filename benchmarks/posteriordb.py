@@ -16,8 +16,8 @@ Four comparisons a parameter make some 900 a run. Each exceeds 4 by chance with 
 6.3e-5, so a right sampler misses somewhere in about one run of twenty. A posterior that misses is
 therefore looked at once more, with another seed and four times the draws of the first look, and
 fails if it misses again: chance does not repeat, and a bias is now twice as many standard errors.
-A run of a right sampler then fails with a probability below 0.001 (the reference's own error is
-the same in both looks, and a tenth to a third of the variance).
+A run of a right sampler then fails with a probability below 0.001. (The reference's own error is
+the same in both looks: a tenth of the variance in the first, at most half of it in the second.)
 """
 
 import argparse
