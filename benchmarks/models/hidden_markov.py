@@ -19,26 +19,18 @@ def log_normal(x: Any, mu: Any, sigma: Any) -> Any:
     return -0.5 * ed.math.square((x - mu) / sigma) - ed.math.log(sigma) - 0.5 * np.log(2 * np.pi)
 
 
-def log_forward(log_start: Any, log_move: Any, log_emitted: Any) -> Any:
-    """Return the log-density of a sequence, summed over all paths of its hidden states.
+def log_after(log_before: Any, log_move: Any, log_emitted: Any) -> Any:
+    """Log-densities of the past and of each state (K,), one step later.
 
     Parameters
     ----------
-    log_start : (K,)
-        Log-probabilities of the first state.
-    log_move : (T - 1, K, K)
-        Log-probabilities of the state after each move, along the last axis, given that before it.
-    log_emitted : (T, K)
-        Log-density of every value in every state.
+    log_before : (K,)
+    log_move : (K, K)
+        Log-probabilities of the next state along the last axis.
+    log_emitted : (K,)
+        Log-density of the next value in each state.
     """
-
-    def step(log_alpha: Any, row: tuple[Any, Any]) -> tuple[Any, None]:
-        log_move, log_emitted = row
-        paths = ed.math.expand_dims(log_alpha, 1) + log_move
-        return ed.math.logsumexp(paths, axis=0) + log_emitted, None
-
-    last, _ = ed.math.scan(step, log_start + log_emitted[0], (log_move, log_emitted[1:]))
-    return ed.math.logsumexp(last)
+    return ed.math.logsumexp(ed.math.expand_dims(log_before, 1) + log_move, axis=0) + log_emitted
 
 
 def walk(rng: Rng, start: np.ndarray, moves: np.ndarray) -> np.ndarray:
@@ -55,14 +47,22 @@ def _hmm_data(rng: Rng, truth: Values) -> Arrays:
 
 
 def _hmm(data: Arrays) -> ed.Model:
-    y = data["y"]
+    def logp(y: Any, move: Any, mu: Any, sigma: Any) -> Any:
+        log_move = ed.math.log(move)
+        log_emitted = log_normal(ed.math.expand_dims(y, 1), mu, sigma)
+        start = log_emitted[0] - np.log(3)
+        last, _ = ed.math.scan(
+            lambda before, emitted: (log_after(before, log_move, emitted), None),
+            start,
+            log_emitted[1:],
+        )
+        return ed.math.logsumexp(last)
+
     with ed.Model() as model:
         move = ed.Dirichlet("move", np.ones(3) + 2 * np.eye(3))
         mu = ed.Normal("mu", 0, 5, shape=3, transform="ordered")
         sigma = ed.HalfNormal("sigma", 2)
-        log_move = ed.math.broadcast_to(ed.math.log(move), (len(y) - 1, 3, 3))
-        log_emitted = log_normal(y[:, None], mu, sigma)
-        ed.Potential("y", log_forward(np.full(3, -np.log(3)), log_move, log_emitted))
+        ed.Custom("y", move, mu, sigma, logp=logp, observed=data["y"])
     return model
 
 
@@ -93,18 +93,25 @@ def _covariates_data(rng: Rng, truth: Values) -> Arrays:
 
 
 def _covariates(data: Arrays) -> ed.Model:
-    x, y = data["x"], data["y"]
+    def logp(y: Any, log_move: Any, rate: Any) -> Any:
+        counts = ed.math.expand_dims(y, 1)
+        log_emitted = counts * ed.math.log(rate) - rate - ed.math.gammaln(counts + 1.0)
+        start = log_emitted[0] - np.log(2)
+        last, _ = ed.math.scan(
+            lambda before, row: (log_after(before, *row), None), start, (log_move, log_emitted[1:])
+        )
+        return ed.math.logsumexp(last)
+
     with ed.Model() as model:
         a = ed.Normal("a", -2, 1, shape=2)
         b = ed.Normal("b", 0, 1, shape=2)
         rate = ed.Gamma("rate", 2, 0.5, shape=2, transform="positive_ordered")
-        leave = a + ed.math.expand_dims(x, 1) * b
+        leave = a + ed.math.expand_dims(data["x"], 1) * b
         go, stay = -ed.math.softplus(-leave), -ed.math.softplus(leave)
         first = ed.math.stack([stay[:, 0], go[:, 0]], axis=1)
         second = ed.math.stack([go[:, 1], stay[:, 1]], axis=1)
         log_move = ed.math.stack([first, second], axis=1)
-        log_emitted = y[:, None] * ed.math.log(rate) - rate - ed.math.gammaln(y[:, None] + 1.0)
-        ed.Potential("y", log_forward(np.full(2, -np.log(2)), log_move, log_emitted))
+        ed.Custom("y", log_move, rate, logp=logp, support="count", observed=data["y"])
     return model
 
 

@@ -79,6 +79,8 @@ def _event(dist: Dist) -> int:
 
 
 def _shape(dist: Dist) -> Shape:
+    if _event(dist):
+        return ()  # what a formula for all elements together does with its parameters is its own
     operands = [a for name, a in dist.params if isinstance(a, Node) and name not in FORMULAS]
     return broadcast((), *(operand.shape for operand in operands))
 

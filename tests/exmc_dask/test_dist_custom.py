@@ -26,6 +26,21 @@ def test_a_formula_may_give_one_number_for_a_vector() -> None:
     assert all(np.isfinite(slope).all() for slope in slopes(node, outside))
 
 
+def test_parameters_of_a_formula_for_all_elements_have_shapes_of_their_own() -> None:
+    y, centres = np.array([0.5, 2.0, 1.0, -1.0]), np.array([0.0, 3.0])
+    with ed.Model() as model:
+        mu = ed.Normal("mu", 0, 1, shape=2)
+        ed.Custom(
+            "y",
+            mu,
+            logp=lambda y, mu: math.sum(math.logsumexp(-math.abs(math.expand_dims(y, 1) - mu), 1)),
+            observed=y,
+        )
+    expected = np.log(np.exp(-abs(y[:, None] - centres)).sum(axis=1)).sum()
+
+    assert model.logp({"mu": centres}) == pytest.approx(expected + stats.norm.logpdf(centres).sum())
+
+
 def laplace(mu, **more):
     return Custom.dist(mu, logp=lambda x, mu: -math.abs(x - mu) - np.log(2.0), **more)
 

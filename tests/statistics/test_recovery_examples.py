@@ -11,7 +11,6 @@ FAR = 4.0  # posterior standard deviations
 LEARNT = 0.6  # of the prior standard deviation, at most
 
 
-@pytest.mark.filterwarnings("ignore:nothing can be drawn from a potential")
 @pytest.mark.filterwarnings("ignore::exmc_dask.warned.ImputationWarning")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_finds_what_made_its_data(name: str) -> None:
@@ -26,10 +25,11 @@ def test_an_example_finds_what_made_its_data(name: str) -> None:
         compute_convergence_checks=False,
         **options,
     )
-    prior = ed.sample_prior_predictive(model, 500, random_seed=1).prior
+    truth = example.known[0]
+    prior = ed.sample_prior_predictive(model, 500, var_names=[*truth], random_seed=1).prior
 
     assert trace.sample_stats["diverging"].values.mean() < 0.01
-    for of, true in example.known[0].items():
+    for of, true in truth.items():
         found = trace.posterior[of]
         mean, sd = found.mean(("chain", "draw")).values, found.std(("chain", "draw")).values
         before = prior[of].std(("chain", "draw")).values
