@@ -2,10 +2,10 @@
 
 SciPy's underflow far in the tails and have no slopes. Each function is a weight, which carries the
 scale, times a continued fraction: for the beta function that of Didonato and Morris (1992),
-"Algorithm 708", eq. 9, from the nearer end; for the gamma function its limit for b to infinity
-below the mean, and above it NIST Digital Library of Mathematical Functions 8.9.2. The weights are
-those of Loader (2000), "Fast and Accurate Computation of Binomial Probabilities". Accuracy and
-domain are those of ``kernels/incomplete.py``, the compiled twin.
+"Algorithm 708", from the nearer end; for the gamma function its limit for b to infinity below the
+mean, and above it the even part of NIST Digital Library of Mathematical Functions 8.9.2. The
+weights are those of Loader (2000), "Fast and Accurate Computation of Binomial Probabilities".
+Accuracy and domain are those of ``kernels/incomplete.py``, the compiled twin.
 """
 
 from collections.abc import Callable

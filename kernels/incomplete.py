@@ -5,9 +5,9 @@ are a weight, which carries the scale, times a continued fraction of moderate si
 
 - beta: ``w = x^a (1 - x)^b / B(a, b)``, and the fraction of A. R. Didonato and A. H. Morris,
   "Algorithm 708: Significant Digit Computation of the Incomplete Beta Function Ratios", ACM TOMS 18
-  (1992), eq. 9, from the nearer end. Its first term is divided by a here, so that small ones work.
+  (1992), from the nearer end. Its first term is divided by a here, so that small ones work.
 - gamma: ``w = x^a exp(-x) / gamma(a + 1)``; below the mean that fraction for b to infinity, above
-  it that of NIST Digital Library of Mathematical Functions 8.9.2.
+  it the even part of NIST Digital Library of Mathematical Functions 8.9.2.
 
 The weights are written with deviances, after C. Loader, "Fast and Accurate Computation of Binomial
 Probabilities" (2000): the large terms of the logarithms, which cancel, never appear. Fractions are

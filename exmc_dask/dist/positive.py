@@ -275,7 +275,7 @@ def _not_passed(t: Node, mu: Node, lam: Node) -> Node:
 
 
 def _wald_tails(t: Node, mu: Node, lam: Node) -> tuple[Node, Node]:
-    """Folks and Chhikara (1978), "The inverse Gaussian distribution", eq. 3: the two arguments.
+    """Arguments of Shuster (1968), "On the inverse Gaussian distribution function".
 
     The second, ``sqrt(lam / t) * (t / mu + 1)``, as its distance from the first.
     """
@@ -286,9 +286,9 @@ def _wald_tails(t: Node, mu: Node, lam: Node) -> tuple[Node, Node]:
 Rice = row(
     Family(
         name="Rice",
-        doc="Rice(nu=0 | b, sigma=1): length of a vector in the plane with normal errors `sigma` "
+        doc="Rice(nu | b, sigma=1): length of a vector in the plane with normal errors `sigma` "
         "about a point at distance ``nu = b * sigma``.",
-        params=(Param("nu", 0.0, "nonnegative"), SIGMA),
+        params=(Param("nu", domain="nonnegative"), SIGMA),
         instead=(
             Instead(
                 (Param("b", domain="nonnegative"),),

@@ -185,7 +185,7 @@ AsymmetricLaplace = row(
 
 
 def _asymmetric_distance(z: Node, kappa: Node) -> Node:
-    """Distance from the centre, `kappa` times as long on the right as `z` says."""
+    """Distance from the centre in units in which the density falls off alike on either side."""
     return where(z < 0.0, -z / kappa, z * kappa)
 
 
@@ -236,25 +236,25 @@ Gumbel = row(
 SkewNormal = row(
     Family(
         name="SkewNormal",
-        doc="SkewNormal(mu=0, sigma=1 | tau, alpha=1): Normal(mu, sigma) leaning to the right where "
+        doc="SkewNormal(alpha=1, mu=0, sigma=1 | tau): Normal(mu, sigma) leaning to the right where "
         "the skewness `alpha` is positive, to the left where it is negative.",
-        params=(MU, SIGMA, Param("alpha", 1.0)),
+        params=(Param("alpha", 1.0), MU, SIGMA),
         instead=(TAU,),
-        logp=lambda x, mu, sigma, alpha: (
+        logp=lambda x, alpha, mu, sigma: (
             LOG_2
             + standard_normal((x - mu) / sigma)
             - log(sigma)
             + log_ndtr(alpha * ((x - mu) / sigma))
         ),
-        draw=lambda rng, shape, mu, sigma, alpha: mu + sigma * _draw_skewed(rng, shape, alpha),
-        support_point=lambda mu, sigma, alpha: mu,
+        draw=lambda rng, shape, alpha, mu, sigma: mu + sigma * _draw_skewed(rng, shape, alpha),
+        support_point=lambda alpha, mu, sigma: mu,
         location_scale=("mu", "sigma"),
     )
 )
 
 
 def _draw_skewed(rng: np.random.Generator, shape: tuple[int, ...], alpha: Any) -> Any:
-    """Azzalini (1985), "A class of distributions which includes the normal ones", section 2."""
+    """Henze (1986), "A probabilistic representation of the 'skew-normal' distribution"."""
     common, own = rng.normal(size=shape), rng.normal(size=shape)
     return (alpha * abs(common) + own) / np.sqrt(1 + alpha**2)
 

@@ -46,7 +46,7 @@ def normal(mu: float, sigma: float, of: Callable[[Any], Any] = lambda x: x) -> T
 
 
 def wald(mu: float, lam: float, alpha: float = 0.0) -> Tails:
-    """Chhikara and Folks (1989), "The Inverse Gaussian Distribution", eq. 2.9."""
+    """Shuster (1968), "On the inverse Gaussian distribution function"."""
 
     def both(x: Any) -> tuple[Any, Any, Any]:
         t = x - mp.mpf(alpha)
