@@ -1,5 +1,6 @@
 """Distributions of counts without an upper end."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,25 @@ from exmc_dask.dist.domain import COUNT, Support
 from exmc_dask.dist.forms import (
     LOG_2,
     log1m,
+    log_beta_share,
     log_or_minus_infinity,
     log_rising,
     times_log,
 )
 from exmc_dask.ir import Node
-from exmc_dask.math import exp, expm1, gammaln, guard, log, log1mexp, log1p, softplus, where
+from exmc_dask.math import (
+    exp,
+    expm1,
+    gammaln,
+    guard,
+    log,
+    log1mexp,
+    log1p,
+    log_gammainc,
+    log_gammaincc,
+    softplus,
+    where,
+)
 
 MEAN = Param("mu", domain="nonnegative", aliases=("rate",))
 LOG_MEAN = Param("log_mu")
@@ -24,6 +38,18 @@ def _poisson(x: Node, mu: Node, log_mu: Node | None) -> Node:
     if log_mu is not None:
         return x * log_mu - exp(log_mu) - gammaln(x + 1.0)
     return times_log(x, mu) - mu - gammaln(x + 1.0)
+
+
+def _poisson_tail(
+    formula: Callable[[Any, Any], Node], x: Node, mu: Node, log_mu: Node | None,
+    at_none: float, at_all: float,
+) -> Node:  # fmt: skip
+    """Incomplete gamma function, and what it is where the mean is 0 or infinite."""
+    mean = mu if log_mu is None else exp(log_mu)
+    some = (mean > 0.0) & (mean < np.inf)
+    return where(
+        some, formula(x + 1.0, guard(some, mean, 1.0)), where(mean > 0.0, at_all, at_none)
+    )
 
 
 Poisson = row(
@@ -38,6 +64,8 @@ Poisson = row(
         ),
         support_point=lambda mu, log_mu: mu if log_mu is None else exp(log_mu),
         support=COUNT,
+        logcdf=lambda x, mu, log_mu: _poisson_tail(log_gammaincc, x, mu, log_mu, 0.0, -np.inf),
+        logsf=lambda x, mu, log_mu: _poisson_tail(log_gammainc, x, mu, log_mu, -np.inf, 0.0),
     )
 )
 
@@ -59,6 +87,11 @@ def _mean(mu: Any, alpha: Any, p: Any, log_mu: Any, exp: Any) -> Any:
     if p is not None:
         return alpha * (1.0 - p) / p
     return mu if log_mu is None else exp(log_mu)
+
+
+def _odds(mu: Any, alpha: Node, p: Any, log_mu: Any) -> tuple[Any, Any]:
+    """Numbers that are as the probabilities of success and failure."""
+    return (p, 1.0 - p) if p is not None else (alpha, _mean(mu, alpha, p, log_mu, exp))
 
 
 def _draw_negative_binomial(
@@ -85,6 +118,12 @@ NegativeBinomial = row(
         draw=_draw_negative_binomial,
         support_point=lambda mu, alpha, p, log_mu: _mean(mu, alpha, p, log_mu, exp),
         support=COUNT,
+        logcdf=lambda x, mu, alpha, p, log_mu: log_beta_share(
+            alpha, x + 1.0, *_odds(mu, alpha, p, log_mu)
+        ),
+        logsf=lambda x, mu, alpha, p, log_mu: log_beta_share(
+            x + 1.0, alpha, *_odds(mu, alpha, p, log_mu)[::-1]
+        ),
     )
 )
 

@@ -157,7 +157,7 @@ def between(
 
     The probability of the smaller tail is compared, so that draws are right however far out the
     bounds lie. Bisection runs over the order of floats themselves: it ends at neighbours after as
-    many halvings as they have bits, whatever the scale.
+    many halvings as they have bits, whatever their size.
     """
     unable = without_tails(dist)
     if unable is not None:
@@ -191,13 +191,35 @@ def between(
             np.logaddexp(np.log(share) + last_above, np.log1p(-share) + first_above),
             np.logaddexp(np.log(share) + last_below, np.log1p(-share) + first_below),
         )
-    low, high = _place(least), _place(most)
+
+    def reached(x: Array) -> Array:
+        below, above = tails(x)
+        return np.asarray(np.where(right, above <= wanted, below >= wanted))
+
+    low, high = map(_place, _bracket(reached, least, most))
     for _ in range(HALVINGS):
         middle = (low & high) + ((low ^ high) >> 1)  # the mean, without overflow
-        below, above = tails(_float(middle))
-        reached = np.where(right, above <= wanted, below >= wanted)
-        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+        enough = reached(_float(middle))
+        low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
     return _float(high)
+
+
+def _bracket(
+    reached: Callable[[Array], Array], least: Array, most: Array
+) -> tuple[Array, Array]:
+    """Ends, finite where a value can be, between which `reached` begins to hold.
+
+    Distances from the middle are doubled, so that it is not asked about values that are far out.
+    """
+    centre = np.clip(0.0, least, most)
+    low, high = np.where(np.isinf(least), centre, least), np.where(np.isinf(most), centre, most)
+    step = 1.0
+    while (short := np.isinf(most) & (high < np.inf) & ~reached(high)).any():
+        high, step = np.where(short, centre + step, high), 2.0 * step
+    step = 1.0
+    while (beyond := np.isinf(least) & (low > -np.inf) & reached(low)).any():
+        low, step = np.where(beyond, centre - step, low), 2.0 * step
+    return low, high
 
 
 def _place(x: Array) -> Array:

@@ -50,6 +50,17 @@ def log_ndtr_between(a: Node, b: Node) -> Node:
     return larger + math.log1mexp(larger - smaller)
 
 
+def log_beta_share(a: Any, b: Any, over: Any, under: Any) -> Node:
+    """Logarithm of the incomplete beta function ``I_x(a, b)`` where x and 1 - x are as over : under.
+
+    Of the two one may be 0 or infinite: then it is certain, and the gradient 0.
+    """
+    some = (over > 0.0) & (under > 0.0) & (over < np.inf) & (under < np.inf)
+    odds = math.guard(some, over, 1.0) / math.guard(some, under, 1.0)
+    certain = math.where(over > under, 0.0, -np.inf)
+    return math.where(some, math.log_betainc_odds(a, b, odds), certain)
+
+
 def log_rising(a: Node, d: Node) -> Node:
     """``log(gamma(a + d) / gamma(a)) - d log(a)`` for a > 0 and d >= 0, which is 0 for large `a`.
 

@@ -7,7 +7,14 @@ import numpy as np
 from exmc_dask import math
 from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.domain import BINARY, Support
-from exmc_dask.dist.forms import log1m, log_choose, log_or_minus_infinity, log_rising, times_log
+from exmc_dask.dist.forms import (
+    log1m,
+    log_beta_share,
+    log_choose,
+    log_or_minus_infinity,
+    log_rising,
+    times_log,
+)
 from exmc_dask.ir import Node, const
 from exmc_dask.math import log, sigmoid, softplus, where
 
@@ -43,6 +50,11 @@ Bernoulli = row(
 )
 
 
+def _odds(p: Node, logit_p: Node | None) -> tuple[Node, Node]:
+    """Probabilities of success and failure."""
+    return (p, 1.0 - p) if logit_p is None else (sigmoid(logit_p), sigmoid(-logit_p))
+
+
 def _binomial(x: Node, n: Node, p: Node, logit_p: Node | None) -> Node:
     ways = log_choose(n, x)
     if logit_p is not None:
@@ -62,6 +74,10 @@ Binomial = row(
         ),
         support_point=lambda n, p, logit_p: n * (p if logit_p is None else sigmoid(logit_p)),
         support=lambda n, p, logit_p: Support(0.0, n, closed=True, whole=True),
+        logcdf=lambda x, n, p, logit_p: log_beta_share(
+            n - x, x + 1.0, *_odds(p, logit_p)[::-1]
+        ),
+        logsf=lambda x, n, p, logit_p: log_beta_share(x + 1.0, n - x, *_odds(p, logit_p)),
     )
 )
 

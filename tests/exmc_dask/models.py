@@ -244,6 +244,8 @@ def survival() -> None:
     ed.Truncated(
         "late", ed.Exponential.dist(shape), lower=ed.Data("entry", time - 0.1), observed=time
     )
+    ed.Truncated("some", ed.Poisson.dist(math.exp(b)), lower=1, observed=[1, 4])
+    ed.Censored("many", ed.NegativeBinomial.dist(3, shape), upper=5, observed=[0, 5, 2])
     ed.Truncated("wait", ed.Geometric.dist(math.sigmoid(b)), 2, 9, observed=[2, 3, 9])
     ed.Normal("y", seen, 1, observed=0.3)
 

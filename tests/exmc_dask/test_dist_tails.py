@@ -5,9 +5,13 @@ import pytest
 
 from exmc_dask.dist import (
     FAMILIES,
+    Bernoulli,
+    Binomial,
     Exponential,
     Geometric,
+    NegativeBinomial,
     Normal,
+    Poisson,
     is_movable,
     logcdf,
     logsf,
@@ -113,3 +117,26 @@ def test_a_bound_of_counts_belongs_to_what_is_above(value: float, n_before: int)
     node = log_at_least(Geometric.dist(0.3), value)
 
     assert numbers(node, {}) == pytest.approx(n_before * np.log(0.7))
+
+
+CERTAIN = {  # law with one possible value, its parameter, and that value
+    "Poisson": (Poisson.dist, 0.0, 0),
+    "Binomial, never": (lambda p: Binomial.dist(3, p), 0.0, 0),
+    "Binomial, always": (lambda p: Binomial.dist(3, p), 1.0, 3),
+    "NegativeBinomial": (lambda mu: NegativeBinomial.dist(mu, 2), 0.0, 0),
+    "NegativeBinomial, trials": (lambda p: NegativeBinomial.dist(p=p, n=2), 1.0, 0),
+    "Geometric": (Geometric.dist, 1.0, 1),
+    "Bernoulli": (Bernoulli.dist, 1.0, 1),
+}
+
+
+@pytest.mark.parametrize("name", CERTAIN)
+def test_tails_of_certain_outcomes(name: str) -> None:
+    make, number, value = CERTAIN[name]
+    p, x = leaf("p", 0.0), np.arange(4.0)
+    for side, expected in ((logcdf, x >= value), (logsf, x < value)):
+        node = side(make(p), leaf("x", x))
+        leaves = {p: number, leaf("x", x): x}
+
+        np.testing.assert_array_equal(np.exp(numbers(node, leaves)), expected)
+        assert np.isfinite(slopes(node, {p: number}, {leaf("x", x): x})).all()

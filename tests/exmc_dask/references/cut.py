@@ -7,6 +7,7 @@ from scipy import special, stats
 
 from exmc_dask import math
 from exmc_dask.dist import (
+    Binomial,
     Censored,
     Custom,
     DiscreteWeibull,
@@ -17,9 +18,11 @@ from exmc_dask.dist import (
     Laplace,
     LogNormal,
     Mixture,
+    NegativeBinomial,
     Normal,
     OrderedLogistic,
     OrderedProbit,
+    Poisson,
     Truncated,
     Uniform,
     Weibull,
@@ -152,6 +155,20 @@ CASES: dict[str, Case] = {
         lambda mu: Truncated.dist(Normal.dist(mu, 2.0), -1.0, 5.0), {"mu": 0.5},
         stats.norm(0.5, 2.0), 0.0, 4.0, [0.1, 3.0], outside=-0.5,
     ),
+    "Truncated Poisson": _truncated(
+        Poisson.dist, {"mu": 3.5}, stats.poisson(3.5), 1.0, 6.0, [1.0, 4.0, 6.0], outside=0.0
+    ),
+    "Truncated Poisson, far out": _truncated(
+        Poisson.dist, {"mu": 3.5}, stats.poisson(3.5), 60.0, None, [60.0, 61.0, 70.0], outside=59.0
+    ),
+    "Truncated Binomial": _truncated(
+        lambda p: Binomial.dist(20, p), {"p": 0.3}, stats.binom(20, 0.3), 8.0, 20.0,
+        [8.0, 9.0, 20.0], outside=7.0,
+    ),
+    "Truncated NegativeBinomial": _truncated(
+        NegativeBinomial.dist, {"mu": 7.5, "alpha": 2.5}, stats.nbinom(2.5, 0.25), None, 4.0,
+        [0.0, 3.0, 4.0], outside=5.0,
+    ),
     "Truncated Geometric": _truncated(
         Geometric.dist, {"p": 0.3}, stats.geom(0.3), 3.0, 9.0, [3.0, 5.0, 9.0], outside=2.0
     ),
@@ -182,6 +199,17 @@ CASES: dict[str, Case] = {
     ),
     "Censored Uniform": _censored(
         Uniform.dist, {"lower": -1.0, "upper": 3.0}, stats.uniform(-1, 4), -0.5, 2.0
+    ),
+    "Censored Poisson": _censored(
+        Poisson.dist, {"mu": 3.5}, stats.poisson(3.5), 1.0, 60.0, 2.0, 40.0
+    ),
+    "Censored Binomial": _censored(
+        lambda logit_p: Binomial.dist(20, logit_p=logit_p), {"logit_p": 0.4},
+        stats.binom(20, special.expit(0.4)), 3.0, 19.0, 4.0, 18.0,
+    ),
+    "Censored NegativeBinomial": _censored(
+        NegativeBinomial.dist, {"mu": 7.5, "alpha": 2.5}, stats.nbinom(2.5, 0.25), 2.0, 90.0,
+        3.0, 40.0,
     ),
     "Censored Geometric": _censored(
         Geometric.dist, {"p": 0.3}, stats.geom(0.3), 2.0, 90.0, 3.0, 40.0

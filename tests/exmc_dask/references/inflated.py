@@ -24,6 +24,7 @@ from exmc_dask.dist import (
 )
 from tests.exmc_dask.references.case import COUNTS, POSITIVE, Case
 from tests.exmc_dask.references.exact import Real, exact_case, mp
+from tests.exmc_dask.references.tails import Law
 
 
 class Inflated:
@@ -59,8 +60,8 @@ class Hurdled(Inflated):
 
     def cdf(self, x: Any) -> Any:
         zero = self.law.pmf(0) if self.whole else 0.0
-        over = (self.law.cdf(x) - zero) / (1 - zero)
-        return np.where(np.asarray(x) >= 0, 1 - self.psi + self.psi * over, self.psi * over)
+        over = self.psi * (self.law.cdf(x) - zero * (np.asarray(x) >= 0)) / (1 - zero)
+        return over + (1 - self.psi) * (np.asarray(x) >= 0)
 
     def sf(self, x: Any) -> Any:
         zero = self.law.pmf(0) if self.whole else 0.0
@@ -80,6 +81,7 @@ def _case(
     return Case(dist, given, np.asarray(values), law.logpdf, law, **more)
 
 
+RARE = Hurdled(0.7, stats.poisson(1e-9))
 NB = stats.nbinom(2.5, 2.5 / 10.0)
 WIDE = np.append(0.0, POSITIVE[1:])
 
@@ -111,7 +113,7 @@ CASES: dict[str, Case] = {
     ),
     "HurdlePoisson, of rare ones": exact_case(
         HurdlePoisson, {"psi": 0.7, "mu": 1e-9}, np.array([0.0, 1.0, 2.0]), _hurdle_poisson,
-        outside=-1.0,
+        law=Law(RARE.logpdf, RARE.cdf), outside=-1.0,
     ),
     "HurdleNegativeBinomial": _case(
         HurdleNegativeBinomial.dist, {"p": 0.25, "alpha": 2.5}, Hurdled(0.7, NB), outside=0.5

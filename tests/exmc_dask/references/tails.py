@@ -139,3 +139,12 @@ def truncated(inner: Tails, lower: float, upper: float) -> Tails:
         lambda x: between(lower, x) / between(lower, upper),
         lambda x: between(x, upper) / between(lower, upper),
     )
+
+
+def counted(logp: Callable[[Any], Any]) -> Tails:
+    """Tails of counts, added up; there are to be few above the ones that are asked for."""
+
+    def total(first: int, last: int) -> Any:
+        return mp.fsum(mp.exp(logp(mp.mpf(k))) for k in range(first, last))
+
+    return Tails(lambda x: total(0, int(x) + 1), lambda x: total(int(x) + 1, int(x) + 300))

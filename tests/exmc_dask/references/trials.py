@@ -6,6 +6,11 @@ from scipy import special, stats
 from exmc_dask.dist import Bernoulli, BetaBinomial, Binomial, HyperGeometric
 from tests.exmc_dask.references.case import Case, scipy_case
 from tests.exmc_dask.references.exact import Real, exact_case, log_choose, mp
+from tests.exmc_dask.references.tails import counted
+
+
+def _binomial(x: Real, n: Real, p: Real) -> Real:
+    return log_choose(n, x) + x * mp.log(p) + (n - x) * mp.log(1 - p)
 
 
 def _beta_binomial(x: Real, n: Real, alpha: Real, beta: Real) -> Real:
@@ -29,9 +34,9 @@ CASES: dict[str, Case] = {
         stats.binom(9, special.expit(0.4)), outside=-1.0,
     ),
     "Binomial, many trials": exact_case(
-        Binomial, {"n": 1e9, "p": 1e-8}, np.array([0.0, 7.0, 30.0]),
-        lambda x, n, p: log_choose(n, x) + x * mp.log(p) + (n - x) * mp.log(1 - p),
+        Binomial, {"n": 1e9, "p": 1e-8}, np.array([0.0, 7.0, 30.0]), _binomial,
         law=stats.binom(1e9, 1e-8), outside=1e9 + 1,
+        tails=counted(lambda k: _binomial(k, mp.mpf(1e9), mp.mpf(1e-8))),
     ),
     "BetaBinomial": scipy_case(
         BetaBinomial, {"n": 12.0, "alpha": 0.7, "beta": 2.5}, np.array([0.0, 1.0, 5.0, 12.0]),
