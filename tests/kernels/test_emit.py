@@ -126,3 +126,30 @@ def test_constants_are_written_exactly() -> None:
     assert "0.1" in source
     assert "1e+300" in source
     assert "-inf" in source
+
+
+def scalars(n: int) -> ed.Model:
+    """Scalars by a loop, as eXMC's models have them, each with observations of its own."""
+    builder = ed.Builder().rv("mu", ed.Normal, mu=0.0, sigma=5.0)
+    builder.rv("tau", ed.HalfNormal, sigma=2.0)
+    for i in range(n):
+        builder.rv(f"x{i}", ed.Normal, mu="mu", sigma="tau")
+        builder.obs(f"y{i}", f"x{i}", np.arange(1.0 + i % 3))
+    return builder.build()
+
+
+def hierarchical(n: int) -> ed.Model:
+    """The same with the scalars free."""
+    with ed.Model() as model:
+        mu, tau = ed.Normal("mu", 0, 5), ed.HalfNormal("tau", 2)
+        for i in range(n):
+            x = ed.Normal(f"x{i}", mu, tau)
+            ed.Normal(f"y{i}", x, 1.0, observed=np.arange(1.0 + i % 3))
+    return model
+
+
+@pytest.mark.parametrize("build", [scalars, hierarchical])
+def test_the_text_of_many_scalars_is_as_long_as_that_of_few(build) -> None:
+    few, many = (write(lower(build(n).spec)).source for n in (50, 400))
+
+    assert len(many) < 1.02 * len(few)
