@@ -69,6 +69,10 @@ CASES: dict[str, Case] = {
     "OrderedLogistic, far to the left": exact_case(
         OrderedLogistic, {"eta": -800.0, "cutpoints": CUTS}, EVERY, _ordered_logistic, outside=0.5
     ),
+    "OrderedLogistic, far and near cutpoints": exact_case(
+        OrderedLogistic, {"eta": 0.7, "cutpoints": np.array([-900.0, 1.0, 1.0 + 1e-9, 700.0])},
+        np.arange(5.0), _ordered_logistic, outside=5.0,
+    ),
     "OrderedLogistic, of two": Case(
         lambda eta: OrderedLogistic.dist(eta, np.array([0.2])), {"eta": 0.7}, EVERY[:2],
         exact(lambda x: _ordered_logistic(x, mp.mpf(0.7), [mp.mpf(0.2)])), outside=2.0,
@@ -76,6 +80,10 @@ CASES: dict[str, Case] = {
     "OrderedProbit": exact_case(
         OrderedProbit, {"eta": 0.7, "cutpoints": CUTS, "sigma": 1.5}, EVERY, _ordered_probit,
         law=_law(_shares(special.ndtr, 0.7, 1.5)), outside=4.0,
+    ),
+    "OrderedProbit, far cutpoints": exact_case(
+        OrderedProbit, {"eta": 0.7, "cutpoints": np.array([-60.0, 1.0, 50.0]), "sigma": 1.0},
+        EVERY, _ordered_probit, outside=4.0,
     ),
     "OrderedProbit, far to the right": exact_case(
         OrderedProbit, {"eta": 50.0, "cutpoints": CUTS, "sigma": 1.0}, EVERY, _ordered_probit,
