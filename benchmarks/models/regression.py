@@ -8,6 +8,9 @@ from .example import Arrays, Example, Values
 
 Rng = np.random.Generator
 
+SPREAD = 1.2  # of predictors, some of which are missing: never both of a row
+GAPS = np.add.outer(np.arange(200), np.array([0, 4])) % 9 == 0
+
 
 def _wide_truth(rng: Rng) -> Values:
     beta = np.where(rng.random(60) < 0.2, rng.normal(0, 1, 60), rng.normal(0, 0.02, 60))
@@ -65,17 +68,18 @@ VARYING_SLOPES = Example("varying_slopes", _slopes_truth, _slopes_data, _slopes)
 
 def _imputation_truth(rng: Rng) -> Values:
     centre = np.array([1.0, -0.5])
-    unseen = rng.normal(centre, 1.2, (200, 2))[GAPS]
+    unseen = rng.normal(centre, SPREAD, (200, 2))[GAPS]
     return {
         "centre": centre,
         "beta": np.array([0.5, 1.5, -1.0]),
+        "spread": SPREAD,
         "sigma": 0.6,
         "x_unobserved": unseen,
     }
 
 
 def _imputation_data(rng: Rng, truth: Values) -> Arrays:
-    x = rng.normal(truth["centre"], 1.2, (200, 2))
+    x = rng.normal(truth["centre"], SPREAD, (200, 2))
     x[GAPS] = truth["x_unobserved"]
     y = rng.normal(truth["beta"][0] + x @ truth["beta"][1:], truth["sigma"])
     return {"x": np.where(GAPS, np.nan, x), "y": y}
@@ -91,7 +95,5 @@ def _imputation(data: Arrays) -> ed.Model:
         ed.Normal("y", beta[0] + x @ beta[1:], sigma, observed=data["y"])
     return model
 
-
-GAPS = np.add.outer(np.arange(200), np.array([0, 4])) % 9 == 0  # never both predictors of a row
 
 IMPUTATION = Example("imputation", _imputation_truth, _imputation_data, _imputation)
