@@ -146,12 +146,14 @@ class Storage:
         names = sorted(shapes, key=lambda name: not self._is_static(shapes[name]))
         offsets: dict[str, Index] = {}
         before: list[Shape] = []
+        used: int | None = 0  # None as soon as only the data know
         for name in names:
-            if all(map(self._is_static, before)):
-                used = sum(self.axes.size(shape).constant or 0 for shape in before)
-                offsets[name] = number(used)
-            else:
+            if used is None:
                 offsets[name] = self._field(f"at_{name}", _total(tuple(before)))
+            else:
+                offsets[name] = number(used)
+                size = self.axes.size(shapes[name]).constant
+                used = None if size is None else used + size
             before.append(shapes[name])
         self.work_shapes.append(before)
         return offsets

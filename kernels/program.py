@@ -8,7 +8,7 @@ from exmc_dask.density import LogDensity
 from exmc_dask.ir import Node
 from exmc_dask.ops import LEAF, Op
 
-from . import dialect_cpu
+from . import dialect_cpu, parts
 from .access import VIEWS, ZERO, Axes, identifier, number
 from .bind import Storage
 from .cost import Count
@@ -116,15 +116,28 @@ def _import(module: str, names: set[str]) -> str:
 
 
 def _define(name: str, result: str, function: Function, doc: str) -> list[str]:
-    """Return the lines of a function: signature, header, arrays, body."""
+    """Return the lines of a function: signature, header, arrays, body; before it, its parts."""
     arguments = tuple(function.unpacked)
-    header = [
-        f"{field} = index[{place}]"
-        for place, field in enumerate(function.storage.header)
-        if field in function.header
+    body = [
+        *(
+            f"{field} = index[{place}]"
+            for place, field in enumerate(function.storage.header)
+            if field in function.header
+        ),
+        *(line for lines in function.unpacked.values() for line in lines),
+        *function.regions[0].lines,
     ]
-    arrays = [line for lines in function.unpacked.values() for line in lines]
+    before: list[str] = []
+    if len(body) > parts.LONG:
+        found, body = parts.divide(body)
+        calls: list[str] = []
+        for i, part in enumerate(found):
+            own = function.names.fresh(f"{name}_{i + 1}")
+            before += ["", "", *parts.define(own, arguments, part)]
+            calls += parts.call(own, arguments, part)
+        body = [*calls, *body]
     return [
+        *before,
         "",
         "",
         "@njit(",
@@ -133,5 +146,5 @@ def _define(name: str, result: str, function: Function, doc: str) -> list[str]:
         "    pipeline_class=Distinct,",
         ")",
         f"def {name}({', '.join(arguments)}):",
-        *indented([f'"""{doc}"""', *header, *arrays, *function.regions[0].lines]),
+        *indented([f'"""{doc}"""', *body]),
     ]

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import scipy.special as sp
+from hypothesis import reject
 from numpy.typing import NDArray
 
 from exmc_dask import incomplete
+from exmc_dask.density import LogDensity
+from exmc_dask.errors import ShapeError
 from exmc_dask.kernels import Bound
-from tests.kernels.densities import Array, scratch
+from exmc_dask.kernels.program import write
+from tests.kernels.densities import Array, Data, expected, scratch
 
 
 class Window:
@@ -125,3 +129,17 @@ def run(source: str, bound: Bound, q: Array) -> tuple[float, Array, Array]:
         work[:] = np.nan
         names["expand"](Window(q), Window(out), *rest, Window(work))
     return float(logp), grad, out
+
+
+def assert_agrees(of: LogDensity, data: Data) -> None:
+    """Compare the emitted text, run by Python, with NumPy at one point."""
+    program = write(of)
+    shapes = [output.shape for output in of.outputs]
+    try:
+        bound = program.storage.bind(data, of.axis_lengths(data), shapes)
+    except ShapeError:  # a random graph took two lengths for equal
+        reject()
+    q = np.random.default_rng(1).normal(size=of.layout.dim) * 0.5
+    found = run(program.source, bound, q)
+    wanted = expected(of, q, data)
+    np.testing.assert_allclose(np.hstack(found), np.hstack(wanted), rtol=1e-9, atol=1e-9)

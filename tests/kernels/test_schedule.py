@@ -5,34 +5,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, settings
 
 import exmc_dask as ed
 from exmc_dask import math
 from exmc_dask.density import LogDensity, lower
-from exmc_dask.errors import ShapeError
 from exmc_dask.ir import Node, as_float, make
 from exmc_dask.kernels.program import write
 from exmc_dask.ops import INT, Op
 from tests.exmc_dask.alike import ALIKE, model_of
 from tests.exmc_dask.models import MODELS
-from tests.kernels import interpreter
 from tests.kernels.cases import CASES, DATA_ROWS, FLAG, flags
-from tests.kernels.densities import PARAMS, SLOTS, Data, arrays, density, expected, graphs, slot
-
-
-def assert_agrees(of: LogDensity, data: Data) -> None:
-    """Compare the emitted text, run by Python, with NumPy at one point."""
-    program = write(of)
-    shapes = [output.shape for output in of.outputs]
-    try:
-        bound = program.storage.bind(data, of.axis_lengths(data), shapes)
-    except ShapeError:  # a random graph took two lengths for equal
-        reject()
-    q = np.random.default_rng(1).normal(size=of.layout.dim) * 0.5
-    found = interpreter.run(program.source, bound, q)
-    wanted = expected(of, q, data)
-    np.testing.assert_allclose(np.hstack(found), np.hstack(wanted), rtol=1e-9, atol=1e-9)
+from tests.kernels.densities import PARAMS, SLOTS, Data, arrays, density, graphs, slot
+from tests.kernels.interpreter import assert_agrees
 
 
 @given(graphs())
