@@ -1,16 +1,21 @@
 """How long until a model with many parts is compiled? Declared, lowered, written and built.
 
-Processor time from the first declaration to a kernel that can be called, in an empty cache, with
-the sampler compiled already. `scalars`: a hierarchical model of n scalar variables, each with
-observations of its own, as a loop over ``Builder.rv`` makes it; `effects`: n group effects selected
-by 5000 rows; `terms`: n likelihoods of ten families and five curves, no two alike in both, each
-with data of another length. The size of the text says what the compiler has to read.
+Processor time from the first declaration to the first call of a kernel, each model in a fresh
+process that finds the sampler compiled and no kernel; `wall s` is the same by the clock on the
+wall, declaring aside. `scalars`: a hierarchical model of n scalar variables, each with observations
+of its own, as a loop over ``Builder.rv`` makes it; `walk`: n scalars each of which follows from the
+one before it; `effects` and `off centre`: n group effects selected by 5000 rows; `terms`: n
+likelihoods of ten families and ten curves, no two alike in both, each with data of another length.
+"Lowering" makes one graph of the model with its gradient, "writing" the text of the kernel, whose
+lines are counted, "building" machine code, imports of the compiler included.
 """
 
 import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -26,14 +31,21 @@ import exmc_dask as ed
 
 @dataclass(frozen=True)
 class Row:
-    """Seconds of processor time for one model, and the size of what was compiled."""
+    """Seconds for one model, of processor time but for the last, and lines of its kernel."""
 
     model: str
     n: int
     declare_s: float
     lower_s: float
+    write_s: float
     build_s: float
-    characters: int
+    wall_s: float
+    lines: int
+
+    @property
+    def all_s(self) -> float:
+        """Sum of the phases."""
+        return self.declare_s + self.lower_s + self.write_s + self.build_s
 
 
 def scalars(n: int) -> ed.Model:
@@ -46,6 +58,16 @@ def scalars(n: int) -> ed.Model:
         builder.rv(f"y{i}", ed.Normal, mu=f"x{i}", sigma="sigma")
         builder.obs(f"y{i}_obs", f"y{i}", rng.normal(size=3 + i % 3))
     return builder.build()
+
+
+def walk(n: int) -> ed.Model:
+    """Return a walk of n scalars, the last of which is observed."""
+    with ed.Model() as model:
+        sigma, x = ed.HalfNormal("sigma", 1), ed.Normal("x0", 0, 1)
+        for i in range(1, n):
+            x = ed.Normal(f"x{i}", x, sigma)
+        ed.Normal("y", x, 1.0, observed=[0.5, 1.5])
+    return model
 
 
 def effects(n: int) -> ed.Model:
@@ -77,11 +99,16 @@ CURVES: tuple[Callable[[Any, Any, np.ndarray], Any], ...] = (
     lambda a, b, x: ed.math.tanh(a + b * x),
     lambda a, b, x: a * x + b * x * x,
     lambda a, b, x: ed.math.sin(b * x) + a,
+    lambda a, b, x: ed.math.softplus(a + x) * b,
+    lambda a, b, x: a / (1.0 + x * x),
+    lambda a, b, x: ed.math.exp(-b * b * x * x) - a,
+    lambda a, b, x: ed.math.sigmoid(a * x) + b,
+    lambda a, b, x: (a + x) * (b - x),
 )
 
 
 def terms(n: int) -> ed.Model:
-    """Return a model of up to 50 likelihoods that are not alike."""
+    """Return a model of up to 100 likelihoods that are not alike."""
     rng = np.random.default_rng(0)
     kinds = list(product(CURVES, FAMILIES))[:n]
     with ed.Model() as model:
@@ -92,50 +119,89 @@ def terms(n: int) -> ed.Model:
     return model
 
 
-MODELS: Mapping[str, tuple[Callable[[int], ed.Model], tuple[int, ...]]] = {
-    "scalars": (scalars, (50, 100, 200, 400, 1000)),
-    "effects": (effects, (10, 1000)),
-    "terms": (terms, (10, 25, 50)),
+type Case = tuple[Callable[[int], ed.Model], tuple[int, ...], bool | str]
+
+MODELS: Mapping[str, Case] = {
+    "scalars": (scalars, (50, 100, 200, 400, 1000), "auto"),
+    "walk": (walk, (50, 1000), "auto"),
+    "effects": (effects, (10, 1000), False),
+    "off centre": (effects, (1000,), True),
+    "terms": (terms, (10, 25, 50, 100), "auto"),
 }
+"""Name -> how it is declared, its sizes, and whether it is sampled off centre."""
 
 
-def measure(name: str, declare: Callable[[int], ed.Model], n: int) -> Row:
-    """Compile one model."""
-    from exmc_dask.density import lower
-    from exmc_dask.kernels import compile
+def measure(name: str, n: int) -> Row:
+    """Compile one model, and call it."""
+    declare, _, ncp = MODELS[name]
+    times = [time.process_time()]
 
-    begun = time.process_time()
+    def passed() -> None:
+        times.append(time.process_time())
+
     model = declare(n)
-    declared = time.process_time()
-    density = lower(model.spec)
-    lowered = time.process_time()
-    kernel = compile(density)
-    built = time.process_time()
-    return Row(name, n, declared - begun, lowered - declared, built - lowered, len(kernel.source))
+    passed()
+    began = time.perf_counter()
+    from exmc_dask.density import lower
+
+    density = lower(model.spec, ncp=ncp)
+    passed()
+    from exmc_dask import kernels
+    from exmc_dask.kernels.program import write
+
+    lines = len(write(density).source.splitlines())
+    passed()
+    kernel = kernels.compile(density)
+    bound = kernel.bind(density.fold(model.data))
+    q, grad, work = np.zeros(kernel.dim), np.zeros(kernel.dim), np.zeros(bound.work_size)
+    kernel.logp_grad(q, grad, bound.data, bound.data32, bound.index, work)
+    kernel.expand(q, np.zeros(bound.n_out), bound.data, bound.data32, bound.index, work)
+    passed()
+    declared, lowered, written, built = np.diff(times).tolist()
+    built -= written  # compiling writes the text once more
+    return Row(name, n, declared, lowered, written, built, time.perf_counter() - began, lines)
+
+
+def fresh(name: str, n: int, cache: str) -> Row:
+    """Measure in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--model", name, "--n", str(n)],
+        check=True,
+        env=os.environ | {"EXMC_CACHE_DIR": cache},
+        stdout=subprocess.PIPE,
+    )
+    return Row(**json.loads(done.stdout))
 
 
 def main() -> None:
     """Print the table and write JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", choices=MODELS, help="measure one model in this process")
+    parser.add_argument("--n", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.model:
+        print(json.dumps(asdict(measure(options.model, options.n))))
+        return
     found = []
+    print(
+        f"{platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+    )
+    columns = ("declare s", "lower s", "write s", "build s", "all s", "wall s", "lines")
+    print(f"{'model':12} {'n':>5} " + " ".join(f"{column:>9}" for column in columns))
     with tempfile.TemporaryDirectory() as cache:
-        os.environ["EXMC_CACHE_DIR"] = cache  # read when the first kernel is compiled
-        measure("warm", scalars, 1)
-        print(f"{'model':8} {'n':>5} {'declare s':>10} {'lower s':>8} {'build s':>8} {'text':>8}")
-        for name, (declare, sizes) in MODELS.items():
+        fresh("scalars", 1, cache)  # compiles what every kernel stands on
+        for name, (_, sizes, _) in MODELS.items():
             for n in sizes:
-                row = measure(name, declare, n)
+                row = fresh(name, n, cache)
                 found.append(row)
-                print(
-                    f"{row.model:8} {row.n:5} {row.declare_s:10.2f} {row.lower_s:8.2f} "
-                    f"{row.build_s:8.2f} {row.characters:8,}",
-                    flush=True,
-                )
+                times = (row.declare_s, row.lower_s, row.write_s, row.build_s, row.all_s)
+                seconds = " ".join(f"{x:9.2f}" for x in (*times, row.wall_s))
+                print(f"{row.model:12} {row.n:5} {seconds} {row.lines:9,}", flush=True)
     if options.json:
         host = {"machine": platform.processor(), "python": platform.python_version()}
-        options.json.write_text(json.dumps(host | {"models": [asdict(r) for r in found]}, indent=2))
+        rows = [asdict(row) | {"all_s": row.all_s} for row in found]
+        options.json.write_text(json.dumps(host | {"models": rows}, indent=2))
 
 
 if __name__ == "__main__":

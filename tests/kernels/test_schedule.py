@@ -176,13 +176,6 @@ def units(n: int) -> str:
     return write(lower(builder.build().spec, ncp=False)).source
 
 
-def test_size_of_text_does_not_depend_on_how_many_scalars_are_alike() -> None:
-    few, many = units(50), units(400)
-
-    assert len(many.splitlines()) == len(few.splitlines())
-    assert len(many) < 1.02 * len(few)
-
-
 def test_lanes_of_different_lengths_are_loops_in_a_loop() -> None:
     text = units(50).split("@njit")[1]
 
