@@ -73,6 +73,8 @@ class LogDensity:
         The parts of which `logp` is the sum, each a scalar with the name of its variable.
     rolled : tuple of tuple of str
         Names of the terms that are calculated as one.
+    scanned : tuple of tuple of str
+        Names of the values that are calculated in one scan.
     binding : Binding
         What is asked of the user's data.
     """
@@ -88,6 +90,7 @@ class LogDensity:
     ragged: tuple[Ragged, ...]
     terms: tuple[tuple[str, Node], ...]
     rolled: tuple[tuple[str, ...], ...]
+    scanned: tuple[tuple[str, ...], ...]
     binding: Binding = field(repr=False)
 
     def fold(self, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -209,14 +212,14 @@ def _lower(
 ) -> LogDensity:
     written = write(run(spec, dict(ncp) if isinstance(ncp, tuple) else ncp))
     names = _chosen(list(written.values), var_names)
-    declared = [*(node for _, node in written.terms), *(written.values[name] for name in names)]
+    declared = [*(node for _, node in written.terms), *written.values.values()]
     n = len(written.terms)
 
     roots, agreements = unify(declared)
     indices = [(index, dim) for index, dim in selections(roots) if is_data(index)]
-    labels = (*(name for name, _ in written.terms), *names)
+    labels = (*(name for name, _ in written.terms), *written.values)
     named = list(zip(labels, roots, strict=True))
-    rolled = roll(written.params, named[:n], named[n:])
+    rolled = roll(written.params, named[:n], named[n:], names)
     pieces = [node for _, node in rolled.stored]
     value_roots, term_roots = wholes(rolled.values), wholes(rolled.terms)
     sizes = len(rolled.summands), len(value_roots), len(pieces), len(term_roots)
@@ -256,6 +259,7 @@ def _lower(
         ragged=tuple(ragged),
         terms=tuple((name, node) for (name, _), node in zip(written.terms, terms, strict=True)),
         rolled=rolled.groups,
+        scanned=rolled.scanned,
         binding=Binding(
             sources=inputs([*declared, *points, *_counted(spec, [*declared, *points])], kept),
             joined=rolled.slots,

@@ -4,7 +4,7 @@ Alike leaves are constants, parameters, data, and elements of one and the same a
 number; expressions with equal numbers can be calculated side by side (lanes.py).
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from math import prod
 
 from exmc_dask.axes import Dim, Shape
@@ -33,6 +33,8 @@ class Forms:
         Whether expressions of data are alike whatever their operations.
     params : function (PARAM leaf) -> object, optional
         Parameters of one shape are alike where it gives the same; none are without it.
+    named : set of Node
+        Expressions that are alike as leaves are, whatever they are made of.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class Forms:
         constants: bool = True,
         arrays: bool = False,
         params: Callable[[Node], Hashable] | None = None,
+        named: frozenset[Node] = frozenset(),
     ) -> None:
         self._constants, self._arrays, self._params = constants, arrays, params
+        self._named = named
         self._numbers: dict[Hashable, int] = {}
         self._found: dict[Node, int] = {}
         self._of_arrays: set[Node] = set()
@@ -50,8 +54,15 @@ class Forms:
     def __call__(self, node: Node) -> int:
         """Form of an expression."""
         for each in topological([node], self._found):
-            self._found[each] = self._numbers.setdefault(self._key(each), len(self._numbers))
+            is_leaf = each in self._named
+            key = (Op.VAR, each.shape) if is_leaf else self._key(each)
+            self._found[each] = self._numbers.setdefault(key, len(self._numbers))
         return self._found[node]
+
+    def of_step(self, node: Node) -> int:
+        """Form of a named expression, of other named ones."""
+        self(node)
+        return self._numbers.setdefault(self._key(node), len(self._numbers))
 
     def _key(self, node: Node) -> Hashable:
         if node.op in (Op.DATA, Op.RANGE) or not self._of_arrays.isdisjoint(node.src):
@@ -73,6 +84,28 @@ class Forms:
                 return op, operands, _argument(node), node.dtype, _pattern(node.shape)
             case _:
                 return node
+
+
+def roles(terms: Sequence[Node]) -> dict[Node, int]:
+    """Give parameters of terms a number by the places in which they stand.
+
+    The common mean of a group, a member of it and its scale have the same prior perhaps, but not
+    the same role. In which and in how many terms of one form a parameter stands does not count.
+    """
+    form = Forms(arrays=True, params=lambda leaf: None)
+    numbers: dict[Hashable, int] = {}
+    found: dict[Node, int] = {}
+    above: dict[Node, set[Hashable]] = {}
+    for term in terms:
+        above.setdefault(term, set()).add(form(term))
+    for node in reversed(topological(terms)):
+        role = numbers.setdefault(frozenset(above.pop(node)), len(numbers))
+        if node.op is Op.PARAM:
+            found[node] = role
+        for place, operand in enumerate(node.src):
+            among = 0 if node.op is Op.CONCAT else place
+            above.setdefault(operand, set()).add((role, form(node), among))
+    return found
 
 
 def _pattern(shape: Shape) -> Hashable:
@@ -116,6 +149,12 @@ def row_of(node: Node) -> tuple[Node, int] | None:
         size = prod(dim for dim in lengths if isinstance(dim, int))
         array = make(Op.RESHAPE, (array,), (size, *node.shape))
     return array, place
+
+
+def row(array: Node, place: int) -> Node:
+    """Return ``array[place]``."""
+    cuts = ((place, place + 1, 1), *[WHOLE] * (array.ndim - 1))
+    return make(Op.RESHAPE, (make(Op.SLICE, (array,), cuts),), array.shape[1:])
 
 
 def _first(dim: Dim, start: int | None) -> int | None:

@@ -7,7 +7,7 @@ lines did. What the user sees stays as declared: each variable has its name, its
 unconstrained vector and its part of a draw.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,8 +15,9 @@ from exmc_dask.axes import is_static, static_size
 from exmc_dask.graph import is_data, rebuild, substitute, topological
 from exmc_dask.ir import Node, make, param
 from exmc_dask.ops import Op
-from exmc_dask.rewrite.forms import WHOLE, Forms
+from exmc_dask.rewrite.forms import Forms, roles, row
 from exmc_dask.rewrite.lanes import Apart, Loom, Ragged
+from exmc_dask.rewrite.series import series
 
 MANY = 8
 """Expressions of one form that are worth a loop; fewer are faster one by one."""
@@ -41,7 +42,7 @@ class Rolled:
     terms : tuple of Part
         Log-density of each variable and observation, as before.
     values : tuple of Part
-        Each variable and deterministic on the user's scale, as before.
+        Each of those that a draw stores, as before.
     stored : tuple of (str, Node)
         The same numbers in the same order, in fewer pieces; a piece is called after what is in it.
     slots : tuple of (Node, Node)
@@ -50,6 +51,8 @@ class Rolled:
         Axes that join lanes of different lengths.
     groups : tuple of tuple of str
         Names of the terms that became one.
+    scanned : tuple of tuple of str
+        Names of the values that follow from each other.
     """
 
     params: tuple[Node, ...]
@@ -61,9 +64,15 @@ class Rolled:
     slots: tuple[tuple[Node, Node], ...]
     ragged: tuple[Ragged, ...]
     groups: tuple[tuple[str, ...], ...]
+    scanned: tuple[tuple[str, ...], ...]
 
 
-def roll(params: Sequence[Node], terms: Sequence[Named], values: Sequence[Named]) -> Rolled:
+def roll(
+    params: Sequence[Node],
+    terms: Sequence[Named],
+    values: Sequence[Named],
+    shown: Collection[str],
+) -> Rolled:
     """Lay what is alike side by side.
 
     Parameters
@@ -73,18 +82,25 @@ def roll(params: Sequence[Node], terms: Sequence[Named], values: Sequence[Named]
     terms : sequence of (str, Node)
         Scalars whose sum is the log-density.
     values : sequence of (str, Node)
-        What a draw shows.
+        Variables and deterministics on the user's scale.
+    shown : collection of str
+        Which of them a draw stores.
     """
     loom, n = Loom(), len(terms)
-    nodes = _joined(loom, [node for _, node in (*terms, *values)])
-    parts = _in_groups(nodes[:n], _alike(loom, nodes[:n], _shared(nodes[:n]).__contains__))
+    declared = [node for _, node in (*terms, *values)]
+    nodes, scanned = series(loom, declared, slice(n, None), MANY)
+    names = [name for name, _ in values if name in shown]
+    kept = [node for (name, _), node in zip(values, nodes[n:], strict=True) if name in shown]
+    nodes = _joined(loom, [*nodes[:n], *kept])
+    parts = _in_groups(nodes[:n], _alike(loom, nodes[:n], _term_forms(nodes[:n])))
     roots = wholes([*parts, *((node, None) for node in nodes[n:])])
     vectors, meaning = _vectors(loom, params, roots)
     new = dict(zip(roots, substitute(roots, meaning), strict=True))
     parts = [(new[whole], k) for whole, k in parts]
-    shown = [new[node] for node in nodes[n:]]
-    seen = _in_groups(shown, _alike(loom, shown, None))
-    stored = list(_stored(loom, [name for name, _ in values], seen))
+    kept = [new[node] for node in nodes[n:]]
+    ways = Forms(constants=False, arrays=True), Forms(arrays=True)
+    seen = _in_groups(kept, _alike(loom, kept, ways))
+    stored = list(_stored(loom, names, seen))
     used = set(topological([*new.values(), *(node for _, node in stored)]))
     ragged = [axis for axis in loom.ragged.values() if axis.lane in used]
     used |= {axis.first for axis in ragged}
@@ -98,6 +114,7 @@ def roll(params: Sequence[Node], terms: Sequence[Named], values: Sequence[Named]
         slots=tuple((leaf, held) for leaf, held in loom.slots.items() if leaf in used),
         ragged=tuple(ragged),
         groups=_names_of(parts, [name for name, _ in terms]),
+        scanned=tuple(tuple(values[i][0] for i in chain) for chain in scanned),
     )
 
 
@@ -108,12 +125,7 @@ def wholes(parts: Iterable[Part]) -> list[Node]:
 
 def elements(parts: Iterable[Part], new: Mapping[Node, Node]) -> list[Node]:
     """Return each part as an expression, with `new` ones in the place of what it is a row of."""
-    return [new[whole] if k is None else _row(new[whole], k) for whole, k in parts]
-
-
-def _row(array: Node, place: int) -> Node:
-    cuts = ((place, place + 1, 1), *[WHOLE] * (array.ndim - 1))
-    return make(Op.RESHAPE, (make(Op.SLICE, (array,), cuts),), array.shape[1:])
+    return [new[whole] if k is None else row(new[whole], k) for whole, k in parts]
 
 
 def _joined(loom: Loom, nodes: list[Node]) -> list[Node]:
@@ -143,30 +155,24 @@ def _together(loom: Loom, lanes: tuple[Node, ...]) -> Node | None:
         return None
 
 
-def _shared(terms: Sequence[Node]) -> set[Node]:
-    """Parameters that many terms read, such as a common mean; they are not like those of a few."""
-    readers: dict[Node, set[int]] = {}
-    for i, term in enumerate(terms):
-        readers.setdefault(term, set()).add(i)
-    for node in reversed(topological(terms)):
-        for operand in node.src:
-            found = readers.setdefault(operand, set())
-            if len(found) <= MANY:
-                found |= readers[node]
-    return {node for node, found in readers.items() if node.op is Op.PARAM and len(found) > MANY}
+def _term_forms(terms: Sequence[Node]) -> list[Forms]:
+    """Ways to compare terms, the strictest first."""
+    parts = roles(terms)
+    return [
+        Forms(constants=False, arrays=True, params=parts.get),
+        Forms(arrays=True, params=parts.get),
+        Forms(arrays=True, params=lambda leaf: None),
+    ]
 
 
-def _alike(
-    loom: Loom, nodes: Sequence[Node], params: Callable[[Node], Hashable] | None
-) -> list[Group]:
+def _alike(loom: Loom, nodes: Sequence[Node], ways: Iterable[Forms]) -> list[Group]:
     """Find groups of expressions that are alike, and calculate each side by side."""
     groups: list[Group] = []
     left = [i for i, node in enumerate(nodes) if not is_data(node)]
-    for constants in (False, True):
-        forms = Forms(constants=constants, arrays=True, params=params)
+    for form in ways:
         same: dict[int, list[int]] = {}
         for i in left:
-            same.setdefault(forms(nodes[i]), []).append(i)
+            same.setdefault(form(nodes[i]), []).append(i)
         for places in same.values():
             lanes = tuple(nodes[i] for i in places)
             whole = _together(loom, lanes) if len(places) >= MANY else None
@@ -222,7 +228,7 @@ def _vectors(
             vectors |= dict.fromkeys(members, vector)
             place |= {member: i for i, member in enumerate(members)}
     meaning = {
-        leaf: _row(vectors[leaf], place[leaf]) for leaf in params if vectors[leaf] is not leaf
+        leaf: row(vectors[leaf], place[leaf]) for leaf in params if vectors[leaf] is not leaf
     }
     for node in joined:
         leaves = loom.rows[node]
@@ -269,7 +275,7 @@ def _run(
     rows = [(array, k) for array, k in (parts[i] for i in run) if k is not None]
     whole = _whole(loom, rows) if len(run) >= MANY else None
     if whole is None:
-        yield from ((names[i], _row(array, k)) for i, (array, k) in zip(run, rows, strict=True))
+        yield from ((names[i], row(array, k)) for i, (array, k) in zip(run, rows, strict=True))
     else:
         yield _between(names[run[0]], names[run[-1]]), whole
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from exmc_dask.density import lower
+from exmc_dask.density import LogDensity, lower
 from exmc_dask.graph import topological
 from exmc_dask.model import ModelSpec
 from exmc_dask.rewrite import Choice, changes, run
@@ -26,9 +26,9 @@ def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> Printed:
         Sections: the declarations; a section for each pass with what it changed (``measurable``:
         observed expressions undone; ``constrain``: transforms; ``reparam``: variables taken off
         centre); ``unify``, lengths of data that have to agree; ``roll``, variables and terms that
-        are alike and calculated together; ``fold``, what is calculated from data alone, once;
-        ``sampled``, every variable with the numbers it adds to the unconstrained vector, and every
-        term of the data.
+        are alike and calculated together, and values that follow from each other; ``fold``, what
+        is calculated from data alone, once; ``sampled``, every variable with the numbers it adds
+        to the unconstrained vector, and every term of the data.
     """
     density = lower(spec, ncp=ncp)
     size = len(topological([density.logp, *density.grads]))
@@ -37,7 +37,7 @@ def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> Printed:
         ("declared", repr(spec).splitlines()),
         *changes(spec, ncp),
         ("unify", list(dict.fromkeys(map(str, density.binding.agreements)))),
-        ("roll", [f"{len(names)} alike: {_ends(names)}" for names in density.rolled]),
+        ("roll", _rolled(density)),
         ("fold", [f"{name} = {text(node)}" for name, node in density.binding.folded]),
         (f"sampled: {made}", _table(spec, ncp)),
     ]
@@ -45,6 +45,11 @@ def explain(spec: ModelSpec, *, ncp: Choice = "auto") -> Printed:
     for title, said in sections:
         lines += [title, *(f"  {line}" for line in said)] if said else [f"{title}: nothing"]
     return Printed("\n".join(lines))
+
+
+def _rolled(density: LogDensity) -> list[str]:
+    alike = [f"{len(names)} alike: {_ends(names)}" for names in density.rolled]
+    return alike + [f"{len(names)} in a row: {_ends(names)}" for names in density.scanned]
 
 
 def _ends(names: Sequence[str]) -> str:

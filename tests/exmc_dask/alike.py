@@ -126,6 +126,38 @@ def steps() -> None:
         ed.Normal(f"y{i}", x, 1.0, observed=RNG.normal(size=2))
 
 
+@_row("w", "x", "y")
+def walks() -> None:
+    """A walk whose drift is another walk; constants that differ from step to step."""
+    phi, w, x = ed.Beta("phi", 2, 2), ed.Normal("w0", 0, 1), ed.Normal("x0", 0, 2)
+    for i in range(1, N + 2):
+        w = ed.Normal(f"w{i}", w, 0.1 * i)
+        x = ed.Normal(f"x{i}", phi * x + math.tanh(w) * (0.5 * i), 1.0)
+        ed.Normal(f"y{i}", x, 1.0, observed=RNG.normal(size=2))
+    ed.Deterministic("end", x - w)
+
+
+@_row("x")
+def trees() -> None:
+    """Each variable with two children, and one that is made of two before it."""
+    x = [ed.Normal("x0", 0, 1)]
+    for i in range(1, 2 * N):
+        x.append(ed.Normal(f"x{i}", x[(i - 1) // 2], 1.0))
+    last = x[0]
+    for i in range(1, 2 * N):
+        last = ed.Deterministic(f"sum{i}", last + x[i] * x[i - 1])
+    ed.Normal("y", last, 1.0, observed=RNG.normal(size=3))
+
+
+@_row("a", "b")
+def coupled() -> None:
+    """Two walks each of which reads the other: no scan of one of them."""
+    a, b = ed.Normal("a0", 0, 1), ed.Normal("b0", 0, 1)
+    for i in range(1, N + 1):
+        a, b = ed.Normal(f"a{i}", a + b, 1.0), ed.Normal(f"b{i}", b - a, 2.0)
+    ed.Normal("y", a + b, 1.0, observed=RNG.normal(size=3))
+
+
 @_row("p", "y")
 def simplexes() -> None:
     """Vectors under a transform, with one outcome each."""

@@ -14,6 +14,7 @@ from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import DataError, ShapeError, UnknownName
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
+from exmc_dask.graph import topological
 from exmc_dask.ir import Node, const, make, param
 from exmc_dask.ops import FLOAT, Op
 from exmc_dask.rewrite import run
@@ -162,6 +163,19 @@ def test_two_hundred_scalars_of_a_builder_stay_what_they_are() -> None:
     density = assert_same(scalars(200), ncp=False)
     assert [entry.shape for entry in density.layout.entries] == [(), (), (200,)]
     assert len(density.variables.entries) == 202
+
+
+def test_a_walk_of_scalars_is_a_scan_whatever_is_stored_of_it() -> None:
+    with ed.Model() as model:
+        x = ed.Normal("x0", 0, 1)
+        for i in range(1, 200):
+            x = ed.Normal(f"x{i}", x, 1.0)
+        ed.Normal("y", x, 1.0, observed=np.ones(3))
+    for names in (None, ["x199"]):
+        density = lower(model.spec, var_names=names)
+        used = topological([density.logp, *density.grads, *(node for _, node in density.stored)])
+        assert sum(node.op is Op.SCAN for node in used) == 2  # forth, and back for the gradient
+        assert len(used) < 120
 
 
 def test_new_data_of_other_lengths_need_no_new_graph() -> None:

@@ -57,6 +57,7 @@ def density(
         ragged=(),
         terms=(),
         rolled=(),
+        scanned=(),
         binding=Binding((), (), (), (), (), ()),
     )
 

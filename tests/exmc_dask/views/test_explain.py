@@ -77,6 +77,16 @@ def test_what_is_calculated_together_is_named() -> None:
     assert "x11 1  Normal(mu, 1)" in said["sampled: 13 numbers"]
 
 
+def test_what_follows_from_each_other_is_named() -> None:
+    with ed.Model() as model:
+        x = ed.Normal("x0", 0, 1)
+        for i in range(1, 12):
+            x = ed.Normal(f"x{i}", x, 1.0)
+
+    said = sections(model.explain())
+    assert said["roll"] == ["12 alike: x0, x1, ..., x11", "10 in a row: x2, x3, ..., x11"]
+
+
 def test_a_prompt_shows_lines_and_not_a_quoted_string() -> None:
     said = clinics().explain()
 
