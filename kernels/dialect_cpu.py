@@ -26,8 +26,8 @@ SPECIAL = frozenset(
 INCOMPLETE = frozenset(
     {"betainc_shape", "gammainc_shape", "log_betainc_odds", "log_gammainc", "log_gammaincc"}
 )
-LOOPS = frozenset({"Distinct", "at", "view"})
-LINALG = frozenset({"add_at", "cholesky", "matmul", "times", "transposed_times", "trisolve"})
+LOOPS = frozenset({"Distinct", "add_at", "at", "view"})
+LINALG = frozenset({"cholesky", "matmul", "times", "transposed_times", "trisolve"})
 MATH = frozenset({"inf", "sqrt"})
 
 IMPORTS = {

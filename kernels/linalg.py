@@ -43,24 +43,6 @@ def times(X, n, k, start, m, b, out):  # type: ignore[no-untyped-def]
             out[i] += b0 * x0[i]
 
 
-@njit([f"void({x}[::1], i8[::1], i8, f8[::1])" for x in _KEPT], **_OPTIONS)
-def add_at(values, places, n, out):  # type: ignore[no-untyped-def]
-    """Add the first `n` of `values` to the elements of `out` at `places`.
-
-    Neighbours with one place are added up before they are stored: a store and a load of the same
-    element, again and again, would take ten times as long as the addition.
-    """
-    if n <= 0:
-        return
-    here, total = places[0], 0.0
-    for i in range(n):
-        if places[i] != here:
-            out[here] += total
-            here, total = places[i], 0.0
-        total += values[i]
-    out[here] += total
-
-
 @njit([f"void({x}[::1], i8, i8, i8, i8, f8[::1], f8[::1])" for x in _KEPT], **_OPTIONS)
 def transposed_times(X, n, k, start, m, r, out):  # type: ignore[no-untyped-def]
     """Add ``X[start:start + m].T @ r`` to `out`; parameters as in `times`, `r` has `m` elements."""

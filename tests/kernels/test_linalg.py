@@ -26,16 +26,6 @@ def test_rows_of_a_matrix_times_a_vector(k: int, start: int, m: int) -> None:
     np.testing.assert_allclose(total, 1.0 + rows.T @ r, atol=1e-14)
 
 
-@pytest.mark.parametrize("places", [[], [2], [0, 0, 0], [3, 1, 1, 3, 0, 0], [1, 0, 1, 0]])
-def test_values_are_added_at_their_places(places: list[int]) -> None:
-    values, total = RNG.normal(size=len(places)), np.ones(4)
-    expected = total.copy()
-    np.add.at(expected, places, values)
-    linalg.add_at(values, np.array(places, np.int64), len(places), total)
-
-    np.testing.assert_allclose(total, expected, atol=1e-14)
-
-
 @pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
 def test_products_of_matrices_transposed_or_not(transposed: tuple[bool, bool]) -> None:
     a, b, out = RNG.normal(size=(3, 5)), RNG.normal(size=(5, 4)), np.empty(12)

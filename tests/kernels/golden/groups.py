@@ -2,8 +2,7 @@
 
 from numba import njit
 
-from .linalg import add_at
-from .loops import Distinct, at, view
+from .loops import Distinct, add_at, at, view
 from .vecmath import accumulate, exp, log1p
 
 
