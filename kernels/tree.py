@@ -3,7 +3,10 @@
 Multinomial NUTS: M. Betancourt, A Conceptual Introduction to Hamiltonian Monte Carlo
 (arXiv:1701.02434), appendix A, with Stan's additional U-turn checks between neighbouring subtrees.
 A subtree that turns or diverges is discarded whole; its leaves count in the number of steps and in
-the acceptance statistic only.
+the acceptance statistic only. In the sum of momenta that a U-turn is seen by, the two ends count
+half: the sum is an integral over time, by the trapezoidal rule, and then what nuts-rs takes, the
+distance between the ends. Whole ends would add |v|^2 / 2 to every check, in high dimensions enough
+to hide a turn for a long time.
 
 Recursion is replaced by a binary counter. Leaf n of a subtree completes one part of 2^h leaves for
 each trailing one of n in base 2; such a part merges with its neighbour, which waits at level h of
@@ -193,15 +196,15 @@ def _turns(
     """Return whether two neighbouring parts, a nearer to the start in time of growth, turn.
 
     The span of both, a with the first leaf of b, and the last leaf of a with b: in each the sum of
-    momenta has to point forward at both ends.
+    momenta, those of its ends counted half, has to point forward at both ends.
     """
     whole_first, whole_last = 0.0, 0.0
     near_first, near_last = 0.0, 0.0
     far_first, far_last = 0.0, 0.0
     for k in range(lane(), walk.shape[1], n_lanes()):
-        whole = walk[total_a, k] + walk[total_b, k]
-        near = walk[total_a, k] + walk[first_b, k]
-        far = walk[last_a, k] + walk[total_b, k]
+        whole = walk[total_a, k] + walk[total_b, k] - 0.5 * (walk[first_a, k] + walk[last_b, k])
+        near = walk[total_a, k] + 0.5 * (walk[first_b, k] - walk[first_a, k])
+        far = walk[total_b, k] + 0.5 * (walk[last_a, k] - walk[last_b, k])
         whole_first += whole * walk[first_a, k]
         whole_last += whole * walk[last_b, k]
         near_first += near * walk[first_a, k]

@@ -276,10 +276,13 @@ class Trajectory:
         return whole, any([self.turns(span) for span in spans])
 
     def turns(self, span: Tree) -> bool:
-        """Return whether an end of the span no longer moves away from the other ([2]_)."""
+        """Return whether an end of the span no longer moves away from the other ([2]_).
+
+        With whole ends in the sum of momenta it would reach half a step beyond either.
+        """
         going = True
         for end in (span.left, span.right):
-            terms = end.velocity * span.rho
+            terms = end.velocity * (span.rho - 0.5 * (span.left.p + span.right.p))
             self.near(float(terms.sum() / np.abs(terms).sum()))
             going = going and bool(terms.sum() > 0.0)
         return not going

@@ -214,7 +214,9 @@ AHEAD, BACK, SIDEWAYS = np.array([1.0, 0.0]), np.array([-1.0, 0.0]), np.array([-
         ([AHEAD, AHEAD, 2 * AHEAD, SIDEWAYS, AHEAD, 3 * AHEAD], True),  # a with b's first
         ([AHEAD, SIDEWAYS, 3 * AHEAD, AHEAD, AHEAD, 2 * AHEAD], True),  # a's last with b
         ([AHEAD, AHEAD, 2 * AHEAD, AHEAD, AHEAD, np.full(2, math.nan)], True),
-        ([AHEAD, AHEAD, 0 * AHEAD, AHEAD, AHEAD, 0 * AHEAD], True),  # a tie turns
+        ([AHEAD, AHEAD, 0.6 * AHEAD, AHEAD, AHEAD, 0.6 * AHEAD], False),
+        ([AHEAD, AHEAD, 0.4 * AHEAD, AHEAD, AHEAD, 0.4 * AHEAD], True),  # ends count half
+        ([AHEAD, AHEAD, 0.5 * AHEAD, AHEAD, AHEAD, 0.5 * AHEAD], True),  # a tie turns
     ],
 )
 def test_all_three_spans_have_to_go_forward(momenta: list[F8], expected: bool) -> None:

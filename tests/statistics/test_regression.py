@@ -25,14 +25,14 @@ LAWS = exact_laws(X, Y)
 
 @pytest.fixture(scope="module", params=["diag", "dense"])
 def draws(request: pytest.FixtureRequest) -> list[F8]:
-    """200 000 draws of every parameter, each (4, 50 000)."""
+    """320 000 draws of every parameter, each (4, 80 000)."""
     with ed.Model() as model:
         beta = ed.Flat("beta", shape=3)
         sigma = ed.HalfFlat("sigma")
         ed.Normal("y", X @ beta, sigma, observed=Y)
     trace = ed.sample(
         model,
-        draws=50_000,
+        draws=80_000,
         random_seed=1,
         metric=request.param,
         cluster="threads",
