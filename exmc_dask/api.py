@@ -40,7 +40,7 @@ def sample(
     *first: Model | int,
     model: Model | None = None,
     draws: int = 1000,
-    tune: int = 500,
+    tune: int = 400,
     chains: int = 4,
     client: Any = None,
     cluster: Any = None,
@@ -50,7 +50,7 @@ def sample(
     max_treedepth: int = 10,
     initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     adapt: Literal["fisher", "stan"] = "fisher",
-    metric: Literal["diag", "dense"] = "diag",
+    metric: Literal["diag", "dense", "low_rank"] = "diag",
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
     sufficient: bool = True,
     var_names: str | Sequence[str] | None = None,
@@ -91,7 +91,10 @@ def sample(
         variables left out start at their support point. Given values are not jittered.
     adapt : {"fisher", "stan"}
         Warmup scheme: overlapping windows of draws and gradients, or Stan's windows.
-    metric : {"diag", "dense"}
+    metric : {"diag", "dense", "low_rank"}
+        Shape of the mass matrix. Correlated posteriors need far fewer gradients with "low_rank",
+        a diagonal that is stretched along at most 10 directions, or, up to some hundred
+        dimensions, with "dense".
     ncp : bool, "auto" or mapping
         Which variables are sampled non-centred; results show the variables as declared.
     sufficient : bool

@@ -94,7 +94,7 @@ def main(debug: bool) -> None:
 
 @main.command()
 @click.option("--draws", default=1000, show_default=True)
-@click.option("--tune", default=500, show_default=True)
+@click.option("--tune", default=400, show_default=True)
 @click.option("--chains", default=4, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--scheduler", default="local", show_default=True, help="As for 'sample'.")
@@ -131,7 +131,7 @@ def demo(draws: int, tune: int, chains: int, seed: int, scheduler: str, plot: st
     help="tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of processes, 'threads'.",
 )
 @click.option("--draws", default=1000, show_default=True)
-@click.option("--tune", default=500, show_default=True)
+@click.option("--tune", default=400, show_default=True)
 @click.option("--chains", default=4, show_default=True)
 @click.option("--target-accept", default=0.8, show_default=True)
 @click.option("--seed", type=int, help="By default one that the result names.")

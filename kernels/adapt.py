@@ -6,9 +6,11 @@ metric happens when the next one begins (`turn`), so that no border of blocks li
 Scheme "fisher" is nuts-rs's: inverse mass sqrt(var(draws) / var(gradients)), estimated over the
 current and the previous window, changed after every draw, frozen for the last 15 %. Scheme "stan"
 is Stan's windowed_adaptation: one estimate per window, shrunk. Both differ from their models in
-the first metric, which the start takes from its gradient, in which draws count (`_teaches`), and
-in that a dense metric changes at the ends of windows only and is followed by a
-new search for a step size.
+the first metric, which the start takes from its gradient, and in which draws count (`_teaches`).
+
+In the scheme "fisher" a metric that is not diagonal changes at the ends of windows only, but in the
+main phase also every twenty draws while there are fewer than a hundred in the estimate. In both
+schemes the metric of low rank learns from draws and gradients.
 """
 
 import math
@@ -35,14 +37,16 @@ from .chain import (
 )
 from .dense import fisher_factor, stan_factor
 from .group import device, group_sync, lane, n_lanes
+from .low_rank import fit, remember, stride
 from .metric import accumulate, forget, succeed
 from .stepsize import average
 from .vecmath import maximum, minimum
-from .walk import ACCEPT, ACCEPT_BOTH_WAYS, DIVERGING, N_STEPS, NEW_INDEX
+from .walk import ACCEPT, ACCEPT_BOTH_WAYS, DIVERGING, DROPPED, N_STEPS, NEW_INDEX
 
 _EARLY_WINDOW = 10
 _MAIN_WINDOW = 80
 _ENOUGH, _ENOUGH_DENSE = 3, 10  # draws before the metric first changes
+_YOUNG, _OFTEN = 100, 20  # draws of a young estimate, and between changes of it
 _OUTSIDE, _INSIDE, _LAST = range(3)
 
 
@@ -57,21 +61,43 @@ def learn(reals: np.ndarray, ints: np.ndarray, vector: np.ndarray, spread: np.nd
     draw, tune = ints[DRAW], ints[TUNE]
     accept = reals[ACCEPT]
     if ints[ADAPT] == FISHER:
-        if draw < _freeze(tune) and _teaches(ints, False):
-            for window in range(2):
-                ints[N_FRONT + window] += 1
-                for x in (Q, GRAD):
-                    row = 2 * window + x
-                    n = ints[N_FRONT + window]
-                    accumulate(vector, x, MEAN_Q + row, spread, M2_Q + row, n)
+        if draw < _freeze(tune):
+            if spread.ndim == 4:
+                remember(ints, vector, _teaches(ints, False))
+            elif _teaches(ints, False):
+                _learn_fisher(ints, vector, spread)
+        elif spread.ndim == 4:  # the window is not needed any more
+            ints[N_FRONT], ints[N_BACK] = 0, 0
         if draw >= _early_end(tune) and ints[WINDOW] == 0:
-            ints[WINDOW] = ints[N_BACK] if ints[N_BACK] > _MAIN_WINDOW else _MAIN_WINDOW
+            held = _held(ints, spread)
+            ints[WINDOW] = held if held > _MAIN_WINDOW else _MAIN_WINDOW
         if draw >= _freeze(tune) or draw + _next_window(ints, draw, tune) > _freeze(tune):
             accept = reals[ACCEPT_BOTH_WAYS]
-    elif _stan_window(draw, tune) != _OUTSIDE and _teaches(ints, True):
-        ints[N_FRONT] += 1
-        accumulate(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
+    elif _stan_window(draw, tune) != _OUTSIDE:
+        if spread.ndim == 4:
+            remember(ints, vector, _teaches(ints, True))
+        elif _teaches(ints, True):
+            ints[N_FRONT] += 1
+            accumulate(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
     average(reals, ints, accept / ints[N_STEPS])
+
+
+@device
+def _learn_fisher(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
+    for window in range(2):
+        ints[N_FRONT + window] += 1
+        for x in (Q, GRAD):
+            row = 2 * window + x
+            n = ints[N_FRONT + window]
+            accumulate(vector, x, MEAN_Q + row, spread, M2_Q + row, n)
+
+
+@device
+def _held(ints: np.ndarray, spread: np.ndarray) -> int:
+    """Return the number of draws that the background estimate comes from."""
+    if spread.ndim == 4:
+        return ints[N_BACK] * stride(ints)
+    return ints[N_BACK]
 
 
 @device
@@ -81,12 +107,14 @@ def turn(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
     if last < 0 or last + 1 >= tune:
         return
     if ints[ADAPT] == FISHER:
-        changed = _turn_fisher(ints, vector, spread, last, tune)
+        n = _turn_fisher(ints, vector, spread, last, tune)
     else:
-        changed = _turn_stan(ints, vector, spread, last, tune)
-    if changed:
+        n = _turn_stan(ints, vector, spread, last, tune)
+    if n > 0:
+        if spread.ndim == 4:  # here, because it is compiled anew wherever it is called
+            fit(vector, spread, ints[DROPPED], n)
         ints[UPDATES] += 1
-        if ints[UPDATES] == 1 or ints[ADAPT] != FISHER or spread.ndim == 3:
+        if ints[UPDATES] == 1 or ints[ADAPT] != FISHER:
             ints[SEARCH_DUE] = 1
 
 
@@ -123,48 +151,60 @@ def _teaches(ints: np.ndarray, standing: bool) -> bool:
 @device
 def _turn_fisher(
     ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
-) -> bool:
-    """Switch windows when the background is long enough and there is time for another one."""
+) -> int:
+    """Switch windows when the background is long enough and there is time for another one.
+
+    Returns
+    -------
+    int
+        Number of draws that the new metric comes from, 0 if it does not change.
+    """
     freeze = _freeze(tune)
     if last >= freeze:
-        return False
+        return 0
     early = last < _early_end(tune)
     following = _next_window(ints, last, tune)
     window = _EARLY_WINDOW if early else ints[WINDOW]
-    switch = ints[N_BACK] >= window and last + following <= freeze
+    switch = _held(ints, spread) >= window and last + following <= freeze
     if switch:
-        for x in (Q, GRAD):
-            succeed(vector, MEAN_Q + x, spread, M2_Q + x, BACK_MEAN_Q - MEAN_Q)
+        if spread.ndim == 4:
+            ints[DROPPED] = ints[N_FRONT] - ints[N_BACK]
+        else:
+            for x in (Q, GRAD):
+                succeed(vector, MEAN_Q + x, spread, M2_Q + x, BACK_MEAN_Q - MEAN_Q)
         ints[N_FRONT], ints[N_BACK] = ints[N_BACK], 0
         if not early:
             ints[WINDOW] = following
     n = ints[N_FRONT]
     if spread.ndim == 2:
         if n < _ENOUGH:
-            return False
+            return 0
         _fisher_scale(spread)
     else:
-        if n < _ENOUGH_DENSE or not (switch or last == freeze - 1):
-            return False
-        fisher_factor(spread, n)
-    return True
+        young = not early and n < _YOUNG and last % _OFTEN == 0
+        if n < _ENOUGH_DENSE or not (switch or young or last == freeze - 1):
+            return 0
+        if spread.ndim == 3:
+            fisher_factor(spread, n)
+    return n
 
 
 @device
 def _turn_stan(
     ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
-) -> bool:
-    """Take the metric from a window that has ended and forget its draws."""
+) -> int:
+    """Take the metric from a window that has ended and forget its draws; return their number."""
     n = ints[N_FRONT]
     if _stan_window(last, tune) != _LAST or n < _ENOUGH:
-        return False
+        return 0
     if spread.ndim == 2:
         _stan_scale(spread, n)
-    else:
+    elif spread.ndim == 3:
         stan_factor(spread, n)
-    forget(vector, MEAN_Q, spread, M2_Q)
-    ints[N_FRONT] = 0
-    return True
+    if spread.ndim != 4:
+        forget(vector, MEAN_Q, spread, M2_Q)
+    ints[N_FRONT], ints[N_BACK] = 0, 0
+    return n
 
 
 @device

@@ -42,8 +42,8 @@ from . import cache
 
 RUNTIME = (
     *("vecmath.py", "special.py", "incomplete.py", "loops.py", "linalg.py"),
-    *("chain.py", "walk.py", "group.py", "rng.py", "metric.py", "dense.py", "stepsize.py"),
-    *("adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
+    *("chain.py", "walk.py", "group.py", "rng.py", "metric.py", "dense.py", "low_rank.py"),
+    *("stepsize.py", "adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
 )
 """Files of this folder that generated kernels and samplers are compiled with."""
 

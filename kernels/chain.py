@@ -1,12 +1,13 @@
 """Where everything about one chain lies: the slots of the arrays that sampler and kernels share.
 
 A chain between two draws is two flat arrays, ``f`` (float64) and ``i`` (int64). `INTS` and
-`SCALARS` name their single slots; behind the scalars of ``f`` follow the vectors of length ``dim``
-and then the spreads: one vector each for the diagonal metric, one row-major matrix each for the
-dense one::
+`SCALARS` name their single slots; behind the scalars of ``f`` follow the metric, as spreads, and
+vectors of length ``dim``. A spread is a vector for the diagonal metric and a row-major matrix for
+the dense one. The metric of low rank has spreads of its own, and keeps the draws that it learns
+from, and their gradients, as they are::
 
-    f = | scalars | q  grad  mean_q  ...        | factor  m2_q  ...                        |
-        | SCALARS | VECTORS[:n] * dim           | SPREADS[:n] * dim  or  * dim * dim       |
+    diag, dense  f = | scalars | factor  m2_q  ...             | q  grad  mean_q  ...           |
+    low_rank     f = | scalars | factor  stretch  directions   | q  grad | draw  gradient  ...  |
 
 The scheme "stan" needs fewer vectors and spreads than "fisher"; it has the first of each list.
 A change of any of these numbers is a new `VERSION`. They are NumPy's because numba would compile a
@@ -15,7 +16,7 @@ function anew for every Python literal that it is called with.
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 
 # --- slots of i ------------------------------------------------------------------------------
 INTS = (
@@ -28,8 +29,8 @@ INTS = (
     "search",  # 1: the next transition begins with a search for a step size
     "updates",  # metric updates so far
     "window",  # fisher: length of the current window of the main phase, 0 before it
-    "n_front",  # draws in the foreground estimate (stan: in the only one)
-    "n_back",  # draws in the background estimate
+    "n_front",  # draws in the foreground estimate (stan: in the only one; low_rank: kept draws)
+    "n_back",  # draws in the background estimate: the last of them
     "n_step",  # 1 + updates of dual averaging since its restart
 )
 VERSION_, DIM, ADAPT, METRIC, CHAIN, DRAW, SEARCH_DUE, UPDATES, WINDOW, N_FRONT, N_BACK, N_STEP = (
@@ -37,8 +38,8 @@ VERSION_, DIM, ADAPT, METRIC, CHAIN, DRAW, SEARCH_DUE, UPDATES, WINDOW, N_FRONT,
 )
 ADAPTS = ("fisher", "stan")
 FISHER, STAN = np.arange(len(ADAPTS))
-METRICS = ("diag", "dense")
-DIAG, DENSE = np.arange(len(METRICS))
+METRICS = ("diag", "dense", "low_rank")
+DIAG, DENSE, LOW_RANK = np.arange(len(METRICS))
 
 # --- slots of f ------------------------------------------------------------------------------
 SCALARS = (
@@ -58,9 +59,26 @@ SPREADS = ("factor", "m2_q", "m2_grad", "back_m2_q", "back_m2_grad")
 inverse mass = F F'. The others are sums of squared (or outer) deviations from the means."""
 FACTOR, M2_Q, M2_GRAD, BACK_M2_Q, BACK_M2_GRAD = np.arange(len(SPREADS))
 
+LOW_RANK_SPREADS = ("factor", "stretch", "directions")
+"""The inverse mass matrix's root is F = diag(`factor`) (1 + sum of stretch_r u_r u_r'), with
+orthonormal `directions` u_r. A stretch of 0 ends the list of directions."""
+STRETCH, DIRECTIONS = np.arange(1, 3)
+MAX_RANK = 10
+
+HISTORY = 2
+"""Row of the first kept draw among the vectors of the metric of low rank; its gradient follows."""
+
 N_SCALARS = len(SCALARS)
 N_VECTORS = (6, 3)  # by scheme, in the order of ADAPTS
 N_SPREADS = (5, 2)
+
+
+def spread_shape(dim: int, adapt: int, metric: int) -> tuple[int, ...]:
+    """Return the shape of all spreads; by the number of its axes compiled code knows the metric."""
+    if metric == LOW_RANK:
+        return (int(DIRECTIONS) + min(MAX_RANK, dim), 1, 1, dim)
+    return (N_SPREADS[adapt], *((dim, dim) if metric == DENSE else (dim,)))
+
 
 # --- what a run fixes for all its chains: in compiled code these follow INTS and SCALARS ---------
 OPTION_INTS = ("seed", "tune", "thin", "max_treedepth", "store_unconstrained")

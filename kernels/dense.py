@@ -145,7 +145,7 @@ def fisher_factor(spread: np.ndarray, n: int) -> None:
             root[r, c] = shrink * spread[M2_GRAD, r, c] * (scale[r] * scale[c])
     if not cholesky(root):
         return
-    mean = _geometric_mean(a, root)
+    mean = geometric_mean(a, root)
     for r in range(d):
         for c in range(r + 1):
             mean[r, c] *= scale[r] * scale[c]
@@ -154,7 +154,7 @@ def fisher_factor(spread: np.ndarray, n: int) -> None:
 
 
 @device
-def _geometric_mean(a: np.ndarray, root: np.ndarray) -> np.ndarray:
+def geometric_mean(a: np.ndarray, root: np.ndarray) -> np.ndarray:
     """Return A # (R R')^-1 for a lower triangular R."""
     d = a.shape[0]
     half, inner, vectors = np.empty((d, d)), np.empty((d, d)), np.empty((d, d))

@@ -3,8 +3,9 @@
 With inverse mass matrix F F' the momentum p ~ N(0, (F F')^-1) is carried as v = F'p ~ N(0, 1).
 Then the kinetic energy is |v|^2 / 2, the velocity (F F') p is F v, the force on v is F' grad, and
 the products of momenta and velocities in U-turn checks are plain dot products: only the functions
-here know the metric. ``spread`` has two axes when it is diagonal (rows of scales) and three when
-it is dense (lower triangles); numba drops the other branch at compile time.
+here know the metric. ``spread`` has two axes when it is diagonal (rows of scales), three when it
+is dense (lower triangles) and four, two of them of length 1, when it is of low rank (scales and
+directions); numba drops the other branches at compile time.
 
 Vectors are named by an array and the number of a row: a view of a row would be counted and
 released at run time, and make most of the machine code.
@@ -12,7 +13,7 @@ released at run time, and make most of the machine code.
 
 import numpy as np
 
-from .chain import FACTOR
+from .chain import DIRECTIONS, FACTOR, STRETCH
 from .group import device, group_sum, group_sync, lane, n_lanes, summing
 from .walk import END_FORCE, END_Q, END_V
 
@@ -31,6 +32,15 @@ def whiten(rows: np.ndarray, grad: int, walk: np.ndarray, force: int, spread: np
     if spread.ndim == 2:
         for k in range(lane(), dim, n_lanes()):
             walk[force, k] = spread[FACTOR, k] * rows[grad, k]
+    elif spread.ndim == 4:
+        for k in range(lane(), dim, n_lanes()):
+            walk[force, k] = spread[FACTOR, 0, 0, k] * rows[grad, k]
+        for r in range(spread.shape[0] - DIRECTIONS):
+            if spread[STRETCH, 0, 0, r] == 0.0:
+                break
+            along = spread[STRETCH, 0, 0, r] * _along(spread, r, walk, force)
+            for k in range(lane(), dim, n_lanes()):
+                walk[force, k] += along * spread[DIRECTIONS + r, 0, 0, k]
     else:
         for k in range(lane(), dim, n_lanes()):
             walk[force, k] = 0.0
@@ -52,6 +62,16 @@ def drift(walk: np.ndarray, end: int, time: float, spread: np.ndarray) -> None:
     if spread.ndim == 2:
         for k in range(lane(), walk.shape[1], n_lanes()):
             walk[end + END_Q, k] += time * (spread[FACTOR, k] * walk[end + END_V, k])
+    elif spread.ndim == 4:
+        for k in range(lane(), walk.shape[1], n_lanes()):
+            walk[end + END_Q, k] += time * (spread[FACTOR, 0, 0, k] * walk[end + END_V, k])
+        for r in range(spread.shape[0] - DIRECTIONS):
+            if spread[STRETCH, 0, 0, r] == 0.0:
+                break
+            along = time * spread[STRETCH, 0, 0, r] * _along(spread, r, walk, end + END_V)
+            for k in range(lane(), walk.shape[1], n_lanes()):
+                scale = spread[FACTOR, 0, 0, k]
+                walk[end + END_Q, k] += along * (scale * spread[DIRECTIONS + r, 0, 0, k])
     else:
         group_sync()  # a row meets the momenta of all lanes
         for r in range(lane(), walk.shape[1], n_lanes()):
@@ -65,6 +85,15 @@ def _velocity(spread: np.ndarray, r: int, walk: np.ndarray, v: int) -> float:
     for k in range(r + 1):
         total += spread[FACTOR, r, k] * walk[v, k]
     return total
+
+
+@summing
+def _along(spread: np.ndarray, r: int, walk: np.ndarray, x: int) -> float:
+    """Return the component of a row along a direction of the metric of low rank."""
+    total = 0.0
+    for k in range(lane(), walk.shape[1], n_lanes()):
+        total += spread[DIRECTIONS + r, 0, 0, k] * walk[x, k]
+    return group_sum(total)
 
 
 @summing

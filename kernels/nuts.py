@@ -88,7 +88,7 @@ def before_gradient(
         All scalars: of the chain, of the run and of the transition.
     vector : (n, dim) float64
         VECTORS of `chain`.
-    spread : (n, dim) or (n, dim, dim) float64
+    spread : (n, dim), (n, dim, dim) or (n, 1, 1, dim) float64
         SPREADS of `chain`.
     walk : (n_rows, dim) float64
         The work space. The point is ``walk[ints[SIDE]]``; the gradient belongs into

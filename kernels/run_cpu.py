@@ -5,6 +5,7 @@ first-class functions. While the loop runs it holds no lock, and it is watched a
 an array of eight integers, whose slots `exmc_dask.kernels.chain` names in CONTROL.
 """
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,7 +15,6 @@ from numba import njit, types
 
 from .chain import (
     ADAPT,
-    DENSE,
     DIM,
     DIVERGENCES,
     DRAW,
@@ -22,11 +22,13 @@ from .chain import (
     FINISHED,
     GO_ON,
     GRADIENTS,
+    HISTORY,
     LOG_STEP_BAR,
+    LOW_RANK,
     MAX_TREEDEPTH,
     METRIC,
+    N_FRONT,
     N_SCALARS,
-    N_VECTORS,
     NEXT_DRAW,
     RUNNING,
     SEARCH_DUE,
@@ -40,6 +42,7 @@ from .chain import (
     TREE_DEPTH,
     TUNE,
     Q,
+    spread_shape,
 )
 from .group import device
 from .metric import copy
@@ -69,6 +72,7 @@ from .walk import (
 )
 
 _VECTOR, _MATRIX, _CUBE = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
+_SPREADS = (_MATRIX, _CUBE, types.float64[:, :, :, ::1])  # by metric, in the order of METRICS
 _INTS, _INT_MATRIX = types.int64[::1], types.int64[:, ::1]
 _MODEL = (_VECTOR, types.float32[::1], _INTS, _VECTOR)
 LOGP_GRAD = types.FunctionType(types.float64(_VECTOR, _VECTOR, *_MODEL))
@@ -88,7 +92,7 @@ def run(
     n: int,
     out: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     control: np.ndarray,
-) -> None:
+) -> np.ndarray:
     """Advance a chain in place, until it is done or asked to stop.
 
     Parameters
@@ -108,28 +112,42 @@ def run(
         every draw that is kept.
     control : (8,) int64
         CONTROL. A transition that is dropped leaves no trace in chain and rows.
+
+    Returns
+    -------
+    (n_f,) float64
+        `f`, or in its place a longer or shorter array if the metric is of low rank: its window
+        grows with the draws and is dropped when it has taught what it can.
     """
-    dim, adapt, metric = int(i[DIM]), i[ADAPT], int(i[METRIC])
-    begin = N_SCALARS + N_VECTORS[adapt] * dim
-    vector = f[N_SCALARS:begin].reshape(-1, dim)
-    spread = f[begin:].reshape(-1, *((dim, dim) if metric == DENSE else (dim,)))
+    dim, metric = int(i[DIM]), int(i[METRIC])
+    shape = spread_shape(dim, int(i[ADAPT]), metric)
+    begin = N_SCALARS + math.prod(shape)
+    backed_up = f.size  # what a transition of warmup may have changed when it is dropped
     reals, ints = np.zeros(N_REALS), np.zeros(N_INTS, np.int64)
     reals[: N_SCALARS + option_f.size] = np.concatenate([f[:N_SCALARS], option_f])
     ints[: i.size + option_i.size] = np.concatenate([i, option_i])
+    if metric == LOW_RANK:
+        backed_up = begin + HISTORY * dim
+        more = max(0, min(n, int(ints[TUNE] - ints[DRAW])))
+        f = np.concatenate([f, np.empty(2 * more * dim)])
+    spread, vector = f[N_SCALARS:begin].reshape(shape), f[begin:].reshape(-1, dim)
     walk = np.empty((STACK + LEVEL_ROWS * int(ints[MAX_TREEDEPTH]), dim))
     loop(metric)(
         *(logp_grad, expand, *model, f, reals, ints, vector, spread, walk),
-        *(np.empty_like(f), np.empty_like(reals), np.empty_like(ints)),
+        *(np.empty(backed_up), np.empty_like(reals), np.empty_like(ints)),
         *(n, *out, control, control.view(np.float64)),
     )
     f[:N_SCALARS] = reals[:N_SCALARS]
     i[:] = ints[: i.size]
+    if metric == LOW_RANK:
+        return f[: backed_up + 2 * int(i[N_FRONT]) * dim].copy()
+    return f
 
 
 @cache
 def loop(metric: int) -> Callable[..., None]:
     """Return the compiled loop for one shape of metric; compile it, and only it, if need be."""
-    spread = _CUBE if metric == DENSE else _MATRIX
+    spread = _SPREADS[metric]
     signature = types.void(
         *(LOGP_GRAD, EXPAND, *_MODEL, _VECTOR, _VECTOR, _INTS, _MATRIX, spread, _MATRIX),
         *(_VECTOR, _VECTOR, _INTS),
@@ -212,7 +230,7 @@ def _copy_all(
     to_reals: np.ndarray,
     to_ints: np.ndarray,
 ) -> None:
-    for k in range(f.size):
+    for k in range(min(f.size, to_f.size)):
         to_f[k] = f[k]
     for k in range(reals.size):
         to_reals[k] = reals[k]

@@ -74,8 +74,9 @@ N_REALS = len(SCALARS) + len(OPTION_FLOATS) + 11
     DIVERGING,
     CAPPED,  # the greatest depth ended the trajectory
     TRIAL,  # evaluations done by the step size search
-) = len(INTS) + len(OPTION_INTS) + np.arange(13)
-N_INTS = len(INTS) + len(OPTION_INTS) + 13
+    DROPPED,  # low_rank: kept draws that left the window when the transition began
+) = len(INTS) + len(OPTION_INTS) + np.arange(14)
+N_INTS = len(INTS) + len(OPTION_INTS) + 14
 
 # values of PHASE: what the next gradient is for
 TURN, SEARCHING, REFRESH, DOUBLE, LEAPFROG = np.arange(5)

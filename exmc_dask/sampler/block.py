@@ -101,7 +101,7 @@ def run(
     if control is None:
         control = np.zeros(len(slots.CONTROL), np.int64)
     model = (bound.data, bound.data32, bound.index, np.empty(bound.work_size))
-    build.runtime_module(f"run_{kernel.target}").run(
+    f = build.runtime_module(f"run_{kernel.target}").run(
         *(kernel.logp_grad, kernel.expand, model, f, i, *options(settings), n),
         *((values, q, stats_f, stats_i), control),
     )

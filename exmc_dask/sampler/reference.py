@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exmc_dask.kernels.chain import INTS
+from exmc_dask.sampler import reference_low_rank as low_rank
 from exmc_dask.sampler import reference_warmup as warmup
 from exmc_dask.sampler.reference_random import Random
 from exmc_dask.sampler.settings import Settings
@@ -62,6 +63,8 @@ def transition(
     with np.errstate(all="ignore"):  # a trajectory may run to infinity and is then cut off
         warmup.change_metric(chain, settings)
         factor = chain["factor"]
+        if settings.metric == "low_rank":
+            factor = low_rank.root(factor, chain["stretch"], chain["directions"])
         inv_mass = factor @ factor.T if factor.ndim == 2 else factor**2
         if chain["search"]:
             trial = launch(random.normals("search", state.dim), factor, *here)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from exmc_dask.sampler import reference_low_rank as low_rank
 from exmc_dask.sampler.settings import Settings
 
 F8 = npt.NDArray[np.float64]
@@ -32,8 +33,8 @@ def change_metric(chain: Chain, settings: Settings) -> None:
     changed = (_fisher if settings.adapt == "fisher" else _stan)(chain, settings, last)
     if changed:
         chain["updates"] += 1
-        often = settings.adapt == "stan" or settings.metric == "dense"
-        chain["search"] = int(often or chain["updates"] == 1) or chain["search"]
+        first = chain["updates"] == 1
+        chain["search"] = int(first or settings.adapt == "stan") or chain["search"]
 
 
 def learn(
@@ -59,23 +60,43 @@ def learn(
     symmetric = False
     if settings.adapt == "fisher":
         if draw < frozen_from(tune) and good:
-            for window in ("", "back_"):
-                count = "n_back" if window else "n_front"
-                chain[count] += 1
-                for x, series in ((chain["q"], "q"), (chain["grad"], "grad")):
-                    names = f"{window}mean_{series}", f"{window}m2_{series}"
-                    chain[names[0]], chain[names[1]] = welford(
-                        x, chain[names[0]], chain[names[1]], chain[count]
-                    )
+            _remember(chain, settings, (("", "n_front"), ("back_", "n_back")))
+        if draw >= frozen_from(tune) and settings.metric == "low_rank":
+            _forget(chain)
         if draw >= early_until(tune) and chain["window"] == 0:
-            chain["window"] = max(80, chain["n_back"])
+            chain["window"] = max(80, _held(chain, settings))
         symmetric = draw + _next_window(chain, draw, tune) > frozen_from(tune)
     elif any(a <= draw < b for a, b in stan_windows(tune)) and (good or not diverging):
-        chain["n_front"] += 1
-        chain["mean_q"], chain["m2_q"] = welford(
-            chain["q"], chain["mean_q"], chain["m2_q"], chain["n_front"]
-        )
+        _remember(chain, settings, (("", "n_front"),))
     average(chain, settings, acceptance(errors, diverging, symmetric))
+
+
+def _remember(chain: Chain, settings: Settings, windows: Sequence[tuple[str, str]]) -> None:
+    """Take the present draw into the estimates of the metric."""
+    if settings.metric == "low_rank":
+        if chain["draw"] % low_rank.stride(len(chain["q"]), settings.tune) == 0:
+            latest = np.array([[chain["q"], chain["grad"]]])
+            chain["history"] = np.concatenate([chain["history"], latest])
+            chain["n_front"], chain["n_back"] = chain["n_front"] + 1, chain["n_back"] + 1
+        return
+    for window, count in windows:
+        chain[count] += 1
+        for series in ("q", "grad") if settings.adapt == "fisher" else ("q",):
+            mean, m2 = f"{window}mean_{series}", f"{window}m2_{series}"
+            moments = welford(chain[series], chain[mean], chain[m2], chain[count])
+            chain[mean], chain[m2] = moments
+
+
+def _forget(chain: Chain) -> None:
+    """Let go of all kept draws."""
+    chain["history"], chain["n_front"], chain["n_back"] = chain["history"][:0], 0, 0
+
+
+def _held(chain: Chain, settings: Settings) -> int:
+    """Return how many draws the background estimate stands for."""
+    if settings.metric == "low_rank":
+        return int(chain["n_back"]) * low_rank.stride(len(chain["q"]), settings.tune)
+    return int(chain["n_back"])
 
 
 def acceptance(errors: Sequence[float], diverging: bool, symmetric: bool = False) -> float:
@@ -189,26 +210,35 @@ def _fisher(chain: Chain, settings: Settings, last: int) -> bool:
         return False
     early = last < early_until(tune)
     following = _next_window(chain, last, tune)
-    full = chain["n_back"] >= (10 if early else chain["window"])
+    full = _held(chain, settings) >= (10 if early else chain["window"])
     switch = full and last + following <= frozen_from(tune)
     if switch:
-        for name in ("mean_q", "mean_grad", "m2_q", "m2_grad"):
-            chain[name] = chain[f"back_{name}"]
-            chain[f"back_{name}"] = np.zeros_like(chain[name])
+        if settings.metric == "low_rank":
+            chain["history"] = chain["history"][chain["n_front"] - chain["n_back"] :]
+        else:
+            for name in ("mean_q", "mean_grad", "m2_q", "m2_grad"):
+                chain[name] = chain[f"back_{name}"]
+                chain[f"back_{name}"] = np.zeros_like(chain[name])
         chain["n_front"], chain["n_back"] = chain["n_back"], 0
         if not early:
             chain["window"] = following
-    n, m2_q, m2_grad = chain["n_front"], chain["m2_q"], chain["m2_grad"]
+    n = chain["n_front"]
     if settings.metric == "diag":
         if n < 3:
             return False
+        m2_q, m2_grad = chain["m2_q"], chain["m2_grad"]
         ratio = np.divide(m2_q, m2_grad, out=np.zeros_like(m2_q), where=m2_grad > 0.0)
         scale = np.clip(ratio, 1e-40, 1e40) ** 0.25
         chain["factor"] = np.where(ratio > 0.0, scale, chain["factor"])
         return True
-    if n < 10 or not (switch or last == frozen_from(tune) - 1):
+    young = not early and n < 100 and last % 20 == 0
+    if n < 10 or not (switch or young or last == frozen_from(tune) - 1):
         return False
-    chain["factor"] = np.linalg.cholesky(_fisher_dense(m2_q / n, m2_grad / n, n))
+    if settings.metric == "dense":
+        mean = _fisher_dense(chain["m2_q"] / n, chain["m2_grad"] / n, n)
+        chain["factor"] = np.linalg.cholesky(mean)
+    else:
+        chain.update(low_rank.fit(chain["history"], chain["factor"]))
     return True
 
 
@@ -220,10 +250,7 @@ def _fisher_dense(cov_q: F8, cov_grad: F8, n: int) -> F8:
     scale = (np.diag(cov_q) / np.diag(cov_grad)) ** 0.25
     a = _shrunk(_whole(cov_q) / np.outer(scale, scale), n)
     b = _shrunk(_whole(cov_grad) * np.outer(scale, scale), n)
-    root = _power(a, 0.5)
-    inverse = _power(a, -0.5)
-    mean = root @ _power(inverse @ np.linalg.inv(b) @ inverse, 0.5) @ root
-    return np.asarray(mean * np.outer(scale, scale))
+    return np.asarray(low_rank.geometric_mean(a, b) * np.outer(scale, scale))
 
 
 def _stan(chain: Chain, settings: Settings, last: int) -> bool:
@@ -231,6 +258,10 @@ def _stan(chain: Chain, settings: Settings, last: int) -> bool:
     n = chain["n_front"]
     if last + 1 not in [end for _, end in stan_windows(settings.tune)] or n < 3:
         return False
+    if settings.metric == "low_rank":
+        chain.update(low_rank.fit(chain["history"], chain["factor"]))
+        _forget(chain)
+        return True
     cov = chain["m2_q"] / (n - 1)
     if settings.metric == "diag":
         chain["factor"] = np.sqrt(n / (n + 5) * cov + 1e-3 * 5 / (n + 5))
@@ -250,8 +281,3 @@ def _whole(lower: F8) -> F8:
 def _shrunk(matrix: F8, n: int) -> F8:
     weight = n / (n + (len(matrix) / n) ** 2)
     return weight * matrix + (1 - weight) * np.diag(np.diag(matrix))
-
-
-def _power(matrix: F8, exponent: float) -> F8:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray(vectors * values**exponent @ vectors.T)

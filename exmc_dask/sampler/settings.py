@@ -27,8 +27,9 @@ class Settings:
         A trajectory has at most ``2**max_treedepth - 1`` leapfrog steps; 1 to 20.
     adapt : {"fisher", "stan"}
         Warmup scheme: overlapping windows of draws and gradients, or Stan's windows of draws.
-    metric : {"diag", "dense"}
-        Shape of the inverse mass matrix.
+    metric : {"diag", "dense", "low_rank"}
+        Shape of the inverse mass matrix. "low_rank" is a diagonal one that is stretched along at
+        most 10 directions; it learns them from draws and gradients under either scheme.
     step_size_jitter : float, optional
         Each transition multiplies the step size by U(1 - jitter, 1 + jitter). By default 0.1 for
         "fisher" and 0 for "stan".
@@ -47,7 +48,7 @@ class Settings:
 
     seed: int
     draws: int = 1000
-    tune: int = 500
+    tune: int = 400
     target_accept: float = 0.8
     max_treedepth: int = 10
     adapt: str = "fisher"

@@ -73,6 +73,9 @@ def _state(settings: Settings, chain: int, q: Floats, grad: Floats, logp: float)
     factor = np.diag(scale) if settings.metric == "dense" else scale
     fields = {"q": q, "grad": grad, "logp": logp, "factor": factor, "search": 1}
     if settings.adapt == "fisher":
-        fields |= {"n_front": 1, "mean_q": q, "mean_grad": grad}
-        fields |= {"n_back": 1, "back_mean_q": q, "back_mean_grad": grad}
+        fields |= {"n_front": 1, "n_back": 1}
+        if settings.metric == "low_rank":
+            fields |= {"history": [[q, grad]]}
+        else:
+            fields |= {"mean_q": q, "mean_grad": grad, "back_mean_q": q, "back_mean_grad": grad}
     return ChainState.blank(q.size, settings.adapt, settings.metric, chain, **fields)

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def shapes(dim: int, adapt: str, metric: str) -> dict[str, tuple[int, ...]]:
+def shapes(dim: int, adapt: str, metric: str, kept: int = 0) -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of what lies in ``f``, in order.
 
     Parameters
@@ -27,13 +27,21 @@ def shapes(dim: int, adapt: str, metric: str) -> dict[str, tuple[int, ...]]:
         Number of unconstrained parameters.
     adapt, metric : str
         As in `exmc_dask.sampler.settings.Settings`.
+    kept : int
+        Draws that the metric "low_rank" keeps at present: ``history[j, 0]`` is a draw and
+        ``history[j, 1]`` the gradient at it.
     """
+    if metric == "low_rank":
+        rank = min(slots.MAX_RANK, dim)
+        metric_shapes = zip(slots.LOW_RANK_SPREADS, [(dim,), (dim,), (rank, dim)], strict=True)
+        vectors = {"q": (dim,), "grad": (dim,), "history": (kept, 2, dim)}
+        return {**dict.fromkeys(slots.SCALARS, ()), **dict(metric_shapes), **vectors}
     scheme = slots.ADAPTS.index(adapt)
     spread = (dim, dim) if metric == "dense" else (dim,)
     return {
         **dict.fromkeys(slots.SCALARS, ()),
-        **dict.fromkeys(slots.VECTORS[: slots.N_VECTORS[scheme]], (dim,)),
         **dict.fromkeys(slots.SPREADS[: slots.N_SPREADS[scheme]], spread),
+        **dict.fromkeys(slots.VECTORS[: slots.N_VECTORS[scheme]], (dim,)),
     }
 
 
@@ -90,17 +98,22 @@ class ChainState:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the names and shapes of what lies in ``f``, in order."""
-        return shapes(self.dim, self.adapt, self.metric)
+        return _shapes(self.i)
 
     def replace(self, **fields: Any) -> "ChainState":
-        """Return a copy with some named fields, of either array, set anew."""
-        f, i = self.f.copy(), self.i.copy()
-        views: Mapping[str, Floats] = _views(f, self.shapes())
-        for name, value in fields.items():
-            if name in slots.INTS:
-                i[slots.INTS.index(name)] = value
-            else:
-                views[name][...] = value
+        """Return a copy with some named fields, of either array, set anew.
+
+        With another ``n_front`` the metric "low_rank" needs another ``history``, of that length.
+        """
+        i = self.i.copy()
+        for name in slots.INTS:
+            i[slots.INTS.index(name)] = fields.pop(name, self[name])
+        layout = _shapes(i)
+        f = np.empty(sum(math.prod(shape) for shape in layout.values()))
+        for name, view in _views(f, layout).items():
+            view[...] = fields.pop(name) if name in fields else self[name]
+        if fields:
+            raise KeyError(*fields)
         return ChainState(f, i)
 
     def __getitem__(self, name: str) -> Any:
@@ -140,10 +153,20 @@ class ChainState:
         return np.asarray(self["q"])
 
     @property
+    def root(self) -> Floats:
+        """Root F of the inverse mass matrix F F': its diagonal (dim,), or all of it (dim, dim)."""
+        factor = np.asarray(self["factor"])
+        if self.metric != "low_rank":
+            return factor
+        u = self["directions"]
+        stretch = self["stretch"][: len(u)]
+        return np.asarray(factor[:, None] * (np.eye(self.dim) + (u.T * stretch) @ u))
+
+    @property
     def inv_mass(self) -> Floats:
         """Inverse mass matrix: its diagonal (dim,), or all of it (dim, dim)."""
-        factor = np.asarray(self["factor"])
-        return factor @ factor.T if factor.ndim == 2 else factor**2
+        root = self.root
+        return root @ root.T if root.ndim == 2 else root**2
 
     @property
     def step_size(self) -> float:
@@ -191,6 +214,12 @@ class Draws:
         if name in FLOAT_STATS:
             return self.stats_f[:, FLOAT_STATS.index(name)]
         return self.stats_i[:, INT_STATS.index(name)]
+
+
+def _shapes(i: Ints) -> dict[str, tuple[int, ...]]:
+    """Return the layout that belongs to the integers of a chain."""
+    adapt, metric = slots.ADAPTS[i[slots.ADAPT]], slots.METRICS[i[slots.METRIC]]
+    return shapes(int(i[slots.DIM]), adapt, metric, int(i[slots.N_FRONT]))
 
 
 def _views(f: Floats, layout: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:

@@ -291,10 +291,17 @@ def _random_covariance(d: int) -> F8:
     return A @ A.T / d
 
 
+def _slanted_covariance(d: int, sds: tuple[float, ...]) -> F8:
+    """Return a covariance of unit sd, but for a few directions that lie along no axis."""
+    axes = np.linalg.qr(np.random.default_rng(12).normal(size=(d, len(sds))))[0]
+    return np.eye(d) + axes @ np.diag(np.square(sds) - 1.0) @ axes.T
+
+
 NORMAL = gaussian("normal", np.zeros(1), np.eye(1))
 RHO_90 = gaussian("rho_90", np.zeros(3), _equicorrelated(3, 0.90))
 RHO_99 = gaussian("rho_99", np.zeros(3), _equicorrelated(3, 0.99))
 AR_90 = gaussian("ar_90", np.zeros(10), 0.9 ** np.abs(np.subtract.outer(range(10), range(10))))
+SLANTED = gaussian("slanted", np.zeros(24), _slanted_covariance(24, (20.0, 8.0, 0.1)))
 MV_NORMAL = gaussian("mv_normal", np.array([3.0, -1, 0, 10, 2]), _random_covariance(5))
 STUDENT_T = Target("student_t", 1, student_t_logp, same, (stats.t(5),), np.array([5.0]))
 HALF_NORMAL = positive("half_normal", 1.0, 0.5, 2.0, stats.halfnorm())

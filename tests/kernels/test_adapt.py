@@ -16,8 +16,8 @@ from exmc_dask.kernels.chain import (
     LOG_STEP_BAR,
     N_FRONT,
     N_SCALARS,
+    N_SPREADS,
     N_STEP,
-    N_VECTORS,
     STEP_ERROR,
     TARGET_ACCEPT,
     UPDATES,
@@ -56,7 +56,7 @@ def warmup(settings: Settings, walked: Callable[[int], dict[Any, int]]) -> Itera
     if settings.adapt == "stan":
         ints[N_FRONT] = 0
     rows = state.f[N_SCALARS:].reshape(-1, 1).copy()
-    vector, spread = np.split(rows, [N_VECTORS[ints[ADAPT]]])
+    spread, vector = np.split(rows, [N_SPREADS[ints[ADAPT]]])
     for draw in range(settings.tune):
         TURN(ints, vector, spread)
         yield reals, ints, vector, spread
@@ -119,6 +119,42 @@ def test_fisher_changes_windows_when_nuts_rs_does(
     assert states[-1][0][N_FRONT] == held
 
 
+def chain_of(metric: str, **how: Any) -> Iterator[ChainState]:
+    """Yield the state of a chain after every draw."""
+    settings = Settings(seed=6, draws=1, metric=metric, **how)
+    state = start(AR_90, AR_90.bound, settings, 0, np.zeros(AR_90.dim))
+    for _ in range(settings.total):
+        state, _ = run(AR_90, AR_90.bound, settings, state, 1)
+        yield state
+
+
+def test_low_rank_keeps_the_draws_of_two_windows_and_drops_them_when_it_has_learned() -> None:
+    states = list(chain_of("low_rank", tune=400))
+    held = [len(state["history"]) for state in states]
+    updates = [state["updates"] for state in states]
+    assert held == [state["n_front"] for state in states]
+    assert max(held[:119]) == 20
+    assert 180 < max(held) <= 221
+    assert held[340:] == [0] * 61
+    at = changes(updates)
+    assert 10 <= sum(draw <= 120 for draw in at) <= 12  # early windows
+    assert [draw for draw in at if draw > 120 and held[draw - 1] < 100][:3] == [121, 141, 161]
+    assert at[-1] == 340
+    for state in states[:340]:
+        n = state["n_front"]
+        assert np.array_equal(state["history"][n - 1, 0], state.q)
+        assert np.array_equal(state["history"][n - 1, 1], state["grad"])
+
+
+def test_low_rank_learns_at_the_ends_of_stans_windows() -> None:
+    states = list(chain_of("low_rank", tune=200, adapt="stan"))
+    held = [len(state["history"]) for state in states]
+    assert changes([state["updates"] for state in states]) == [100, 150]
+    assert held[74:77] == [0, 1, 2]
+    assert held[100] == 1
+    assert held[150:] == [0] * 51
+
+
 def test_the_acceptance_looks_both_ways_once_the_last_window_is_open() -> None:
     errors = [f[STEP_ERROR] for f, *_ in warmup(Settings(seed=1, tune=400), moved)]
     falls = [errors[draw + 1] > errors[draw] for draw in range(399)]
@@ -178,7 +214,7 @@ WARMUPS: list[tuple[Target, dict[str, Any]]] = [
     (target, {"adapt": scheme, "metric": metric})
     for target in (AR_90, RHO_90, REGRESSION)
     for scheme in ("fisher", "stan")
-    for metric in ("diag", "dense")
+    for metric in ("diag", "dense", "low_rank")
 ]
 
 

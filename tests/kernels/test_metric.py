@@ -1,10 +1,13 @@
 """Whitened motion is motion under the mass matrix; running moments are moments."""
 
+import math
+
 import numpy as np
 import pytest
 
-from exmc_dask.kernels import metric
+from exmc_dask.kernels import chain, metric
 from exmc_dask.kernels.walk import END_FORCE, END_Q, END_V, NEXT_GRAD, RIGHT
+from exmc_dask.sampler.state import ChainState
 from tests.kernels.targets import compiled
 
 DIM = 5
@@ -21,19 +24,37 @@ FACTORS = [
     np.exp(RNG.normal(size=DIM)),
     np.tril(RNG.normal(size=(DIM, DIM))) + 2 * np.eye(DIM),
 ]
-every_metric = pytest.mark.parametrize("factor", FACTORS, ids=["diag", "dense"])
+every_full_metric = pytest.mark.parametrize("factor", FACTORS, ids=["diag", "dense"])
 
 
-@every_metric
-def test_a_leapfrog_step_is_that_of_the_mass_matrix(factor: np.ndarray) -> None:
+def low_rank() -> tuple[np.ndarray, np.ndarray]:
+    """Return spread and root of a metric with two of five directions in use."""
+    state = ChainState.blank(
+        *(DIM, "fisher", "low_rank", 0),
+        factor=FACTORS[0],
+        stretch=[1.5, -0.7, 0.0, 0.0, 0.0],
+        directions=np.linalg.qr(RNG.normal(size=(DIM, DIM)))[0],
+    )
+    shape = chain.spread_shape(DIM, int(chain.FISHER), int(chain.LOW_RANK))
+    return state.f[chain.N_SCALARS :][: math.prod(shape)].reshape(shape).copy(), state.root
+
+
+METRICS = {
+    "diag": (spread_of(FACTORS[0]), np.diag(FACTORS[0])),
+    "dense": (spread_of(FACTORS[1]), FACTORS[1]),
+    "low_rank": low_rank(),
+}
+
+
+@pytest.mark.parametrize(("spread", "F"), METRICS.values(), ids=METRICS)
+def test_a_leapfrog_step_is_that_of_the_mass_matrix(spread: np.ndarray, F: np.ndarray) -> None:
     walk = RNG.normal(size=(9, DIM))
-    F = np.diag(factor) if factor.ndim == 1 else factor
     q, v, grad = walk[RIGHT + END_Q].copy(), walk[RIGHT + END_V].copy(), walk[NEXT_GRAD].copy()
     p, mass_inverse = np.linalg.solve(F.T, v), F @ F.T
 
-    compiled(metric.whiten)(walk, NEXT_GRAD, walk, RIGHT + END_FORCE, spread_of(factor))
+    compiled(metric.whiten)(walk, NEXT_GRAD, walk, RIGHT + END_FORCE, spread)
     compiled(metric.kick)(walk, RIGHT, 0.3)
-    compiled(metric.drift)(walk, RIGHT, 0.7, spread_of(factor))
+    compiled(metric.drift)(walk, RIGHT, 0.7, spread)
 
     p = p + 0.3 * grad
     assert walk[RIGHT + END_Q] == pytest.approx(q + 0.7 * mass_inverse @ p)
@@ -42,7 +63,7 @@ def test_a_leapfrog_step_is_that_of_the_mass_matrix(factor: np.ndarray) -> None:
     assert energy == pytest.approx(0.5 * p @ mass_inverse @ p)
 
 
-@every_metric
+@every_full_metric
 def test_running_moments_are_moments(factor: np.ndarray) -> None:
     draws = RNG.normal(3.0, 2.0, size=(40, DIM))
     vector, spread = np.zeros((6, DIM)), np.zeros((5, *factor.shape))
@@ -56,7 +77,7 @@ def test_running_moments_are_moments(factor: np.ndarray) -> None:
     assert spread[1] == pytest.approx(np.diag(m2) if factor.ndim == 1 else np.tril(m2))
 
 
-@every_metric
+@every_full_metric
 def test_a_window_is_taken_over_and_forgotten(factor: np.ndarray) -> None:
     vector = np.arange(6.0 * DIM).reshape(6, DIM)
     spread = np.arange(5.0 * factor.size).reshape(5, *factor.shape)

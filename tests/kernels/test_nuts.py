@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exmc_dask.kernels import nuts, tree
-from exmc_dask.kernels.chain import DRAW, GRAD, LOGP, N_SCALARS, N_VECTORS, Q
+from exmc_dask.kernels.chain import DRAW, GRAD, LOGP, N_SCALARS, N_SPREADS, Q
 from exmc_dask.kernels.walk import (
     DEPTH,
     END_V,
@@ -40,7 +40,7 @@ class Machine:
     def __init__(self, target: Target, state: ChainState, settings: Settings) -> None:
         self.logp_grad = target.python()
         rows = state.f[N_SCALARS:].reshape(-1, target.dim).copy()
-        self.vector, self.spread = rows[: N_VECTORS[0]], rows[N_VECTORS[0] :]
+        self.spread, self.vector = rows[: N_SPREADS[0]], rows[N_SPREADS[0] :]
         self.walk = np.zeros((STACK + LEVEL_ROWS * settings.max_treedepth, target.dim))
         option_f, option_i = options(settings)
         self.reals = np.concatenate([state.f[:N_SCALARS], option_f, np.zeros(N_REALS)])

@@ -35,6 +35,21 @@ DROP_FAR_CHECK = (
     "        and group_sum(far_first) > 0.0\n        and group_sum(far_last) > 0.0\n",
     "",
 )
+FORGET_DIRECTIONS_IN_FORCES = (
+    "metric.py",
+    "                walk[force, k] += along * spread[DIRECTIONS + r, 0, 0, k]\n",
+    "                pass\n",
+)
+FIT_TO_DRAWS_THAT_WERE_DROPPED = (
+    "low_rank.py",
+    "    first = HISTORY + 2 * dropped\n",
+    "    first = HISTORY\n",
+)
+KEEP_THE_WINDOW_AS_IT_LIES = (
+    "low_rank.py",
+    "            copy(vector, row + dropped, vector, row)\n",
+    "            pass\n",
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +87,16 @@ def test_the_twin_notices_a_missing_cross_check(
     package = mutant(*defect)
     monkeypatch.setattr(build, "runtime", lambda: package)
     assert compare(AR_90, Settings(seed=4, tune=60, draws=140))[1]
+
+
+@pytest.mark.parametrize(
+    "defect",
+    [FORGET_DIRECTIONS_IN_FORCES, FIT_TO_DRAWS_THAT_WERE_DROPPED, KEEP_THE_WINDOW_AS_IT_LIES],
+    ids=["forget_directions_in_forces", "fit_to_dropped_draws", "keep_the_window_as_it_lies"],
+)
+def test_the_twin_notices_defects_of_low_rank(
+    mutant: Mutant, monkeypatch: pytest.MonkeyPatch, defect: tuple[str, str, str]
+) -> None:
+    package = mutant(*defect)
+    monkeypatch.setattr(build, "runtime", lambda: package)
+    assert compare(AR_90, Settings(seed=4, tune=110, draws=1, metric="low_rank"))[1]

@@ -23,7 +23,7 @@ Y = X @ [1.0, -0.5, 0.8] + RNG.normal(0.0, 0.6, 14)
 LAWS = exact_laws(X, Y)
 
 
-@pytest.fixture(scope="module", params=["diag", "dense"])
+@pytest.fixture(scope="module", params=["diag", "dense", "low_rank"])
 def draws(request: pytest.FixtureRequest) -> list[F8]:
     """320 000 draws of every parameter, each (4, 80 000)."""
     with ed.Model() as model:

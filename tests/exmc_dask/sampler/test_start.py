@@ -62,6 +62,7 @@ INV_MASS = [0.25, 1.0, 1.0, 1e6, 1e-10]
 def test_the_first_metric_comes_from_the_gradient() -> None:
     assert begin(SLOPES).inv_mass == pytest.approx(INV_MASS)
     assert begin(SLOPES, metric="dense").inv_mass == pytest.approx(np.diag(INV_MASS))
+    assert begin(SLOPES, metric="low_rank").inv_mass == pytest.approx(np.diag(INV_MASS))
 
 
 def test_the_start_counts_as_a_draw_of_the_scheme_fisher() -> None:
@@ -72,6 +73,9 @@ def test_the_start_counts_as_a_draw_of_the_scheme_fisher() -> None:
     for name in ("mean_grad", "back_mean_grad"):
         assert np.array_equal(state[name], state["grad"])
     assert begin(AR_90, adapt="stan")["n_front"] == 0
+    state = begin(AR_90, metric="low_rank")
+    assert np.array_equal(state["history"], [[state.q, state["grad"]]])
+    assert begin(AR_90, adapt="stan", metric="low_rank")["history"].shape == (0, 2, AR_90.dim)
 
 
 def test_without_a_finite_point_the_last_one_is_told() -> None:

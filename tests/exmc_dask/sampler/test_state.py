@@ -30,6 +30,7 @@ def test_slots_are_the_places_of_the_names() -> None:
         (slots.SCALARS, "LOGP LOG_STEP LOG_STEP_BAR STEP_ANCHOR STEP_ERROR"),
         (slots.VECTORS, "Q GRAD MEAN_Q MEAN_GRAD BACK_MEAN_Q BACK_MEAN_GRAD"),
         (slots.SPREADS, "FACTOR M2_Q M2_GRAD BACK_M2_Q BACK_M2_GRAD"),
+        (slots.LOW_RANK_SPREADS, "FACTOR STRETCH DIRECTIONS"),
     ):
         for place, (name, number) in enumerate(zip(names, numbers.split(), strict=False)):
             assert getattr(slots, number) == place
@@ -58,14 +59,40 @@ def test_a_state_travels() -> None:
     assert (other.f.tobytes(), other.i.tobytes()) == (state.f.tobytes(), state.i.tobytes())
 
 
-@pytest.mark.parametrize("metric", slots.METRICS)
-def test_the_inverse_mass_is_the_square_of_its_factor(metric: str) -> None:
+def test_the_inverse_mass_is_the_square_of_its_factor() -> None:
     factor = np.tril(np.arange(1.0, 10.0).reshape(3, 3))
-    state = ChainState.blank(3, "stan", metric, 0)
-    if metric == "diag":
-        assert state.replace(factor=[1.0, 2.0, 3.0]).inv_mass.tolist() == [1.0, 4.0, 9.0]
-    else:
-        assert np.array_equal(state.replace(factor=factor).inv_mass, factor @ factor.T)
+    diag, dense = (ChainState.blank(3, "stan", metric, 0) for metric in ("diag", "dense"))
+    assert diag.replace(factor=[1.0, 2.0, 3.0]).inv_mass.tolist() == [1.0, 4.0, 9.0]
+    assert np.array_equal(dense.replace(factor=factor).inv_mass, factor @ factor.T)
+
+
+def test_the_inverse_mass_of_low_rank_is_stretched_along_its_directions() -> None:
+    u = np.array([0.6, 0.0, 0.8])
+    fields = {
+        "factor": [1.0, 2.0, 0.5],
+        "stretch": [4.0, 0.0, 0.0],
+        "directions": [u, 0 * u, 0 * u],
+    }
+    state = ChainState.blank(3, "fisher", "low_rank", 0, **fields)
+    scales = np.diag([1.0, 2.0, 0.5])
+    expected = scales @ (np.eye(3) + (5.0**2 - 1.0) * np.outer(u, u)) @ scales
+    assert state.inv_mass == pytest.approx(expected)
+
+
+def test_what_low_rank_keeps_grows_and_shrinks() -> None:
+    state = numbered("fisher", "low_rank")
+    history = np.arange(12.0).reshape(2, 2, 3)
+    longer = state.replace(n_front=2, n_back=1, history=history)
+    assert np.array_equal(longer["history"], history)
+    assert longer.f.size == state.f.size + 12
+    assert longer.replace(n_front=0, history=history[:0]).f.tobytes() == state.f.tobytes()
+    with pytest.raises(ValueError, match="broadcast"):
+        longer.replace(n_front=3)
+
+
+def test_a_field_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(KeyError, match="mean_q"):
+        numbered("fisher", "low_rank").replace(mean_q=0.0)
 
 
 def test_another_version_is_refused() -> None:

@@ -1,0 +1,128 @@
+"""What does a metric bring? Independent draws per gradient: diagonal, dense, of low rank.
+
+Four chains a run, as `ed.sample` does it by default; medians over seeds. Gradients count warmup.
+"""
+
+import os
+
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import arviz as az
+import numpy as np
+
+import exmc_dask as ed
+from models.seven import logistic, medium, sv
+
+METRICS = ("diag", "dense", "low_rank")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one metric did on one posterior, medians over the seeds."""
+
+    posterior: str
+    metric: str
+    min_ess: float
+    gradients: float
+    ess_per_1000_gradients: float
+    processor_s: float
+
+
+def normal(covariance: np.ndarray) -> Any:
+    """Return a model whose posterior is normal."""
+    with ed.Model() as model:
+        ed.MvNormal("x", np.zeros(len(covariance)), cov=covariance)
+    return model
+
+
+def slanted() -> Any:
+    """A hundred dimensions; in three directions, along no axis, the law is long."""
+    axes = np.linalg.qr(np.random.default_rng(1).normal(size=(100, 3)))[0]
+    return normal(np.eye(100) + axes @ np.diag([30.0**2, 20.0**2, 10.0**2]) @ axes.T)
+
+
+def autoregression() -> Any:
+    """Ten dimensions, neighbours with correlation 0.9."""
+    return normal(0.9 ** np.abs(np.subtract.outer(np.arange(10), np.arange(10))))
+
+
+def interaction() -> Any:
+    """Regression on two predictors far from 0 and their product, as one meets it."""
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(100.0, 15.0, 400), rng.integers(0, 2, 400)
+    y = rng.normal(20.0 + 0.6 * a + 5.0 * b - 0.1 * a * b, 18.0)
+    with ed.Model() as model:
+        beta = ed.Normal("beta", 0, 100, shape=4)
+        sigma = ed.HalfNormal("sigma", 20)
+        mu = beta[0] + beta[1] * a + beta[2] * b + beta[3] * (a * b)
+        ed.Normal("y", mu, sigma, observed=y)
+    return model
+
+
+POSTERIORS: dict[str, Callable[[], Any]] = {
+    f.__name__: f for f in (slanted, autoregression, interaction, medium, logistic, sv)
+}
+
+
+def measure(name: str, model: Any, metric: str, seeds: int) -> Figure:
+    """Run `seeds` times and take medians."""
+    rows: list[tuple[float, int, float]] = []
+    for seed in range(seeds + 1):  # the first run compiles
+        began = time.process_time()
+        trace = ed.sample(
+            model,
+            random_seed=seed,
+            metric=metric,  # type: ignore[arg-type]
+            cluster="threads",
+            progressbar=False,
+            compute_convergence_checks=False,
+            discard_tuned_samples=False,
+        )
+        seconds = time.process_time() - began
+        ess = min(float(v.min()) for v in az.ess(trace["posterior"].to_dataset()).values())
+        groups = (trace.sample_stats, trace.warmup_sample_stats)
+        rows.append((ess, int(sum(g["n_steps"].sum() for g in groups)), seconds))
+    ess, gradients, seconds = (median(column) for column in zip(*rows[1:], strict=True))
+    per_1000 = median(1000 * e / g for e, g, _ in rows[1:])
+    return Figure(name, metric, ess, gradients, per_1000, seconds)
+
+
+def main() -> None:
+    """Print the table and write JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--posteriors", default=",".join(POSTERIORS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    print(f"exmc_dask {ed.__version__}, {platform.machine()}, {options.seeds} seeds, 4 chains")
+    print(f"{'posterior':15} {'metric':9} {'ESS':>6} {'gradients':>9} {'ESS/1k grad':>11} {'s':>6}")
+    figures: list[Figure] = []
+    for name in options.posteriors.split(","):
+        model, first = POSTERIORS[name](), None
+        for metric in METRICS:
+            row = measure(name, model, metric, options.seeds)
+            first = first or row
+            ratio = row.ess_per_1000_gradients / first.ess_per_1000_gradients
+            print(
+                f"{name:15} {metric:9} {row.min_ess:6.0f} {row.gradients:9.0f} "
+                f"{row.ess_per_1000_gradients:11.2f} {row.processor_s:6.2f} "
+                f"{'' if row is first else f'{ratio:7.1f}x'}",
+                flush=True,
+            )
+            figures.append(row)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
+
+
+if __name__ == "__main__":
+    main()
