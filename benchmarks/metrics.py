@@ -82,7 +82,7 @@ def measure(name: str, model: Any, metric: str, seeds: int) -> Figure:
         trace = ed.sample(
             model,
             random_seed=seed,
-            metric=metric,  # type: ignore[arg-type]
+            metric=metric,
             cluster="threads",
             progressbar=False,
             compute_convergence_checks=False,

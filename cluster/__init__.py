@@ -2,7 +2,7 @@
 
 ::
 
-    driver.Run ── events ──> plan.Plan ── commands ──> a pool
+    driver.Driver ── events ──> plan.Plan ── commands ──> a pool
       ^                                                 │  ThreadPool   this process
       └────────────── moves: what happened <────────────┤  ChildPool    processes on pipes
                                                         └  DaskPool     a Dask cluster

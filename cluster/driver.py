@@ -46,7 +46,7 @@ from .wire import Spec, Stop, Task
 _MAX_EVENTS = 10_000
 
 
-class Run:
+class Driver:
     """All chains of one model, from their start or from given states to their last draw.
 
     Parameters
@@ -66,6 +66,8 @@ class Run:
         Takes each published BlockResult, in order per chain; what it raises ends the run.
     on_event : callable
         Takes each Progress and Note; what it raises ends the run.
+    on_over : callable
+        Called without arguments when the run is over and its pool is free again.
     max_block : int
         Draws of a block at most; only its time counts by default.
     on_failure : {"raise", "drop"}
@@ -73,7 +75,7 @@ class Run:
     grace_s : float
         Time without workers before the coordinator runs blocks itself; the pool's by default.
 
-    Both callables are called from the run's own thread.
+    All callables are called from the run's own thread.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Run:
         states: Mapping[int, ChainState] | None = None,
         on_block: Callable[[BlockResult], None] | None = None,
         on_event: Callable[[Progress | Note], None] | None = None,
+        on_over: Callable[[], None] | None = None,
         max_block: int | None = None,
         on_failure: Literal["raise", "drop"] = "raise",
         grace_s: float | None = None,
@@ -97,7 +100,7 @@ class Run:
         self._home: Pool | None = None
         self._spec = spec
         self._initials = dict(initials or {})
-        self._on_block, self._on_event = on_block, on_event
+        self._on_block, self._on_event, self._on_over = on_block, on_event, on_over
         options = Options(
             total=total,
             tune=int(spec.settings.get("tune", 0)),
@@ -130,9 +133,6 @@ class Run:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run is over, and say whether it is.
 
-        A Ctrl-C meanwhile lets the blocks in flight come in and then ends the run; a second one
-        stops them where they are. A third is raised.
-
         Parameters
         ----------
         timeout : float, optional
@@ -143,31 +143,14 @@ class Run:
         ExmcError
             What ended the run before its time; `results` has what there is.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        wishes: list[Literal["after", "now"]] = ["after", "now"]
-        while True:
-            try:
-                self._over.wait(None if until is None else max(until - time.monotonic(), 0.0))
-                break
-            except KeyboardInterrupt:
-                if not wishes:
-                    raise
-                self.stop(wishes.pop(0))
-        if self._over.is_set() and self.error is not None:
+        over = self._over.wait(timeout)
+        if over and self.error is not None:
             raise self.error
-        return self._over.is_set()
+        return over
 
-    def stop(self, how: Literal["after", "now"]) -> None:
-        """End the run early: after the blocks in flight, or where they are, within 5 seconds."""
-        self._ask(Request.AFTER if how == "after" else Request.NOW)
-
-    def pause(self) -> None:
-        """Start no block until `resume`; those in flight come in."""
-        self._ask(Request.PAUSE)
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
-        self._ask(Request.RESUME)
+    def ask(self, request: Request) -> None:
+        """Let the run hold, go on, or end."""
+        self._inbox.put([Ask(request)])
 
     def results(self) -> dict[int, list[BlockResult]]:
         """Return the blocks so far by chain, in order and without gaps."""
@@ -184,11 +167,8 @@ class Run:
     def close(self) -> None:
         """End the run at once, if it is not over, and wait for its thread."""
         if self._thread.ident is not None:
-            self.stop("now")
+            self.ask(Request.NOW)
             self._thread.join()
-
-    def _ask(self, request: Request) -> None:
-        self._inbox.put([Ask(request)])
 
     # The run's thread ----------------------------------------------------------------------------
 
@@ -202,6 +182,8 @@ class Run:
             self._pool.detach()
             if self._home is not None:
                 self._home.detach()
+            if self._on_over is not None:
+                self._on_over()
             self._over.set()
 
     def _await(self) -> list[Event]:

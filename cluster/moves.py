@@ -67,6 +67,8 @@ class Request(enum.Enum):
     """As PAUSE, and end when the last block in flight is in."""
     NOW = enum.auto()
     """Stop the blocks in flight after their present draw, accept what they have, and end."""
+    CANCEL = enum.auto()
+    """End at once, without the blocks in flight."""
 
 
 @dataclass(frozen=True, slots=True)

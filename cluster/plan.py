@@ -122,9 +122,7 @@ class Plan:
 
     def _due(self, _: Due) -> None:
         if self._now >= self._give_up_at:
-            for unit in self._flights:
-                self._cancel(self._chains[unit])
-                self._again(self._chains[unit])
+            self._give_up()
             return
         for unit in self._flights.overdue(self._now):
             self._overdue(self._chains[unit])
@@ -215,6 +213,9 @@ class Plan:
             self._held = self._ending
         elif event.request is Request.NOW:
             self._stop_now()
+        elif event.request is Request.CANCEL:
+            self._stop_now()
+            self._give_up()
         else:
             self._held = True
             self._ending = self._ending or event.request is Request.AFTER
@@ -313,6 +314,12 @@ class Plan:
         if self._give_up_at == inf:
             self._give_up_at = self._now + _STOP_S
             self._out += [stop(self._chains[unit]) for unit in self._flights]
+
+    def _give_up(self) -> None:
+        """Do without the blocks in flight."""
+        for unit in self._flights:
+            self._cancel(self._chains[unit])
+            self._again(self._chains[unit])
 
     def _finish(self) -> None:
         self.finished = True

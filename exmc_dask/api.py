@@ -1,28 +1,19 @@
 """sample(): the whole way from a declared model to a DataTree, in the order it happens."""
 
-import contextlib
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from exmc_dask.axes import extents
 from exmc_dask.builder import Model
-from exmc_dask.density import LogDensity, lower
-from exmc_dask.errors import CompileError, ExmcError, ModelError, OptionError
+from exmc_dask.errors import CompileError, OptionError
 from exmc_dask.options import model_and_counts, refuse, seed_of
+from exmc_dask.recipe import write
+from exmc_dask.run import Run, Terms
 from exmc_dask.sampler.settings import Settings
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from exmc_dask.cluster.driver import Run
-    from exmc_dask.cluster.moves import BlockResult
-    from exmc_dask.cluster.wire import Spec
 
 # Options of pm.sample that mean something else here: what to use instead.
 ELSEWHERE = {
@@ -36,6 +27,12 @@ ELSEWHERE = {
 }
 
 
+@overload
+def sample(
+    *first: Model | int, blocking: Literal[True] = True, **options: Any
+) -> "xr.DataTree": ...
+@overload
+def sample(*first: Model | int, blocking: Literal[False], **options: Any) -> Run: ...
 def sample(
     *first: Model | int,
     model: Model | None = None,
@@ -63,8 +60,9 @@ def sample(
     progressbar: bool | str | Callable[[Any], None] = True,
     on_failure: Literal["raise", "drop"] = "raise",
     block_draws: int | None = None,
+    blocking: bool = True,
     **unknown: Any,
-) -> "xr.DataTree":
+) -> "xr.DataTree | Run":
     """Sample a model with NUTS.
 
     Parameters
@@ -116,10 +114,12 @@ def sample(
         Whether a chain that cannot go on ends the run.
     block_draws : int, optional
         Draws in a block at most; by default blocks go by time. Never changes a draw.
+    blocking : bool
+        Wait for the result. If not, the handle of the run is returned at once.
 
     Returns
     -------
-    xarray.DataTree
+    xarray.DataTree, or Run with ``blocking=False``
         Groups posterior, sample_stats, observed_data, constant_data, and those asked for. After
         Ctrl-C it holds the draws that all chains have.
 
@@ -154,191 +154,25 @@ def sample(
         thin=thin,
         store_unconstrained=store_unconstrained,
     )
-    options: dict[str, Any] = {
-        "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
-        "sufficient": sufficient,
-        "var_names": [var_names] if isinstance(var_names, str) else var_names and list(var_names),
-    }
-    if not model.spec.free:
-        raise ModelError("the model has no free variable, so there is nothing to sample")
-    model.check_observed()
-    density = lower(model.spec, **options)
-    _check_needed(model, density, log_likelihood, log_prior)
-    spec = _spec(model, density, options, settings)
-    began = time.perf_counter()
-    run, error = _run(
-        spec,
+    recipe = write(
+        model,
         settings,
         chains,
-        initials=_initials(initvals, model, density, chains),
+        initvals=initvals,
+        ncp=ncp,
+        sufficient=sufficient,
+        var_names=var_names,
+        warmup=not discard_tuned_samples,
+        log_likelihood=log_likelihood,
+        log_prior=log_prior,
+    )
+    terms = Terms(
         client=client,
         cluster=cluster,
         progressbar=progressbar,
         on_failure=on_failure,
         block_draws=block_draws,
+        compute_convergence_checks=compute_convergence_checks,
     )
-    seconds = time.perf_counter() - began
-    trace = _tree(
-        _kept(run, whole=error is None),
-        model,
-        density,
-        spec,
-        settings,
-        warmup=not discard_tuned_samples,
-        attrs={"sampling_time": seconds},
-    )
-    if error is not None:
-        error.partial = trace
-        raise error
-    _add_densities(trace, model, log_likelihood, log_prior)
-    if compute_convergence_checks:
-        _report(trace)
-    return trace
-
-
-def _spec(
-    model: Model, density: LogDensity, options: Mapping[str, Any], settings: Settings
-) -> "Spec":
-    from exmc_dask.cluster.wire import Spec
-
-    return Spec(
-        model=model.spec.to_bytes(),
-        options=options,
-        settings=settings.to_dict(),
-        target="cpu",
-        data=density.fold(model.data),
-        support_point=density.support_point(model.data),
-    )
-
-
-def _initials(
-    initvals: Any, model: Model, density: LogDensity, chains: int
-) -> dict[int, np.ndarray]:
-    """Turn starting values on the variables' own scales into unconstrained points."""
-    if initvals is None:
-        return {}
-    each = [initvals] * chains if isinstance(initvals, Mapping) else list(initvals)
-    if len(each) != chains:
-        raise OptionError(f"initvals has {len(each)} entries for {chains} chains")
-    return {
-        chain: density.support_point(model.data, given) for chain, given in enumerate(each) if given
-    }
-
-
-def _run(
-    spec: "Spec",
-    settings: Settings,
-    chains: int,
-    *,
-    initials: Mapping[int, np.ndarray],
-    client: Any,
-    cluster: Any,
-    progressbar: Any,
-    on_failure: Literal["raise", "drop"],
-    block_draws: int | None,
-) -> "tuple[Run, ExmcError | None]":
-    """Run all chains to their end, or to where a Ctrl-C or an error ends them."""
-    from exmc_dask.cluster.driver import Run
-    from exmc_dask.cluster.pool import open_pool
-    from exmc_dask.cluster.progress import watch
-
-    show = watch(progressbar, chains, settings.total, settings.tune)
-    pool = open_pool(client, cluster, chains)
-    try:
-        run = Run(
-            pool,
-            spec,
-            units=range(chains),
-            total=settings.total,
-            initials=initials,
-            on_block=show.block,
-            on_event=show,
-            max_block=block_draws,
-            on_failure=on_failure,
-        )
-        run.start()
-        if cluster == "local":  # while its workers load, import what the result is made of
-            threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
-        try:
-            run.wait()
-        except ExmcError as error:
-            return run, error
-        finally:
-            run.close()
-        return run, None
-    finally:
-        with contextlib.suppress(KeyboardInterrupt):  # one more Ctrl-C must not cost the draws
-            show.close()
-        pool.close()
-
-
-def _kept(run: "Run", *, whole: bool) -> dict[int, list["BlockResult"]]:
-    """Leave out chains that were dropped, and after an error those that came to nothing."""
-    dropped = run.dropped()
-    return {
-        chain: blocks
-        for chain, blocks in run.results().items()
-        if chain not in dropped and (whole or blocks)
-    }
-
-
-def _tree(
-    results: Mapping[int, Sequence["BlockResult"]],
-    model: Model,
-    density: LogDensity,
-    spec: "Spec",
-    settings: Settings,
-    *,
-    warmup: bool,
-    attrs: Mapping[str, Any],
-) -> "xr.DataTree":
-    from exmc_dask.output import to_datatree
-    from exmc_dask.predictive.groups import constant_data, observed_data
-
-    lengths = density.axis_lengths(spec.data)
-    return to_datatree(
-        results,
-        [replace(output, shape=extents(output.shape, lengths)) for output in density.outputs],
-        settings,
-        coords=model.coords,
-        observed_data=observed_data(model),
-        constant_data=constant_data(model),
-        free=density.variables.entries,
-        warmup=warmup,
-        attrs={"model": model.spec.key, "target": spec.target, **attrs},
-    )
-
-
-def _check_needed(model: Model, density: LogDensity, likelihood: bool, prior: bool) -> None:
-    """Refuse to keep too few variables for the log-densities that are wanted afterwards."""
-    if not likelihood and not prior:
-        return
-    from exmc_dask.predictive.pointwise import likelihoods, priors
-
-    wanted = [*(likelihoods(model) if likelihood else ()), *(priors(model) if prior else ())]
-    kept = {output.name for output in density.outputs}
-    for expression in wanted:
-        for name in expression.variables:
-            if name not in kept:
-                raise OptionError(
-                    f"var_names leaves out '{name}', of which the log-density of "
-                    f"'{expression.name}' is made; keep it, or do without that log-density"
-                )
-
-
-def _add_densities(trace: "xr.DataTree", model: Model, likelihood: bool, prior: bool) -> None:
-    if likelihood or prior:
-        from exmc_dask.predictive.pointwise import compute_log_likelihood, compute_log_prior
-
-        if likelihood:
-            compute_log_likelihood(trace, model)
-        if prior:
-            compute_log_prior(trace, model)
-
-
-def _report(trace: "xr.DataTree") -> None:
-    """Print findings as PyMC does, one line each."""
-    from exmc_dask.diagnosis import diagnose
-
-    for finding in diagnose(trace):
-        print(finding)
+    run = Run(recipe, terms)
+    return run.wait() if blocking else run

@@ -56,7 +56,6 @@ BELOW = {
     "kernels": "density kernels.chain kernels.build",
     "sampler": "errors kernels.chain kernels.build",
     "inference": "sampler density",
-    "store": "sampler",
     "output": "sampler",
     "convergence": "",
     "diagnosis": "convergence errors",
@@ -65,8 +64,11 @@ BELOW = {
     "compare": "output",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
-    "cluster": "cluster.plan kernels store convergence",
-    "api": "cluster builder inference predictive compare diagnosis",
+    "cluster": "cluster.plan kernels convergence",
+    "recipe": "cluster predictive",  # what decides a run's draws
+    "store": "recipe",
+    "run": "recipe diagnosis",  # the handle of a run
+    "api": "run store inference compare",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -102,7 +104,7 @@ THIRD_PARTY = {
     "dask_kubernetes": "cluster",
     "tornado": "cluster",
     "bokeh": "cluster.dashboard",
-    "xarray": "output predictive diagnosis compare api cli",
+    "xarray": "output predictive diagnosis compare recipe run api cli",
     "arviz": "output diagnosis compare cli",
     "arviz_stats": "diagnosis compare",
     "arviz_plots": "cli",

@@ -51,6 +51,17 @@ def test_now_after_after_still_stops() -> None:
     assert of(StopBlock, story.tell(Ask(Request.NOW)))
 
 
+def test_cancel_ends_at_once_without_the_blocks_in_flight() -> None:
+    story = Story(n_units=2)
+    story.tell(WorkerJoined("a", 2), Ask(Request.AFTER))
+
+    assert story.tell(Ask(Request.CANCEL))[-3:] == [
+        CancelBlock("a", 0, 0, 0),
+        CancelBlock("a", 1, 0, 0),
+        Finish(None),
+    ]
+
+
 def test_a_block_stopped_before_its_first_draw_gets_a_new_name() -> None:
     story = Story(n_units=1)
     block = story.only(WorkerJoined("a"))

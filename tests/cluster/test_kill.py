@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 from exmc_dask.cluster import clusters
 from exmc_dask.cluster.chaos import Strike, pids
 from exmc_dask.cluster.dask_pool import DaskPool
-from exmc_dask.cluster.driver import Run
+from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.moves import HOME, Progress, Trouble
 from exmc_dask.cluster.pool import ThreadPool
 from exmc_dask.errors import PoisonModelError
@@ -42,7 +42,7 @@ def undisturbed() -> dict[int, bytes]:
     return draws(start(ThreadPool(1), toy.spec()))
 
 
-def workers(run: Run) -> set[str]:
+def workers(run: Driver) -> set[str]:
     return {event.worker for event in run.events() if isinstance(event, Progress)}
 
 

@@ -1,12 +1,9 @@
 """Threads and child processes: the same draws as ever, failures with a name, and an end in time."""
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +11,8 @@ import numpy as np
 import pytest
 
 from exmc_dask.cluster.child_pool import ChildPool
-from exmc_dask.cluster.driver import Run
-from exmc_dask.cluster.moves import BlockResult, Note, Phase, Progress, Trouble
+from exmc_dask.cluster.driver import Driver
+from exmc_dask.cluster.moves import BlockResult, Note, Phase, Progress, Request, Trouble
 from exmc_dask.cluster.pool import Pool, ThreadPool, open_pool
 from exmc_dask.errors import BlockError, OptionError, PoisonModelError
 from tests.cluster import toy
@@ -23,13 +20,13 @@ from tests.cluster import toy
 CHAINS = range(3)
 
 
-def start(pool: Pool, spec: Any, **options: Any) -> Run:
-    run = Run(pool, spec, units=CHAINS, total=toy.total(spec), **options)
+def start(pool: Pool, spec: Any, **options: Any) -> Driver:
+    run = Driver(pool, spec, units=CHAINS, total=toy.total(spec), **options)
     run.start()
     return run
 
 
-def draws(run: Run) -> dict[int, bytes]:
+def draws(run: Driver) -> dict[int, bytes]:
     """Wait for a run and return its draws, chain by chain, as they are bit for bit."""
     assert run.wait(60)
     return {
@@ -38,7 +35,7 @@ def draws(run: Run) -> dict[int, bytes]:
     }
 
 
-def notes(run: Run) -> list[Trouble]:
+def notes(run: Driver) -> list[Trouble]:
     return [event.kind for event in run.events() if isinstance(event, Note)]
 
 
@@ -146,13 +143,17 @@ def test_a_childs_last_words_are_told() -> None:
         run.wait(60)
 
 
-@pytest.mark.parametrize(("how", "in_time_s"), [("after", 2.0), ("now", 1.0)])
-def test_a_run_that_is_stopped_keeps_what_it_has(pool: Pool, how: Any, in_time_s: float) -> None:
+@pytest.mark.parametrize(
+    ("how", "in_time_s"), [(Request.AFTER, 2.0), (Request.NOW, 1.0), (Request.CANCEL, 1.0)]
+)
+def test_a_run_that_is_stopped_keeps_what_it_has(
+    pool: Pool, how: Request, in_time_s: float
+) -> None:
     run = start(pool, toy.spec(draws=10_000, pause_s=0.01))
     while not any(run.results().values()):
         time.sleep(0.01)
     asked_at = time.monotonic()
-    run.stop(how)
+    run.ask(how)
 
     assert run.wait(10)
     assert time.monotonic() - asked_at < in_time_s
@@ -160,30 +161,16 @@ def test_a_run_that_is_stopped_keeps_what_it_has(pool: Pool, how: Any, in_time_s
     assert 0 < sum(kept) < 10_000
 
 
-@pytest.mark.parametrize("n_interrupts", [1, 2])
-def test_ctrl_c_ends_the_run_and_keeps_what_it_has(n_interrupts: int) -> None:
-    run = start(ThreadPool(2), toy.spec(draws=10_000, pause_s=0.01))
-    interrupt = partial(os.kill, os.getpid(), signal.SIGINT)
-    timers = [threading.Timer(0.4 + 0.1 * i, interrupt) for i in range(n_interrupts)]
-    for timer in timers:
-        timer.start()
-
-    assert run.wait(10)
-    assert any(run.results().values())
-    for timer in timers:
-        timer.join()
-
-
 def test_a_paused_run_starts_no_block_until_it_is_resumed(undisturbed: dict[int, bytes]) -> None:
     run = start(ThreadPool(1), toy.spec(pause_s=0.002), max_block=10)
-    run.pause()
+    run.ask(Request.PAUSE)
     while True:
         before = [len(blocks) for blocks in run.results().values()]
         time.sleep(0.1)
         if before == [len(blocks) for blocks in run.results().values()]:
             break
     assert not run.wait(0.0)
-    run.resume()
+    run.ask(Request.RESUME)
 
     assert draws(run) == undisturbed
 
@@ -204,7 +191,7 @@ def test_two_runs_share_the_threads(undisturbed: dict[int, bytes]) -> None:
 def test_a_short_run_costs_less_than_a_millisecond() -> None:
     def seconds() -> float:
         began = time.perf_counter()
-        run = Run(ThreadPool(1), tiny, units=[0], total=1)
+        run = Driver(ThreadPool(1), tiny, units=[0], total=1)
         run.start()
         run.wait()
         return time.perf_counter() - began

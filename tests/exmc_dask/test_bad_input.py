@@ -295,7 +295,7 @@ MISTAKES: dict[str, Mistake] = {
         lambda: ed.sample(ed.Model()), errors.ModelError, ("no free variable",),
     ),
     "sampling a builder": (
-        lambda: ed.sample(ed.Builder()),  # type: ignore[arg-type]
+        lambda: ed.sample(ed.Builder()),  # type: ignore[call-overload]
         errors.OptionError, (".build()",),
     ),
     "a numpy function without counterpart": (

@@ -206,7 +206,7 @@ def test_arviz_takes_what_sample_adds() -> None:
 def test_sample_keeps_what_log_densities_are_made_of(option: str) -> None:
     model = declared(lambda mu, s, model: ed.Normal("y", mu, s, observed=Y))
     with pytest.raises(OptionError, match="leaves out 's'"):
-        ed.sample(model, var_names="mu", **{option: True})  # type: ignore[arg-type]
+        ed.sample(model, var_names="mu", **{option: True})  # type: ignore[call-overload]
 
 
 def behind() -> ed.Model:

@@ -1,0 +1,168 @@
+"""Recipe: all that decides the draws of a run and how they are laid out, fixed before it begins."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask.axes import extents
+from exmc_dask.builder import Model
+from exmc_dask.cluster.wire import Spec
+from exmc_dask.density import LogDensity, lower
+from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.sampler.settings import Settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from exmc_dask.cluster.moves import BlockResult
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """A run before it begins; equal recipes give equal draws wherever they are run.
+
+    Attributes
+    ----------
+    model : Model
+        A copy of its own: what becomes of the user's model later changes nothing here.
+    density : LogDensity
+    spec : Spec
+        What workers are sent.
+    settings : Settings
+        As in the spec, but for ``draws``, of which workers need not know.
+    chains : int
+    initials : mapping of int to (dim,) float64
+        Unconstrained starting points of some chains.
+    warmup, log_likelihood, log_prior : bool
+        Groups that the result has beside those it always has.
+    """
+
+    model: Model
+    density: LogDensity
+    spec: Spec
+    settings: Settings
+    chains: int
+    initials: Mapping[int, NDArray[np.float64]]
+    warmup: bool = False
+    log_likelihood: bool = False
+    log_prior: bool = False
+
+    def to_draw(self, draws: int) -> "Recipe":
+        """Return the same recipe for another number of draws; those of both are equal."""
+        return replace(self, settings=replace(self.settings, draws=draws))
+
+    def tree(
+        self, results: Mapping[int, Sequence["BlockResult"]], attrs: Mapping[str, Any]
+    ) -> "xr.DataTree":
+        """Lay blocks out as the result, with the draws that all of their chains have."""
+        from exmc_dask.output import to_datatree
+        from exmc_dask.predictive.groups import constant_data, observed_data
+
+        lengths = self.density.axis_lengths(self.spec.data)
+        return to_datatree(
+            results,
+            [replace(o, shape=extents(o.shape, lengths)) for o in self.density.outputs],
+            self.settings,
+            coords=self.model.coords,
+            observed_data=observed_data(self.model),
+            constant_data=constant_data(self.model),
+            free=self.density.variables.entries,
+            warmup=self.warmup,
+            attrs={"model": self.model.spec.key, "target": self.spec.target, **attrs},
+        )
+
+    def add_densities(self, trace: "xr.DataTree") -> None:
+        """Add the groups of log-densities that were asked for."""
+        if self.log_likelihood or self.log_prior:
+            from exmc_dask.predictive.pointwise import compute_log_likelihood, compute_log_prior
+
+            if self.log_likelihood:
+                compute_log_likelihood(trace, self.model)
+            if self.log_prior:
+                compute_log_prior(trace, self.model)
+
+
+def write(
+    model: Model,
+    settings: Settings,
+    chains: int,
+    *,
+    initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ncp: Any = "auto",
+    sufficient: bool = True,
+    var_names: str | Sequence[str] | None = None,
+    warmup: bool = False,
+    log_likelihood: bool = False,
+    log_prior: bool = False,
+) -> Recipe:
+    """Write the recipe of a run; options are those of `exmc_dask.sample`.
+
+    Raises
+    ------
+    ModelError, OptionError
+        The model cannot be sampled, or an option has an impossible value.
+    """
+    options: dict[str, Any] = {
+        "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
+        "sufficient": sufficient,
+        "var_names": [var_names] if isinstance(var_names, str) else var_names and list(var_names),
+    }
+    if not model.spec.free:
+        raise ModelError("the model has no free variable, so there is nothing to sample")
+    model.check_observed()
+    model = copy.copy(model)
+    density = lower(model.spec, **options)
+    _check_needed(model, density, log_likelihood, log_prior)
+    return Recipe(
+        model=model,
+        density=density,
+        spec=Spec(
+            model=model.spec.to_bytes(),
+            options=options,
+            settings=settings.to_dict(),
+            target="cpu",
+            data=density.fold(model.data),
+            support_point=density.support_point(model.data),
+        ),
+        settings=settings,
+        chains=chains,
+        initials=_initials(initvals, model, density, chains),
+        warmup=warmup,
+        log_likelihood=log_likelihood,
+        log_prior=log_prior,
+    )
+
+
+def _initials(
+    initvals: Any, model: Model, density: LogDensity, chains: int
+) -> dict[int, NDArray[np.float64]]:
+    """Turn starting values on the variables' own scales into unconstrained points."""
+    if initvals is None:
+        return {}
+    each = [initvals] * chains if isinstance(initvals, Mapping) else list(initvals)
+    if len(each) != chains:
+        raise OptionError(f"initvals has {len(each)} entries for {chains} chains")
+    return {
+        chain: density.support_point(model.data, given) for chain, given in enumerate(each) if given
+    }
+
+
+def _check_needed(model: Model, density: LogDensity, likelihood: bool, prior: bool) -> None:
+    """Refuse to keep too few variables for the log-densities that are wanted afterwards."""
+    if not likelihood and not prior:
+        return
+    from exmc_dask.predictive.pointwise import likelihoods, priors
+
+    wanted = [*(likelihoods(model) if likelihood else ()), *(priors(model) if prior else ())]
+    kept = {output.name for output in density.outputs}
+    for expression in wanted:
+        for name in expression.variables:
+            if name not in kept:
+                raise OptionError(
+                    f"var_names leaves out '{name}', of which the log-density of "
+                    f"'{expression.name}' is made; keep it, or do without that log-density"
+                )
