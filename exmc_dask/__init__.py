@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from exmc_dask.builder import Model as Model
     from exmc_dask.builder import Potential as Potential
     from exmc_dask.builder import set_data as set_data
+    from exmc_dask.comparison import compare as compare
+    from exmc_dask.comparison import waic as waic
     from exmc_dask.diagnosis import diagnose as diagnose
     from exmc_dask.diagnosis import summary as summary
     from exmc_dask.dist import AR as AR
@@ -108,6 +110,7 @@ _EXPORTS = {
     "api": ("sample",),
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "predictive.deterministics": ("compute_deterministics",),
+    "comparison": ("compare", "waic"),
     "diagnosis": ("diagnose", "summary"),
     "dist": (
         "AsymmetricLaplace",

@@ -61,14 +61,14 @@ BELOW = {
     "diagnosis": "convergence errors",
     "options": "builder",  # what callers pass
     "predictive": "density output options",  # what a model says of data and of draws
-    "compare": "output",
+    "comparison": "errors warned",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
     "cluster": "cluster.plan kernels convergence",
     "recipe": "cluster predictive",  # what decides a run's draws
     "store": "recipe",
     "run": "recipe diagnosis",  # the handle of a run
-    "api": "run store inference compare",
+    "api": "run store inference comparison",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -104,13 +104,13 @@ THIRD_PARTY = {
     "dask_kubernetes": "cluster",
     "tornado": "cluster",
     "bokeh": "cluster.dashboard",
-    "xarray": "output predictive diagnosis compare recipe run api cli",
-    "arviz": "output diagnosis compare cli",
-    "arviz_stats": "diagnosis compare",
+    "xarray": "output predictive diagnosis comparison recipe run api cli",
+    "arviz": "output diagnosis comparison cli",
+    "arviz_stats": "diagnosis comparison",
     "arviz_plots": "cli",
     "matplotlib": "cli",
-    "pandas": "diagnosis",
-    "scipy": "convergence evaluate incomplete dist",
+    "pandas": "diagnosis comparison",
+    "scipy": "convergence comparison evaluate incomplete dist",
     "msgpack": "graph codec cluster store",
     "platformdirs": "kernels.cache",
     "click": "cli",
