@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from distributed import LocalCluster
 
@@ -14,13 +15,15 @@ from .pool import n_processors
 _MARK = "EXMC_UNGUARDED_MARK"  # the file in which a child tells its parent of the missing guard
 
 
-def local(n_workers: int | None = None) -> LocalCluster:
+def local(n_workers: int | None = None, **options: Any) -> LocalCluster:
     """Start a cluster of processes on this machine, one thread each, seen from nowhere else.
 
     Parameters
     ----------
     n_workers : int, optional
         As many as there are processors by default.
+    **options
+        Of `distributed.LocalCluster`, such as ``memory_limit`` or ``security``.
 
     Returns
     -------
@@ -48,6 +51,7 @@ def local(n_workers: int | None = None) -> LocalCluster:
                 dashboard_address="127.0.0.1:0",  # of the health page; None is 8787, taken or not
                 scheduler_kwargs={"dashboard": False},  # Bokeh's import takes a second
                 preload=["exmc_dask.cluster.preload"],
+                **options,
             )
         except Exception as error:
             if mark_file.exists():

@@ -23,6 +23,7 @@ from . import versions
 from .hub import Hub
 from .moves import BlockDone, BlockFailed, Event, Fault, WorkerJoined, WorkerLost, WorkerRefused
 from .pool import Order, Pool, Post
+from .watch import arrival
 from .wire import Failure, Missing, Spec, Stop, pack, unpack
 
 _COLLECT_S = 0.010  # between gatherings: so long finished blocks wait for others at most
@@ -195,13 +196,14 @@ class DaskPool(Pool):
         for order in orders:
             self._serial += 1
             pins[f"exmc_block-{order.task.name}-{self._serial}"] = order.worker
-        messages = [pack(order.task) for order in orders]
+        tasks = [order.task for order in orders]
         try:
             with annotate(workers=partial(getitem, pins)):
                 futures = self._client.map(
                     _exmc_block,
-                    messages,
-                    [self._hub.topic] * len(messages),
+                    [pack(task) for task in tasks],
+                    [self._hub.topic] * len(tasks),
+                    [{"run": self._run, "body": pack(arrival(task))} for task in tasks],
                     key=list(pins),
                     pure=False,
                 )
@@ -357,7 +359,10 @@ def _refusal(worker: str, why: str) -> WorkerRefused:
 def _by_value() -> tuple[Callable[..., Any], ...]:
     """Make the functions that run on workers; local ones, so that they are pickled by value."""
 
-    def exmc_block(message: bytes, topic: str) -> bytes:
+    def exmc_block(message: bytes, topic: str, arrived: dict[str, Any]) -> bytes:
+        from distributed import get_worker
+
+        get_worker().log_event(topic, arrived)  # first: what follows may take seconds to load
         from exmc_dask.cluster.dask_worker import answer
 
         return answer(message, topic)

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from .fleet import Fleet
 from .ledger import Chain, Flight
-from .moves import HOME, BlockResult, CancelBlock, RunBlock, StopBlock
+from .moves import HOME, BlockProgress, BlockResult, CancelBlock, RunBlock, Stage, StopBlock
 from .pace import Alarms, Pace
 
-_BEGIN_S = 2.0  # for a block to begin where it was sent
-_WAKE_S = 30.0  # the same where none has begun yet, and everything has to be imported first
+_BEGIN_S = 2.0  # for a block to be taken up where it was sent
+_GREET_S = 5.0  # the same where none was yet: that worker may be busy with its own start
+_WAKE_S = 30.0  # for all that runs blocks to be loaded where none has run
 
 
 class Flights:
@@ -27,7 +28,8 @@ class Flights:
         self._pace = Pace()
         self._alarms = Alarms()
         self._units: dict[int, None] = {}
-        self._awake: set[str] = set()  # places where a block has begun
+        self._met: set[str] = set()  # places where a block was taken up
+        self._awake: set[str] = set()  # places where one has begun
 
     def __len__(self) -> int:
         """Return the number of blocks that are out."""
@@ -41,7 +43,7 @@ class Flights:
         """Send a chain's next block to a place with room."""
         self._fleet.take(place, chain.unit)
         self._units[chain.unit] = None
-        chain.flight = Flight(place, place == HOME or chain.suspect, now)
+        chain.flight = Flight(place, place == HOME or chain.suspect, now, now)
         self._await(chain, now)
         left = chain.total - chain.next
         return RunBlock(
@@ -56,20 +58,35 @@ class Flights:
             isolated=chain.flight.isolated,
         )
 
-    def heard(self, chain: Chain, now: float) -> None:
-        """Wait for a block's next word from now on."""
-        assert chain.flight is not None
-        chain.flight.begun = True
-        self._awake.add(chain.flight.place)
+    def heard(self, chain: Chain, said: BlockProgress, now: float) -> None:
+        """Wait for a block's next word from now on, but not for ever for its next gradient."""
+        flight = chain.flight
+        assert flight is not None
+        self._met.add(flight.place)
+        if said.stage > Stage.ARRIVED:
+            self._awake.add(flight.place)
+        if said.stage != Stage.DRAWING or flight.stage != Stage.DRAWING:
+            flight.moved_at = now
+        elif said.gradients > flight.gradients:
+            self._pace.moved(now - flight.moved_at)
+            flight.moved_at = now
+        flight.stage, flight.gradients = said.stage, said.gradients
         self._await(chain, now)
 
     def wait_on(self, chain: Chain, now: float) -> bool:
         """Wait longer for an overdue block that has not begun and could not begin elsewhere."""
         assert chain.flight is not None
-        if chain.flight.begun or self._fleet.has_room_beside(chain.flight.place):
+        if chain.flight.stage is not None or self._fleet.has_room_beside(chain.flight.place):
             return False
         self._await(chain, now)
         return True
+
+    def stands_still(self, chain: Chain, now: float) -> bool:
+        """Tell whether a block speaks but evaluates nothing."""
+        flight = chain.flight
+        assert flight is not None
+        drawing = flight.stage == Stage.DRAWING
+        return drawing and now >= flight.moved_at + self._pace.standstill_s
 
     def land(self, chain: Chain, result: BlockResult, now: float) -> None:
         """Take in a block that came back, and learn from the time it took."""
@@ -114,12 +131,19 @@ class Flights:
     def _await(self, chain: Chain, now: float) -> None:
         """Set the alarm; children of the coordinator need none, as it sees them end."""
         assert chain.flight is not None
-        place = chain.flight.place
+        place, stage = chain.flight.place, chain.flight.stage
         if place == HOME:
             return
-        begin_s = _BEGIN_S if place in self._awake else _WAKE_S
-        silence_s = self._pace.silence_s(len(self._fleet))
-        self._alarms.set(chain.unit, now + (silence_s if chain.flight.begun else begin_s))
+        if stage is None:
+            wait_s = _BEGIN_S if place in self._met else _GREET_S
+        elif place not in self._awake:
+            wait_s = _WAKE_S
+        else:
+            wait_s = self._pace.silence_s(len(self._fleet))
+        at = now + wait_s
+        if stage == Stage.DRAWING:
+            at = min(at, chain.flight.moved_at + self._pace.standstill_s)
+        self._alarms.set(chain.unit, at)
 
 
 def stop(chain: Chain) -> StopBlock:

@@ -14,12 +14,27 @@ _MAX_CHILD_DEATHS = 3  # of children under one block, wherever they were
 
 @dataclass(slots=True)
 class Flight:
-    """A block on its way: where, whether in a child process, since when, and whether it began."""
+    """A block on its way.
+
+    Attributes
+    ----------
+    place : str
+    isolated : bool
+        It runs in a child process.
+    sent_at, moved_at : float
+        When it was sent; when it was last heard to have evaluated another gradient.
+    stage : int or None
+        A Stage; None before anything was heard of it.
+    gradients : int
+        Evaluations it was heard of.
+    """
 
     place: str
     isolated: bool
     sent_at: float
-    begun: bool = False
+    moved_at: float
+    stage: int | None = None
+    gradients: int = 0
 
 
 @dataclass(slots=True)

@@ -27,9 +27,11 @@ class Phase(enum.StrEnum):
 class Stage(enum.IntEnum):
     """How far a block has come."""
 
-    STARTED = 0
-    COMPILING = 1
-    DRAWING = 2
+    ARRIVED = 0
+    """The worker has taken it up, and loads what runs it."""
+    STARTED = 1
+    COMPILING = 2
+    DRAWING = 3
 
 
 class Fault(enum.Enum):

@@ -11,6 +11,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._round_trip_s = 0.0
+        self._slowest_s = 0.0  # between two words of a block that told of progress
 
     def measure(self, spent_s: float) -> None:
         """Follow a measured journey; a slow one, as a worker's first is, at most doubles it."""
@@ -28,6 +29,15 @@ class Pace:
     def silence_s(self, n_workers: int) -> float:
         """Return how long a block that has begun may say nothing before it counts as hung."""
         return max(10.0, 5 * self.every_s(n_workers))
+
+    def moved(self, spent_s: float) -> None:
+        """Learn how long a block may take from one gradient to another."""
+        self._slowest_s = max(self._slowest_s, spent_s)
+
+    @property
+    def standstill_s(self) -> float:
+        """How long a block that draws may evaluate no gradient before it counts as stuck."""
+        return max(30.0, 10 * self._slowest_s)
 
 
 class Alarms:

@@ -161,8 +161,8 @@ class Plan:
         chain = self._in_flight(event)
         if chain is None or chain.flight is None:
             return
-        self._flights.heard(chain, self._now)
-        if event.stage != Stage.STARTED:
+        self._flights.heard(chain, event, self._now)
+        if event.stage > Stage.STARTED:
             self._out.append(Show(chain.progress(chain.flight.place, event)))
 
     def _done(self, event: BlockDone) -> None:
@@ -254,8 +254,10 @@ class Plan:
         place = chain.flight.place
         if self._flights.wait_on(chain, self._now):
             return
-        if chain.flight.begun:
-            self._note(Trouble.WORKER_HUNG, f"worker {place} is not heard of", chain, place)
+        if chain.flight.stage is not None:
+            stuck = self._flights.stands_still(chain, self._now)
+            why = f"gets no further with chain {chain.unit}" if stuck else "is not heard of"
+            self._note(Trouble.WORKER_HUNG, f"worker {place} {why}", chain, place)
             chain.losses += 1
         self._cancel(chain)
         self._again(chain)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from math import inf
+from math import inf, nan
 from typing import Self
 
 import numpy as np
@@ -26,6 +26,11 @@ _MAX_EARLY = 1000  # wishes to stop blocks that have not begun
 _SLOW_S = 0.25  # a block that has not begun to draw by then is compiling
 
 Report = Callable[[BlockProgress], None]
+
+
+def arrival(task: Task) -> BlockProgress:
+    """Return what is said of a block before anything is loaded that could say it."""
+    return BlockProgress(task.unit, task.first, task.attempt, int(Stage.ARRIVED), 0, 0, 0, nan, 0)
 
 
 class Watch:

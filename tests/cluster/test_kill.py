@@ -1,7 +1,5 @@
 """Processes die: the draws are those of the undisturbed run, each once."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,17 +53,6 @@ def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
     assert draws(run) == undisturbed
     assert strike.struck is not None
     assert notes(run) == [Trouble.WORKER_LOST]
-
-
-def test_a_hung_workers_blocks_run_elsewhere(client: Client, undisturbed: dict[int, bytes]) -> None:
-    strike = Strike(pids(client), unit=1, draw=20, signum=signal.SIGSTOP)
-    run = start(DaskPool(client), SLOW, on_event=strike)
-    try:
-        assert draws(run) == undisturbed
-    finally:
-        assert strike.struck is not None
-        os.kill(strike.pid, signal.SIGCONT)
-    assert notes(run) == [Trouble.WORKER_HUNG]
 
 
 def test_when_no_worker_is_left_the_coordinator_runs_the_blocks_and_gives_them_back(

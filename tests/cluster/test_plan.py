@@ -28,7 +28,7 @@ from exmc_dask.cluster.moves import (
     WorkerRefused,
 )
 from exmc_dask.errors import ClusterMismatch, PoisonModelError
-from tests.cluster.story import Story, failed, of, report, result, state
+from tests.cluster.story import Story, failed, of, result, state
 
 
 def test_a_run_without_trouble_publishes_every_draw_once_and_finishes() -> None:
@@ -204,58 +204,6 @@ def test_the_grace_begins_anew_when_the_last_worker_goes() -> None:
 
     assert story.blocks(Tick(64.9)) == []
     assert story.only(Tick(65.0)).worker == HOME
-
-
-@pytest.mark.parametrize(("has_begun_one", "patience_s"), [(False, 30.0), (True, 2.0)])
-def test_a_block_that_does_not_begin_moves_on(has_begun_one: bool, patience_s: float) -> None:
-    story = Story(n_units=1)
-    block = story.only(WorkerJoined("a"))
-    if has_begun_one:
-        story.tell(report(block, Stage.STARTED))
-        block = story.only(BlockDone("a", result(block, 5)))
-
-    assert story.tell(Tick(patience_s)) == []  # nowhere else to go
-    story.tell(WorkerJoined("b"))
-    assert story.tell(Tick(2 * patience_s - 0.1)) == []
-    commands = story.tell(Tick(2 * patience_s))
-    assert of(CancelBlock, commands) == [CancelBlock("a", 0, block.first, block.attempt)]
-    assert [(b.worker, b.isolated) for b in of(RunBlock, commands)] == [("b", False)]
-
-
-def test_a_block_that_falls_silent_runs_again_elsewhere() -> None:
-    story = Story(n_units=1)
-    block = story.only(WorkerJoined("a"), WorkerJoined("b"))
-    story.tell(Tick(1.0), report(block, Stage.STARTED), Tick(9.0), report(block))
-
-    assert story.tell(Tick(18.9)) == []
-    again = story.only(Tick(19.0))
-    assert (again.worker, again.attempt, again.isolated) == ("b", 1, False)
-    assert story.notes() == [Trouble.WORKER_HUNG]
-
-
-def test_a_hung_worker_gets_nothing_until_it_is_heard_of_or_has_rested() -> None:
-    story = Story(n_units=2)
-    hung, _ = story.blocks(WorkerJoined("a"), WorkerJoined("b"))
-    story.tell(report(hung, Stage.STARTED))
-    waiting = [b for b in story.blocks(Tick(10.0)) if b.worker == "a"]
-
-    assert waiting == []
-    assert story.blocks(BlockDone("a", result(hung, 5)))[0].worker == "a"
-
-
-def test_when_all_workers_hang_the_coordinator_helps_itself() -> None:
-    story = Story(n_units=1, grace_s=5.0)
-    block = story.only(WorkerJoined("a"))
-    story.tell(report(block, Stage.STARTED), Tick(10.0))
-
-    assert story.only(Tick(15.0)).worker == HOME
-
-
-def test_blocks_at_home_are_not_watched() -> None:
-    story = Story(n_units=1, grace_s=5.0)
-    story.tell(Tick(5.0))
-
-    assert story.tell(Tick(1e6)) == []
 
 
 def test_a_model_that_raises_ends_the_run_and_keeps_the_others_draws() -> None:
