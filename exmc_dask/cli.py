@@ -1,4 +1,4 @@
-"""The command line: ``exmc-dask demo | sample | check | info | cache clear``.
+"""The command line: ``exmc-dask demo | sample | check | info | certs | cache clear``.
 
 Exit codes::
 
@@ -212,6 +212,18 @@ def info(only_cache: bool) -> None:
     for name in _gpus() or ["none found"]:
         click.echo(f"{'gpu':14}{name}")
     click.echo(f"{'kernel cache':14}{total}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def certs(folder: Path) -> None:
+    """Write certificates for a cluster with TLS to FOLDER: ca.crt, tls.crt, tls.key."""
+    from exmc_dask.cluster.certificates import DAYS, write_certificates
+
+    for path in write_certificates(folder):
+        click.echo(path)
+    click.echo(f"They hold for {DAYS} days. Scheduler, workers and clients need all three:")
+    click.echo(f"  kubectl create secret generic exmc-dask-certs --from-file={folder}")
 
 
 @main.group()

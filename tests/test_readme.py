@@ -39,6 +39,8 @@ def test_a_command_exists(line):
         probe = ["make", "--dry-run", *words]
     elif tool == "exmc-dask":
         probe = [str(Path(sys.executable).with_name(tool)), words[0], "--help"]
+    elif tool in ("docker", "helm", "kubectl"):
+        return  # held by tests/helm/test_readme.py
     else:
         assert tool == "python"
         assert (ROOT / words[0]).is_file()
