@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.sampler.state import ChainState
+from exmc_dask.sampler.state import State
 
 from .moves import (
     HOME,
@@ -60,7 +60,7 @@ class Driver:
         Draws of each, warmup included.
     initials : mapping of int to (dim,) float64
         Unconstrained starting points of some chains.
-    states : mapping of int to ChainState
+    states : mapping of int to State
         Where chains go on that were begun earlier.
     on_block : callable
         Takes each published BlockResult, in order per chain; what it raises ends the run.
@@ -86,7 +86,7 @@ class Driver:
         units: Collection[int],
         total: int,
         initials: Mapping[int, NDArray[np.float64]] | None = None,
-        states: Mapping[int, ChainState] | None = None,
+        states: Mapping[int, State] | None = None,
         on_block: Callable[[BlockResult], None] | None = None,
         on_event: Callable[[Progress | Note], None] | None = None,
         on_over: Callable[[], None] | None = None,

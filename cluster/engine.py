@@ -1,7 +1,8 @@
 """NUTS on the CPU or a GPU as an engine: the place where model, kernel and sampler meet."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +43,25 @@ class Prepared:
 
     def start(self, unit: int, initial: NDArray[np.float64] | None) -> ChainState:
         """Return the state before a chain's first draw."""
-        try:
+        with naming_broken_terms(self.density, self.slots):
             return start(self.kernel, self.bound, self.settings, unit, self.support_point, initial)
-        except BadStart as error:
-            names = ", ".join(map(repr, self.density.broken_terms(error.q, self.slots)))
-            message = f"{error}; not finite there: {names or 'the gradient'}"
-            raise BadStart(message, error.q, error.grad, error.logp) from None
 
     def run(
         self, state: ChainState, n: int, control: NDArray[np.int64]
     ) -> tuple[ChainState, Draws]:
         """Draw ``n`` times, or fewer if ``control`` says so."""
         return block.run(self.kernel, self.bound, self.settings, state, n, control)
+
+
+@contextmanager
+def naming_broken_terms(density: LogDensity, slots: Mapping[str, NDArray[Any]]) -> Iterator[None]:
+    """Let a BadStart say which terms of the density are not finite."""
+    try:
+        yield
+    except BadStart as error:
+        names = ", ".join(map(repr, density.broken_terms(error.q, slots)))
+        message = f"{error}; not finite there: {names or 'the gradient'}"
+        raise BadStart(message, error.q, error.grad, error.logp) from None
 
 
 def prepare(spec: Spec) -> Prepared:

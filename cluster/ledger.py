@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import nan
 
 from exmc_dask.errors import PoisonModelError
-from exmc_dask.sampler.state import ChainState
+from exmc_dask.sampler.state import State
 
 from .moves import BlockProgress, BlockResult, Phase, Progress, Stage
 
@@ -44,7 +44,7 @@ class Chain:
     Attributes
     ----------
     unit, total, tune : int
-    state : ChainState or None
+    state : State or None
         Where the next block begins; None before the first.
     next : int
         Its draw number, and so with ``unit`` its name.
@@ -63,7 +63,7 @@ class Chain:
     unit: int
     total: int
     tune: int
-    state: ChainState | None = None
+    state: State | None = None
     next: int = 0
     over: bool = False
     flight: Flight | None = None

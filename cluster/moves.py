@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exmc_dask.errors import ExmcError
-from exmc_dask.sampler.state import ChainState, Draws
+from exmc_dask.sampler.state import Draws, State
 
 HOME = "coordinator"
 """The name of the coordinator as a place where blocks can run, in child processes."""
@@ -81,7 +81,7 @@ class BlockResult:
     ----------
     unit, first, attempt : int
         The chain, the draw number of the block's first row, and which try this was.
-    state : ChainState
+    state : State
         Everything the next block depends on.
     draws : Draws
     gradients, divergences : int
@@ -99,7 +99,7 @@ class BlockResult:
     unit: int
     first: int
     attempt: int
-    state: ChainState
+    state: State
     draws: Draws
     gradients: int
     divergences: int
@@ -305,7 +305,7 @@ class RunBlock:
     attempt: int
     budget_s: float
     every_s: float
-    state: ChainState | None
+    state: State | None
     isolated: bool = False
 
 

@@ -18,7 +18,7 @@ from math import inf
 from typing import Any
 
 from exmc_dask.errors import ClusterMismatch, ExmcError
-from exmc_dask.sampler.state import ChainState
+from exmc_dask.sampler.state import State
 
 from .fleet import Fleet
 from .flights import Flights, stop
@@ -58,7 +58,7 @@ class Plan:
     ----------
     units : collection of int
     options : Options
-    states : mapping of int to ChainState
+    states : mapping of int to State
         Where units go on that were begun earlier; the others begin.
     now : float
         The time, in seconds since any fixed moment.
@@ -73,7 +73,7 @@ class Plan:
         self,
         units: Collection[int],
         options: Options,
-        states: Mapping[int, ChainState] | None = None,
+        states: Mapping[int, State] | None = None,
         now: float = 0.0,
     ) -> None:
         self.finished = False

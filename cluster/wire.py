@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from exmc_dask import errors
 from exmc_dask.errors import FormatError
-from exmc_dask.sampler.state import ChainState, Draws
+from exmc_dask.inference.state import FitState
+from exmc_dask.sampler.state import ChainState, Draws, State
 
 from .moves import BlockFailed, BlockProgress, BlockResult, Fault
 
@@ -123,8 +124,8 @@ class Task:
         Distance of progress messages.
     isolated : bool
         Run it in a child process.
-    state : ChainState or None
-        None: the chain begins.
+    state : ChainState, FitState or None
+        None: the unit begins.
     initial : (dim,) float64 or None
         Unconstrained starting point asked for by the user, if the chain begins.
     parcels : dict of str to bytes
@@ -140,7 +141,7 @@ class Task:
     budget_s: float
     every_s: float
     isolated: bool
-    state: ChainState | None
+    state: State | None
     initial: NDArray[np.float64] | None
     parcels: dict[str, bytes] = field(default_factory=dict)
 
@@ -220,6 +221,7 @@ _RECORDS = (
     Missing,
     Failure,
     Stop,
+    FitState,
 )
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.kernels import chain
-from exmc_dask.sampler.state import ChainState, Draws
+from exmc_dask.sampler.state import Draws, State
 
 from . import watch
 from .moves import BlockResult, Fault
@@ -44,13 +44,11 @@ class Engine(Protocol):
     @property
     def row_bytes(self) -> int: ...  # noqa: D102
 
-    def start(self, unit: int, initial: NDArray[np.float64] | None) -> ChainState:
+    def start(self, unit: int, initial: NDArray[np.float64] | None) -> State:
         """Return the state before a unit's first draw."""
         ...
 
-    def run(
-        self, state: ChainState, n: int, control: NDArray[np.int64]
-    ) -> tuple[ChainState, Draws]:
+    def run(self, state: State, n: int, control: NDArray[np.int64]) -> tuple[State, Draws]:
         """Draw ``n`` times, or fewer if ``control`` says so."""
         ...
 

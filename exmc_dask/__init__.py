@@ -93,6 +93,8 @@ if TYPE_CHECKING:
     from exmc_dask.dist import ZeroInflatedPoisson as ZeroInflatedPoisson
     from exmc_dask.dist import ZeroSumNormal as ZeroSumNormal
     from exmc_dask.errors import ExmcError as ExmcError
+    from exmc_dask.fitting.doors import find_map as find_map
+    from exmc_dask.fitting.doors import fit as fit
     from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
     from exmc_dask.predictive.pointwise import compute_log_likelihood as compute_log_likelihood
     from exmc_dask.predictive.pointwise import compute_log_prior as compute_log_prior
@@ -189,6 +191,7 @@ _EXPORTS = {
         "ZeroInflatedPoisson",
     ),
     "errors": ("ExmcError",),
+    "fitting.doors": ("find_map", "fit"),
     "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),
     "predictive.sampling": ("sample_posterior_predictive", "sample_prior_predictive"),
     "views": ("model_to_graphviz", "model_to_mermaid"),

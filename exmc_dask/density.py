@@ -180,6 +180,7 @@ def lower(
     ncp: Choice = "auto",
     sufficient: bool = True,
     var_names: Sequence[str] | None = None,
+    jacobian: bool = True,
 ) -> LogDensity:
     """Lower a model to its log density.
 
@@ -193,6 +194,9 @@ def lower(
         calculated once from the data, see ``rewrite.sufficient``.
     var_names : sequence of str, optional
         Free variables and deterministics to store with each draw; all by default.
+    jacobian : bool
+        Whether it is the density of the unconstrained vector, or, at that vector, the density of
+        the variables on their own scales.
 
     Raises
     ------
@@ -200,7 +204,8 @@ def lower(
         One of their kinds, naming the variable.
     """
     choice = ncp if isinstance(ncp, str | bool) else tuple(sorted(ncp.items()))
-    return _lower(spec, choice, sufficient, None if var_names is None else tuple(var_names))
+    names = None if var_names is None else tuple(var_names)
+    return _lower(spec, choice, sufficient, names, jacobian)
 
 
 @lru_cache(maxsize=32)
@@ -209,8 +214,9 @@ def _lower(
     ncp: str | bool | tuple[tuple[str, bool], ...],
     sufficient: bool,
     var_names: tuple[str, ...] | None,
+    jacobian: bool,
 ) -> LogDensity:
-    written = write(run(spec, dict(ncp) if isinstance(ncp, tuple) else ncp))
+    written = write(run(spec, dict(ncp) if isinstance(ncp, tuple) else ncp), jacobian)
     names = _chosen(list(written.values), var_names)
     declared = [*(node for _, node in written.terms), *written.values.values()]
     n = len(written.terms)

@@ -55,6 +55,15 @@ class Layout:
         """Entries under their names."""
         return {entry.name: entry for entry in self.entries}
 
+    @property
+    def labels(self) -> list[str]:
+        """Name of each number in the vector: the variable's, with its place in it."""
+        return [
+            f"{entry.name}{list(index)}" if entry.shape else entry.name
+            for entry in self.entries
+            for index in np.ndindex(entry.shape)
+        ]
+
     def __getitem__(self, name: str) -> Entry:
         if name not in self.by_name:
             raise UnknownName(f"'{name}' is not one of {', '.join(self.by_name) or 'no variables'}")

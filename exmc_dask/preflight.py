@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import kernels
-from exmc_dask.density import LogDensity, lower
+from exmc_dask.density import lower
 from exmc_dask.errors import BadStart
 from exmc_dask.model import ModelSpec
 from exmc_dask.sampler.settings import Settings
@@ -99,7 +99,7 @@ def preflight(spec: ModelSpec, data: Mapping[str, np.ndarray], target: str = "cp
             break
         points.append(state.q.copy())
     point = _Point(kernel, bound)
-    labels = _labels(density)
+    labels = density.variables.labels
     worst, worst_error = "", 0.0
     for q in points:
         coordinates = np.unique(np.linspace(0, kernel.dim - 1, N_COORDINATES).astype(int))
@@ -162,14 +162,3 @@ class _Point:
             best = min(best, (time.perf_counter() - batch) / 10)
             n += 1
         return best
-
-
-def _labels(density: LogDensity) -> list[str]:
-    """Name each coordinate of the unconstrained vector."""
-    names = []
-    for entry in density.variables.entries:
-        if entry.shape:
-            names += [f"{entry.name}{list(index)}" for index in np.ndindex(entry.shape)]
-        else:
-            names.append(entry.name)
-    return names

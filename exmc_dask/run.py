@@ -16,7 +16,7 @@ from exmc_dask.cluster.pool import open_pool
 from exmc_dask.cluster.progress import watch
 from exmc_dask.errors import ExmcError
 from exmc_dask.recipe import Recipe
-from exmc_dask.sampler.state import ChainState
+from exmc_dask.sampler.state import State
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -66,7 +66,7 @@ class Run:
     recipe : Recipe
     terms : Terms
     keeper : Keeper, optional
-    states : mapping of int to ChainState
+    states : mapping of int to State
         Where chains go on that were begun earlier.
     blocks : sequence of BlockResult
         What they had drawn by then, in order per chain.
@@ -78,7 +78,7 @@ class Run:
         terms: Terms,
         *,
         keeper: Keeper | None = None,
-        states: Mapping[int, ChainState] | None = None,
+        states: Mapping[int, State] | None = None,
         blocks: Sequence[BlockResult] = (),
     ) -> None:
         self._recipe = recipe

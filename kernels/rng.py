@@ -36,6 +36,7 @@ from .vecmath import cos, log, sin
 ) = np.arange(7)
 
 # First numbers of the ranges of other methods
+APPROXIMATE = 8
 ADVI = 16
 PATHFINDER = 32
 SMC = 48

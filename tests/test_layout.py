@@ -64,11 +64,12 @@ BELOW = {
     "comparison": "errors warned",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
-    "cluster": "cluster.plan kernels convergence",
+    "cluster": "cluster.plan kernels inference convergence",
     "recipe": "cluster predictive",  # what decides a run's draws
     "store": "recipe",
     "run": "recipe diagnosis",  # the handle of a run
-    "api": "run store inference comparison",
+    "fitting": "cluster predictive",  # doors of the other methods
+    "api": "run store fitting comparison",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -104,9 +105,9 @@ THIRD_PARTY = {
     "dask_kubernetes": "cluster",
     "tornado": "cluster",
     "bokeh": "cluster.dashboard",
-    "xarray": "output predictive diagnosis comparison recipe run api cli",
+    "xarray": "output predictive fitting diagnosis comparison recipe run api cli",
     "arviz": "output diagnosis comparison cli",
-    "arviz_stats": "diagnosis comparison",
+    "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",
     "matplotlib": "cli",
     "pandas": "diagnosis comparison",

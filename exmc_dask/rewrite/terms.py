@@ -58,11 +58,15 @@ class Written:
     starts: tuple[Start, ...]
 
 
-def write(draft: Draft) -> Written:
-    """Replace every distribution and every variable by its formula."""
+def write(draft: Draft, jacobian: bool = True) -> Written:
+    """Replace every distribution and every variable by its formula.
+
+    Without `jacobian` the terms are densities on the variables' own scales.
+    """
     params = tuple(map(_param, draft.free))
     inner = tuple(_constrained(f, z) for f, z in zip(draft.free, params, strict=True))
-    terms = [(f.name, _prior(f, z, x)) for f, z, x in zip(draft.free, params, inner, strict=True)]
+    free = list(zip(draft.free, params, inner, strict=True))
+    terms = [(f.name, _prior(f, z, x, jacobian)) for f, z, x in free]
     terms += [(term.name, likelihood(term)) for term in draft.terms]
     terms += [(potential.name, as_float(potential.node).sum()) for potential in draft.potentials]
     meanings = dict(draft.fixed)
@@ -104,9 +108,11 @@ def _scaled(free: Free, x: Node) -> Node:
     return broadcast_to(x, free.shape)
 
 
-def _prior(free: Free, z: Node, x: Node) -> Node:
+def _prior(free: Free, z: Node, x: Node, jacobian: bool) -> Node:
     logp = dist.logp(free.dist, broadcast_to(x, free.shape), free.inside).sum()
-    return logp + free.transform.log_det(z) if isinstance(free.transform, Transform) else logp
+    if jacobian and isinstance(free.transform, Transform):
+        return logp + free.transform.log_det(z)
+    return logp
 
 
 def _start(free: Free) -> tuple[Node, Node, Node]:

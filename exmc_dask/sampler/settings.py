@@ -1,16 +1,14 @@
 """Settings: the options of one run that decide its draws, checked when they are made."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from exmc_dask.errors import OptionError
 from exmc_dask.kernels import chain
+from exmc_dask.sampler.checked import Checked
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """What a run fixes for all its chains; equal settings and data give equal draws.
 
     Parameters
@@ -84,37 +82,3 @@ class Settings:
         if self.step_size_jitter is None:
             return 0.1 if self.adapt == "fisher" else 0.0
         return self.step_size_jitter
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options as JSON-able values by name."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, options: Mapping[str, Any]) -> "Settings":
-        """Return the settings that `to_dict` described.
-
-        Raises
-        ------
-        OptionError
-            An option does not exist or has an impossible value.
-        """
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise OptionError(f"no option is called {name!r}; there are {', '.join(known)}")
-        return cls(**options)
-
-    def _need(self, name: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            value = getattr(self, name)
-            raise OptionError(f"{name}={value!r} is not possible; it has to be {allowed}")
-
-    def _need_int(self, name: str, low: int, high: int) -> None:
-        value = getattr(self, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        self._need(name, whole and low <= value <= high, f"a whole number from {low} to {high}")
-
-    def _need_float(self, name: str, allowed: str, holds: Any) -> None:
-        value = getattr(self, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        self._need(name, number and holds(value), f"a number, {allowed}")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from exmc_dask.errors import FormatError
 from exmc_dask.kernels import chain as slots
 from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
 
-__all__ = ["FLOAT_STATS", "INT_STATS", "ChainState", "Draws", "shapes"]
+__all__ = ["FLOAT_STATS", "INT_STATS", "ChainState", "Draws", "State", "shapes"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,6 +43,14 @@ def shapes(dim: int, adapt: str, metric: str, kept: int = 0) -> dict[str, tuple[
         **dict.fromkeys(slots.SPREADS[: slots.N_SPREADS[scheme]], spread),
         **dict.fromkeys(slots.VECTORS[: slots.N_VECTORS[scheme]], (dim,)),
     }
+
+
+class State(Protocol):
+    """What the next block of a unit depends on: of a chain its ChainState."""
+
+    @property
+    def draw(self) -> int:
+        """Number of the next draw, from 0, warmup included; of other units, of the next step."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,65 @@
+"""Settings of each method: the options that decide its result, checked when they are made."""
+
+import math
+from dataclasses import dataclass
+
+from exmc_dask.sampler.checked import Checked
+
+MAX_SEED = 2**63 - 1
+MAX_CURVED = 5000  # dimensions of a matrix that is kept and factored
+
+
+@dataclass(frozen=True)
+class ModeSettings(Checked):
+    """How a mode is looked for.
+
+    Parameters
+    ----------
+    seed : int
+        Key of the random numbers, 0 <= seed < 2**63.
+    restarts : int
+        Climbs, of which the highest counts. The first begins at the support point, the others at
+        it plus U(-jitter, jitter), unconstrained.
+    jitter : float
+    max_iterations : int
+        Steps of a climb.
+    history : int
+        Moves from which the curvature is estimated on the way.
+    tolerance : float
+        A climb has arrived when the log-density is thought to be less than half of it below its
+        peak.
+    curvature : bool
+        Whether the second derivatives at the mode are wanted.
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed.
+    """
+
+    seed: int
+    restarts: int = 1
+    jitter: float = 1.0
+    max_iterations: int = 5000
+    history: int = 10
+    tolerance: float = 1e-12
+    curvature: bool = False
+
+    def __post_init__(self) -> None:
+        self._need_int("seed", 0, MAX_SEED)
+        self._need_int("restarts", 1, 100_000)
+        self._need_float("jitter", "finite and >= 0", lambda x: 0 <= x < math.inf)
+        self._need_int("max_iterations", 1, 2**31)
+        self._need_int("history", 1, 100)
+        self._need_float("tolerance", "above 0 and below 1", lambda x: 0 < x < 1)
+        self._need("curvature", isinstance(self.curvature, bool), "True or False")
+
+    @property
+    def units(self) -> int:
+        """Parts that can be worked on side by side."""
+        return self.restarts
+
+    @property
+    def total(self) -> int:
+        """Steps of a part, at most."""
+        return self.max_iterations + 1
