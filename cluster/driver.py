@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from exmc_dask.sampler.state import State
 
+from .asks import Ask, Ending, Extend, Options, Request
 from .moves import (
     HOME,
-    Ask,
     BlockDone,
     BlockFailed,
     BlockProgress,
@@ -27,10 +27,10 @@ from .moves import (
     Due,
     Event,
     Finish,
+    Look,
+    Looked,
     Note,
-    Options,
     Progress,
-    Request,
     RunBlock,
     Show,
     StopBlock,
@@ -66,6 +66,9 @@ class Driver:
         Takes each published BlockResult, in order per chain; what it raises ends the run.
     on_event : callable
         Takes each Progress and Note; what it raises ends the run.
+    on_look : callable
+        Takes a draw number and says what is not good enough yet in the draws before it, "" for
+        nothing; called in a thread of its own. What it raises ends the run.
     on_over : callable
         Called without arguments when the run is over and its pool is free again.
     max_block : int
@@ -75,7 +78,20 @@ class Driver:
     grace_s : float
         Time without workers before the coordinator runs blocks itself; the pool's by default.
 
-    All callables are called from the run's own thread.
+    marks : sequence of int
+        Draws, warmup included, at which ``on_look`` is asked; the last is ``total``.
+    max_time_s : float
+        Time after which the run ends with what it has.
+
+    The other callables are called from the run's own thread.
+
+    Attributes
+    ----------
+    name : str
+    error : BaseException or None
+        What ended the run before its time.
+    ending : Ending or None
+        Why it is over; None before that.
     """
 
     def __init__(
@@ -89,18 +105,23 @@ class Driver:
         states: Mapping[int, State] | None = None,
         on_block: Callable[[BlockResult], None] | None = None,
         on_event: Callable[[Progress | Note], None] | None = None,
+        on_look: Callable[[int], str] | None = None,
         on_over: Callable[[], None] | None = None,
+        marks: Sequence[int] = (),
+        max_time_s: float = inf,
         max_block: int | None = None,
         on_failure: Literal["raise", "drop"] = "raise",
         grace_s: float | None = None,
     ) -> None:
         self.name = uuid.uuid4().hex[:12]
         self.error: BaseException | None = None
+        self.ending: Ending | None = None
         self._pool = pool
         self._home: Pool | None = None
         self._spec = spec
         self._initials = dict(initials or {})
-        self._on_block, self._on_event, self._on_over = on_block, on_event, on_over
+        self._on_block, self._on_event = on_block, on_event
+        self._on_look, self._on_over = on_look, on_over
         options = Options(
             total=total,
             tune=int(spec.settings.get("tune", 0)),
@@ -108,6 +129,8 @@ class Driver:
             on_failure=on_failure,
             grace_s=pool.grace_s if grace_s is None else grace_s,
             home_slots=n_processors(),
+            marks=tuple(marks),
+            max_time_s=max_time_s,
         )
         self._plan = Plan(units, options, states, time.monotonic())
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
@@ -152,6 +175,10 @@ class Driver:
         """Let the run hold, go on, or end."""
         self._inbox.put([Ask(request)])
 
+    def extend(self, total: int) -> None:
+        """Let all chains have so many draws, warmup included, if the run is not over before."""
+        self._inbox.put([Extend(total)])
+
     def results(self) -> dict[int, list[BlockResult]]:
         """Return the blocks so far by chain, in order and without gaps."""
         return {unit: list(blocks) for unit, blocks in self._results.items()}
@@ -177,14 +204,16 @@ class Driver:
             while not self._plan.finished:
                 self._carry(self._consider(self._await()))
         except BaseException as error:
-            self.error = error
+            self.error, self.ending = error, Ending.FAILED
         finally:
             self._pool.detach()
             if self._home is not None:
                 self._home.detach()
-            if self._on_over is not None:
-                self._on_over()
-            self._over.set()
+            try:
+                if self._on_over is not None:
+                    self._on_over()
+            finally:
+                self._over.set()
 
     def _await(self) -> list[Event]:
         """Return what has happened since the last time; wait for it, or for the plan's deadline."""
@@ -243,8 +272,19 @@ class Driver:
                     self._dropped.add(event.unit)
                 if self._on_event is not None:
                     self._on_event(event)
-            case Finish(error):
-                self.error = error
+            case Look(draw):
+                threading.Thread(target=self._look, args=(draw,), daemon=True).start()
+            case Finish(error, ending):
+                self.ending = Ending.FAILED if self.error else ending
+                self.error = self.error or error
+
+    def _look(self, draw: int) -> None:
+        assert self._on_look is not None
+        try:
+            self._inbox.put([Looked(draw, self._on_look(draw))])
+        except BaseException as error:
+            self.error = error
+            self.ask(Request.CANCEL)
 
     def _task(self, command: RunBlock) -> Task:
         begins = command.state is None

@@ -39,13 +39,13 @@ class Flights:
         """Go over the units that have a block out; some may end meanwhile."""
         return iter(list(self._units))
 
-    def begin(self, chain: Chain, place: str, now: float) -> RunBlock:
-        """Send a chain's next block to a place with room."""
+    def begin(self, chain: Chain, place: str, border: int, now: float) -> RunBlock:
+        """Send a chain's next block, which ends at a border, to a place with room."""
         self._fleet.take(place, chain.unit)
         self._units[chain.unit] = None
         chain.flight = Flight(place, place == HOME or chain.suspect, now, now)
         self._await(chain, now)
-        left = chain.total - chain.next
+        left = border - chain.next
         return RunBlock(
             worker=place,
             unit=chain.unit,

@@ -48,8 +48,8 @@ class Chain:
         Where the next block begins; None before the first.
     next : int
         Its draw number, and so with ``unit`` its name.
-    over : bool
-        No further block will be sent.
+    dropped : bool
+        It cannot go on.
     flight : Flight or None
     attempt, deaths, losses : int
         Of the next block: tries that came to nothing, workers that died under it, results that
@@ -65,7 +65,7 @@ class Chain:
     tune: int
     state: State | None = None
     next: int = 0
-    over: bool = False
+    dropped: bool = False
     flight: Flight | None = None
     attempt: int = 0
     deaths: int = 0
@@ -82,6 +82,11 @@ class Chain:
     def complete(self) -> bool:
         """All draws are there."""
         return self.next >= self.total
+
+    @property
+    def over(self) -> bool:
+        """No further block will be sent, unless the run is extended."""
+        return self.dropped or self.complete
 
     @property
     def suspect(self) -> bool:
@@ -149,5 +154,5 @@ class Chain:
         """Raise AssertionError unless the counters are possible."""
         assert 0 <= self.next <= self.total
         assert not (self.over and self.flight)
-        assert self.attempt >= self.deaths + self.losses + len(self.child_deaths) - self.over
+        assert self.attempt >= self.deaths + self.losses + len(self.child_deaths) - self.dropped
         assert len(self.child_deaths) <= _MAX_CHILD_DEATHS

@@ -6,10 +6,11 @@ commands; ``Progress`` and ``Note`` are what those who watch a run are shown.
 
 import enum
 from dataclasses import dataclass
-from typing import Literal
 
 from exmc_dask.errors import ExmcError
 from exmc_dask.sampler.state import Draws, State
+
+from .asks import Ask, Ending, Extend
 
 HOME = "coordinator"
 """The name of the coordinator as a place where blocks can run, in child processes."""
@@ -55,22 +56,10 @@ class Trouble(enum.StrEnum):
     CHILD_DIED = "child died"
     FALLBACK = "fallback"
     FINGERPRINT = "fingerprint changed"
+    TIME = "time is up"
+    UNMET = "until not reached"
     DROPPED = "chain dropped"
     FAILED = "run failed"
-
-
-class Request(enum.Enum):
-    """What the owner of a run may ask for."""
-
-    PAUSE = enum.auto()
-    """Start no block; accept those in flight."""
-    RESUME = enum.auto()
-    AFTER = enum.auto()
-    """As PAUSE, and end when the last block in flight is in."""
-    NOW = enum.auto()
-    """Stop the blocks in flight after their present draw, accept what they have, and end."""
-    CANCEL = enum.auto()
-    """End at once, without the blocks in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +102,6 @@ class BlockResult:
     def n(self) -> int:
         """Number of transitions; thinning keeps fewer draws."""
         return self.state.draw - self.first
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a plan is told once.
-
-    Attributes
-    ----------
-    total, tune : int
-        Draws of each unit, warmup included, and how many of them are warmup.
-    max_block : int or None
-        Draws of a block at most; None leaves it to the time budget.
-    on_failure : {"raise", "drop"}
-        Whether a unit that cannot go on ends the run.
-    grace_s : float
-        Time without any worker before the coordinator runs blocks itself.
-    home_slots : int
-        Blocks that the coordinator runs at a time when it has to.
-    """
-
-    total: int
-    tune: int = 0
-    max_block: int | None = None
-    on_failure: Literal["raise", "drop"] = "raise"
-    grace_s: float = 5.0
-    home_slots: int = 1
 
 
 # What a run shows to those who watch it ----------------------------------------------------------
@@ -268,10 +231,11 @@ class BlockFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What the owner of the run wants."""
+class Looked:
+    """What a Look came to; ``wanting`` says in words what is not good enough yet, if anything."""
 
-    request: Request
+    draw: int
+    wanting: str = ""
 
 
 Event = (
@@ -284,6 +248,8 @@ Event = (
     | BlockDone
     | BlockFailed
     | Ask
+    | Extend
+    | Looked
 )
 
 
@@ -352,10 +318,18 @@ class Warn:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Judge the draws before ``draw``, which all chains have, and say Looked."""
+
+    draw: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
-    """The run is over; ``error`` says why when it did not reach its end."""
+    """The run is over; ``error`` is what ended it if it failed."""
 
     error: ExmcError | None = None
+    ending: Ending = Ending.COMPLETE
 
 
-Command = RunBlock | StopBlock | CancelBlock | StoreBlock | Show | Warn | Finish
+Command = RunBlock | StopBlock | CancelBlock | StoreBlock | Show | Warn | Look | Finish

@@ -12,19 +12,19 @@ Only children that die in two places condemn a model. A worker that announces it
 nothing.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from math import inf
 from typing import Any
 
 from exmc_dask.errors import ClusterMismatch, ExmcError
 from exmc_dask.sampler.state import State
 
+from .asks import Ask, Ending, Extend, Options, Request
+from .course import Course
 from .fleet import Fleet
 from .flights import Flights, stop
 from .ledger import Chain
+from .looks import Looks, Waiting
 from .moves import (
-    Ask,
     BlockDone,
     BlockFailed,
     BlockProgress,
@@ -33,10 +33,9 @@ from .moves import (
     Due,
     Event,
     Fault,
-    Finish,
+    Look,
+    Looked,
     Note,
-    Options,
-    Request,
     Show,
     Stage,
     StoreBlock,
@@ -47,8 +46,6 @@ from .moves import (
     WorkerLost,
     WorkerRefused,
 )
-
-_STOP_S = 5.0  # from the wish to stop now until what has not come in is given up
 
 
 class Plan:
@@ -83,16 +80,16 @@ class Plan:
         for unit, state in (states or {}).items():
             chain = self._chains[unit]
             chain.state, chain.next = state, state.draw
-            chain.over = chain.complete
-        self._ready = OrderedDict((u, None) for u, c in self._chains.items() if not c.over)
+        self._looks = Looks(options.marks, options.total, self._chains)
+        self._waiting = Waiting()
+        for chain in self._chains.values():
+            self._looks.count(chain.unit, chain.next)
+            self._queue(chain)
         self._fleet = Fleet(options.home_slots, options.grace_s, now)
         self._flights = Flights(self._fleet, options.max_block)
         self._refused: dict[str, str] = {}
         self._delivered = False  # some worker has
-        self._held = False  # no block is started
-        self._ending = False  # ends when the last block in flight is in
-        self._give_up_at = inf
-        self._error: ExmcError | None = None
+        self._course = Course(now + options.max_time_s)
         self._out: list[Command] = []
 
     # What the driver uses ------------------------------------------------------------------------
@@ -103,17 +100,19 @@ class Plan:
             return []
         self._out = []
         _HANDLERS[type(event)](self, event)
+        if self._looks.fall_due():
+            self._out.append(Look(self._looks.mark))
         self._dispatch()
-        if not self._flights and (self._ending or not self._ready):
+        if not self._flights and (self._course.ending or not (self._waiting or self._looks.is_due)):
             self._finish()
         return self._out
 
     @property
     def deadline(self) -> float:
         """The time at which Due is to be said even if nothing happens; inf for never."""
-        if self._give_up_at < inf:
-            return self._give_up_at
-        return min(self._flights.deadline, self._fleet.deadline)
+        if self._course.is_stopping:
+            return self._course.deadline
+        return min(self._flights.deadline, self._fleet.deadline, self._course.deadline)
 
     # Rules, one per event ------------------------------------------------------------------------
 
@@ -121,8 +120,12 @@ class Plan:
         self._now = event.now
 
     def _due(self, _: Due) -> None:
-        if self._now >= self._give_up_at:
+        if self._course.gives_up(self._now):
             self._give_up()
+            return
+        if self._course.is_late(self._now):
+            self._note(Trouble.TIME, f"the run ends after {self._options.max_time_s:g} s")
+            self._stop_now(Ending.TIME)
             return
         for unit in self._flights.overdue(self._now):
             self._overdue(self._chains[unit])
@@ -177,14 +180,12 @@ class Plan:
         elif chain.flight is not None:
             self._cancel(chain)
         else:
-            del self._ready[chain.unit]
+            self._waiting.discard(chain.unit)
         if result.n:
             self._publish(chain, event.worker, result)
         else:
             chain.fail()  # stopped before its first draw: the block's name is used up
-        chain.over = chain.complete
-        if not chain.over:
-            self._ready[chain.unit] = None
+        self._queue(chain)
         self._out.append(Show(chain.progress(event.worker)))
 
     def _failed(self, event: BlockFailed) -> None:
@@ -209,16 +210,25 @@ class Plan:
                 self._again(chain)
 
     def _asked(self, event: Ask) -> None:
-        if event.request is Request.RESUME:
-            self._held = self._ending
-        elif event.request is Request.NOW:
-            self._stop_now()
-        elif event.request is Request.CANCEL:
-            self._stop_now()
+        if event.request not in (Request.NOW, Request.CANCEL):
+            self._course.ask(event.request)
+            return
+        self._stop_now(Ending.STOPPED)
+        if event.request is Request.CANCEL:
             self._give_up()
+
+    def _extended(self, event: Extend) -> None:
+        self._looks.extend(event.total)
+        for chain in self._chains.values():
+            was_over, chain.total = chain.over, event.total
+            if was_over:
+                self._queue(chain)
+
+    def _looked(self, event: Looked) -> None:
+        if event.wanting:
+            self._go_on(event)
         else:
-            self._held = True
-            self._ending = self._ending or event.request is Request.AFTER
+            self._stop_now(Ending.ENOUGH)
 
     # Steps that several rules share --------------------------------------------------------------
 
@@ -231,22 +241,41 @@ class Plan:
 
     def _dispatch(self) -> None:
         """Give ready units to empty slots, in order."""
-        if self._held:
+        if self._course.held:
             return
-        waiting = []
-        while self._ready:
-            chain = self._chains[next(iter(self._ready))]
+        passed = []
+        while self._waiting:
+            chain = self._chains[self._waiting.next]
             if not (self._fleet.has_room or chain.child_deaths or chain.stays_home):
                 break
-            del self._ready[chain.unit]
+            self._waiting.discard(chain.unit)
             place = self._fleet.choose(chain.child_deaths, chain.stays_home)
             if place is None:
-                waiting.append(chain.unit)
+                passed.append(chain)
             else:
-                self._out.append(self._flights.begin(chain, place, self._now))
-        for unit in reversed(waiting):
-            self._ready[unit] = None
-            self._ready.move_to_end(unit, last=False)
+                border = self._looks.border(chain.next)
+                self._out.append(self._flights.begin(chain, place, border, self._now))
+        for chain in reversed(passed):
+            self._queue(chain, at_once=True)
+
+    def _queue(self, chain: Chain, at_once: bool = False) -> None:
+        """Let a chain wait for a slot, if it has anything to do before the look after the next."""
+        if not chain.over and chain.next < self._looks.goal:
+            ahead = chain.next >= self._looks.mark
+            self._waiting.put(chain.unit, ahead=ahead, at_once=at_once)
+
+    def _go_on(self, look: Looked) -> None:
+        """Have chains go on to the next look, if there is one."""
+        if look.draw >= self._options.total:
+            self._note(
+                Trouble.UNMET,
+                f"the run ends with all its draws, and until= is not reached: {look.wanting}",
+            )
+        self._looks.go_on({c.unit: c.next for c in self._chains.values() if not c.dropped})
+        for chain in self._chains.values():
+            if chain.flight is None:
+                self._waiting.discard(chain.unit)
+                self._queue(chain)
 
     def _overdue(self, chain: Chain) -> None:
         """Place a block elsewhere: one that waits for others' tasks, or whose worker hangs."""
@@ -269,8 +298,7 @@ class Plan:
     def _again(self, chain: Chain) -> None:
         """Put a chain whose block came to nothing before all others."""
         chain.fail()
-        self._ready[chain.unit] = None
-        self._ready.move_to_end(chain.unit, last=False)
+        self._queue(chain, at_once=True)
 
     def _remove(self, worker: str, blame: bool) -> None:
         """Take a worker out and its blocks back; ``blame`` counts the loss against them."""
@@ -293,29 +321,32 @@ class Plan:
                 worker,
             )
         chain.publish(result)
+        self._looks.count(chain.unit, chain.next)
         self._out.append(StoreBlock(worker, result))
 
     def _drop(self, chain: Chain, error: ExmcError) -> None:
         """Let a chain end before its time, and the run with it if that was the wish."""
-        chain.over = True
+        chain.dropped = True
+        self._looks.leave_out(chain.unit)
         if self._options.on_failure == "drop" and any(
-            other.complete or not other.over for other in self._chains.values()
+            not other.dropped for other in self._chains.values()
         ):
             self._note(Trouble.DROPPED, f"chain {chain.unit} is dropped: {error}", chain)
         else:
             self._fail(error)
 
     def _fail(self, error: ExmcError) -> None:
-        if self._error is None:
-            self._error = error
+        if not self._course.has_failed:
             self._note(Trouble.FAILED, str(error))
-            self._stop_now()
+            if self._course.fail(error, self._now):
+                self._stop_flights()
 
-    def _stop_now(self) -> None:
-        self._held = self._ending = True
-        if self._give_up_at == inf:
-            self._give_up_at = self._now + _STOP_S
-            self._out += [stop(self._chains[unit]) for unit in self._flights]
+    def _stop_now(self, ending: Ending) -> None:
+        if self._course.stop(ending, self._now):
+            self._stop_flights()
+
+    def _stop_flights(self) -> None:
+        self._out += [stop(self._chains[unit]) for unit in self._flights]
 
     def _give_up(self) -> None:
         """Do without the blocks in flight."""
@@ -325,7 +356,8 @@ class Plan:
 
     def _finish(self) -> None:
         self.finished = True
-        self._out.append(Finish(self._error))
+        over = not self._looks.open and all(chain.over for chain in self._chains.values())
+        self._out.append(self._course.finish(over))
 
     def _note(
         self,
@@ -344,11 +376,13 @@ class Plan:
         chains = list(self._chains.values())
         for chain in chains:
             chain.invariants()
-            assert (chain.unit in self._ready) == (not chain.over and chain.flight is None)
+            ready = not chain.over and chain.flight is None and chain.next < self._looks.goal
+            assert (chain.unit in self._waiting) == ready
         self._flights.invariants(chains)
         assert not (self.finished and self._flights)
-        if self._fleet.has_room and not self._held:
-            assert all(self._chains[u].attempt for u in self._ready), "an idle slot, a fresh block"
+        if self._fleet.has_room and not self._course.held:
+            fresh = [c for c in chains if c.unit in self._waiting and not c.attempt]
+            assert not fresh, "an idle slot, a fresh block"
 
 
 _HANDLERS: dict[type, Callable[[Plan, Any], None]] = {
@@ -361,4 +395,6 @@ _HANDLERS: dict[type, Callable[[Plan, Any], None]] = {
     BlockDone: Plan._done,
     BlockFailed: Plan._failed,
     Ask: Plan._asked,
+    Extend: Plan._extended,
+    Looked: Plan._looked,
 }

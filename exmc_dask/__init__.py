@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from exmc_dask import math as math
     from exmc_dask import transforms as transforms
     from exmc_dask.api import sample as sample
+    from exmc_dask.api import sample_stream as sample_stream
     from exmc_dask.builder import Builder as Builder
     from exmc_dask.builder import Data as Data
     from exmc_dask.builder import Deterministic as Deterministic
@@ -102,6 +103,8 @@ if TYPE_CHECKING:
         sample_posterior_predictive as sample_posterior_predictive,
     )
     from exmc_dask.predictive.sampling import sample_prior_predictive as sample_prior_predictive
+    from exmc_dask.run import Run as Run
+    from exmc_dask.stream import Draw as Draw
     from exmc_dask.views import model_to_graphviz as model_to_graphviz
     from exmc_dask.views import model_to_mermaid as model_to_mermaid
 
@@ -109,7 +112,7 @@ if TYPE_CHECKING:
 # ``import exmc_dask`` costs no numba, no dask and no xarray. No name is that of its own module:
 # importing the module would put it in the name's place.
 _EXPORTS = {
-    "api": ("sample",),
+    "api": ("sample", "sample_stream"),
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "predictive.deterministics": ("compute_deterministics",),
     "comparison": ("compare", "waic"),
@@ -194,6 +197,8 @@ _EXPORTS = {
     "fitting.doors": ("find_map", "fit"),
     "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),
     "predictive.sampling": ("sample_posterior_predictive", "sample_prior_predictive"),
+    "run": ("Run",),
+    "stream": ("Draw",),
     "views": ("model_to_graphviz", "model_to_mermaid"),
 }
 _MODULES = ("gp", "math", "transforms")

@@ -1,5 +1,7 @@
-"""sample(): the whole way from a declared model to a DataTree, in the order it happens."""
+"""sample() and sample_stream(): what callers may pass, checked once and written down."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -9,8 +11,10 @@ from exmc_dask.builder import Model
 from exmc_dask.errors import CompileError, OptionError
 from exmc_dask.options import model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
-from exmc_dask.run import Run, Terms
+from exmc_dask.run import Run
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.stream import Draw
+from exmc_dask.terms import Terms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,6 +64,8 @@ def sample(
     progressbar: bool | str | Callable[[Any], None] = True,
     on_failure: Literal["raise", "drop"] = "raise",
     block_draws: int | None = None,
+    until: Mapping[str, Any] | None = None,
+    max_time_s: float = math.inf,
     blocking: bool = True,
     **unknown: Any,
 ) -> "xr.DataTree | Run":
@@ -114,6 +120,15 @@ def sample(
         Whether a chain that cannot go on ends the run.
     block_draws : int, optional
         Draws in a block at most; by default blocks go by time. Never changes a draw.
+    until : mapping, optional
+        Ends the run before it has `draws` draws, as soon as all of it holds for every variable:
+        ``{"rhat": 1.01, "ess_bulk": 400, "ess_tail": 400}`` or ``{"mcse": 0.1}`` or, for some
+        variables, ``{"mcse": {"mu": 0.1}}``. It is asked after 200, 300, 450, ... draws of each
+        chain, and these are then returned, so the result does not depend on where it runs.
+        Stopping when numbers look good makes them look a little better than they are: see
+        `exmc_dask.until`.
+    max_time_s : float
+        Time after which the run ends with the draws that it has.
     blocking : bool
         Wait for the result. If not, the handle of the run is returned at once.
 
@@ -143,6 +158,8 @@ def sample(
         raise OptionError(f"on_failure={on_failure!r} is not possible; use 'raise' or 'drop'")
     if block_draws is not None and (not isinstance(block_draws, int) or block_draws < 1):
         raise OptionError(f"block_draws={block_draws!r} is not possible; it has to be above 0")
+    if not isinstance(max_time_s, int | float) or not max_time_s > 0:
+        raise OptionError(f"max_time_s={max_time_s!r} is not possible; it has to be above 0")
     settings = Settings(
         seed=seed_of(random_seed),
         draws=draws,
@@ -162,6 +179,7 @@ def sample(
         ncp=ncp,
         sufficient=sufficient,
         var_names=var_names,
+        until=until,
         warmup=not discard_tuned_samples,
         log_likelihood=log_likelihood,
         log_prior=log_prior,
@@ -172,7 +190,50 @@ def sample(
         progressbar=progressbar,
         on_failure=on_failure,
         block_draws=block_draws,
+        max_time_s=max_time_s,
         compute_convergence_checks=compute_convergence_checks,
     )
     run = Run(recipe, terms)
     return run.wait() if blocking else run
+
+
+def sample_stream(
+    model: Model, callback: Callable[[Draw], object], **options: Any
+) -> "xr.DataTree":
+    """Sample a model and call a function with every kept draw as soon as it is accepted.
+
+    Parameters
+    ----------
+    model : Model
+    callback : callable
+        Takes a `Draw`: its chain, draw, point and stat. Every draw of every chain comes once and
+        in order per chain, also where workers die. It is called in the calling thread; what it
+        raises ends the run. After a Ctrl-C it still gets the draws that the result has.
+    **options
+        Those of `sample`.
+
+    Returns
+    -------
+    xarray.DataTree
+        As from `sample`.
+    """
+    if not callable(callback):
+        raise OptionError(f"callback={callback!r} is not a function of one draw")
+    if "blocking" in options:
+        raise OptionError(
+            "sample_stream waits; sample(blocking=False).stream() is for those who do not"
+        )
+    told: Counter[int] = Counter()
+    with sample(model, **options, blocking=False) as run:
+        wishes = [run.close, run.stop]
+        while True:
+            try:
+                for draw in run.stream():
+                    if draw.draw >= told[draw.chain]:
+                        callback(draw)
+                        told[draw.chain] = draw.draw + 1
+                return run.wait()
+            except KeyboardInterrupt:
+                if not wishes:
+                    raise
+                wishes.pop()()

@@ -100,7 +100,7 @@ def to_datatree(
     ----------
     results : chain -> blocks in draw order
         Chains of unequal length keep the draws they have in common; what follows a gap in a
-        chain does not count.
+        chain, or the draws that `settings` ask for, does not count.
     outputs : names and shapes of the columns of ``Draws.values``, in order
     settings : Settings
         Of the run; ``tune`` separates warmup from posterior.
@@ -123,6 +123,7 @@ def to_datatree(
     chains = sorted(results)
     first = -(settings.tune // settings.thin)
     stop = min((_reached(results[chain], settings) for chain in chains), default=first)
+    stop = min(stop, -(-settings.draws // settings.thin))
     groups = {}
     for prefix, low, high in (("warmup_", first, min(stop, 0)), ("", 0, max(stop, 0))):
         if prefix and not warmup:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from exmc_dask.axes import extents
 from exmc_dask.builder import Model
 from exmc_dask.cluster.wire import Spec
-from exmc_dask.density import LogDensity, lower
+from exmc_dask.density import LogDensity, Output, lower
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.until import Until, looks, read
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +39,8 @@ class Recipe:
     chains : int
     initials : mapping of int to (dim,) float64
         Unconstrained starting points of some chains.
+    until : Until, optional
+        What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
         Groups that the result has beside those it always has.
     """
@@ -47,13 +51,32 @@ class Recipe:
     settings: Settings
     chains: int
     initials: Mapping[int, NDArray[np.float64]]
+    until: Until | None = None
     warmup: bool = False
     log_likelihood: bool = False
     log_prior: bool = False
 
-    def to_draw(self, draws: int) -> "Recipe":
+    def to_draw(self, draws: int, until: Until | None = None) -> "Recipe":
         """Return the same recipe for another number of draws; those of both are equal."""
-        return replace(self, settings=replace(self.settings, draws=draws))
+        return replace(self, settings=replace(self.settings, draws=draws), until=until)
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Draws, warmup included, after which it is asked whether there are enough."""
+        if self.until is None:
+            return ()
+        return tuple(self.settings.tune + k for k in looks(self.settings.draws))
+
+    @cached_property
+    def outputs(self) -> list[Output]:
+        """Names, shapes and dimensions of the columns of draws, in order."""
+        lengths = self.density.axis_lengths(self.spec.data)
+        return [replace(o, shape=extents(o.shape, lengths)) for o in self.density.outputs]
+
+    @property
+    def columns(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of the same."""
+        return [(o.name, extents(o.shape, {})) for o in self.outputs]
 
     def tree(
         self, results: Mapping[int, Sequence["BlockResult"]], attrs: Mapping[str, Any]
@@ -62,10 +85,9 @@ class Recipe:
         from exmc_dask.output import to_datatree
         from exmc_dask.predictive.groups import constant_data, observed_data
 
-        lengths = self.density.axis_lengths(self.spec.data)
         return to_datatree(
             results,
-            [replace(o, shape=extents(o.shape, lengths)) for o in self.density.outputs],
+            self.outputs,
             self.settings,
             coords=self.model.coords,
             observed_data=observed_data(self.model),
@@ -95,6 +117,7 @@ def write(
     ncp: Any = "auto",
     sufficient: bool = True,
     var_names: str | Sequence[str] | None = None,
+    until: Mapping[str, Any] | None = None,
     warmup: bool = False,
     log_likelihood: bool = False,
     log_prior: bool = False,
@@ -117,7 +140,7 @@ def write(
     model = copy.copy(model)
     density = lower(model.spec, **options)
     _check_needed(model, density, log_likelihood, log_prior)
-    return Recipe(
+    recipe = Recipe(
         model=model,
         density=density,
         spec=Spec(
@@ -135,6 +158,10 @@ def write(
         log_likelihood=log_likelihood,
         log_prior=log_prior,
     )
+    if until is None:
+        return recipe
+    kept = -(-settings.draws // settings.thin)
+    return recipe.to_draw(settings.draws, read(until, recipe.columns, kept, chains))
 
 
 def _initials(

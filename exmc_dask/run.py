@@ -5,61 +5,40 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from math import inf
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
+from exmc_dask.cluster.asks import Ending, Request
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import BlockResult, Note, Progress, Request
+from exmc_dask.cluster.moves import BlockResult, Note, Progress
 from exmc_dask.cluster.pool import open_pool
 from exmc_dask.cluster.progress import watch
-from exmc_dask.errors import ExmcError
+from exmc_dask.errors import ExmcError, OptionError
+from exmc_dask.harvest import Harvest
 from exmc_dask.recipe import Recipe
 from exmc_dask.sampler.state import State
+from exmc_dask.stream import Draw
+from exmc_dask.terms import Keeper, Terms
+from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# What the first, second and further Ctrl-C while waiting ask for; where the list ends it is raised.
+# What the first and the second Ctrl-C while waiting ask for; a third is raised.
 INTERRUPTS = (Request.AFTER, Request.CANCEL)
 
 _EXIT_S = 10.0  # that runs which are not over may hold up the end of their process
 
 
-@dataclass(frozen=True)
-class Terms:
-    """How a run is carried out; nothing here changes a draw.
-
-    Attributes are the options of `exmc_dask.sample` of the same names.
-    """
-
-    client: Any = None
-    cluster: Any = None
-    progressbar: bool | str | Callable[[Progress | Note], None] = True
-    on_failure: Literal["raise", "drop"] = "raise"
-    block_draws: int | None = None
-    compute_convergence_checks: bool = True
-
-
-class Keeper(Protocol):
-    """What keeps the blocks of a run beyond its process.
-
-    Everything is called from the run's own thread, `block` in order per chain and before the
-    block's draws are seen by anyone else.
-    """
-
-    def block(self, result: BlockResult) -> None:
-        """Take an accepted block; what this raises ends the run."""
-
-    def close(self) -> None:
-        """Write what is still to be written: the run is over, or holds until it is extended."""
-
-
 class Run:
     """A run of all chains, which goes on in threads of its own until it has its draws.
 
-    What `exmc_dask.sample` returns with ``blocking=False``; without it, it waits for this.
+    What `exmc_dask.sample` returns with ``blocking=False``; without it, it waits for this. As a
+    context manager it ends the run with the context.
 
     Parameters
     ----------
@@ -84,11 +63,16 @@ class Run:
         self._recipe = recipe
         self._terms = terms
         self._keeper = keeper
-        self._states = dict(states or {})
-        self._blocks = list(blocks)  # all that were accepted, in the order in which they came
-        self._over = threading.Event()
+        self._harvest = Harvest(recipe.chains, blocks, states or {})
+        self._drivers: list[Driver] = []  # one at a time; the last is at work or was the last
+        self._progress: dict[int, Progress] = {}
         self._seconds = 0.0
+        self._goes_on = False  # asked for while it was under way
+        self._is_closing = False  # and will not go on before it is over
+        self._wanting = ""  # what until= asks for and the last look did not find
         self._begin()
+
+    # What the owner may ask ----------------------------------------------------------------------
 
     def wait(self, timeout: float | None = None) -> "xr.DataTree":
         """Wait until the run is over and return its result.
@@ -104,7 +88,7 @@ class Run:
         Returns
         -------
         xarray.DataTree
-            The draws that all chains have.
+            The draws that all chains have. The attribute ``ending`` says why there are no more.
 
         Raises
         ------
@@ -115,30 +99,63 @@ class Run:
         """
         if not self._await(timeout):
             raise TimeoutError(f"the run is not over after {timeout:g} s; it goes on")
-        error = self._driver.error
-        if error is not None and not isinstance(error, ExmcError):
-            raise error
-        trace = self._tree(whole=error is None)
-        if error is not None:
-            error.partial = trace
-            raise error
+        self._raise()
+        trace = self._tree()
         self._recipe.add_densities(trace)
+        if self._wanting and self._driver.ending is Ending.COMPLETE:
+            warn(f"until= is not reached in {self._recipe.settings.draws} draws: {self._wanting}")
         if self._terms.compute_convergence_checks:
             _report(trace)
         return trace
 
-    def inspect(self) -> "xr.DataTree":
-        """Return the draws so far, as many as all chains have; the run goes on."""
-        return self._tree(whole=True)
+    def pause(self) -> None:
+        """Start no block until `resume`; those in flight come in."""
+        self._driver.ask(Request.PAUSE)
 
-    def events(self) -> list[Progress | Note]:
-        """Return what was shown so far, the last ten thousand at most."""
-        return self._driver.events()
+    def resume(self) -> None:
+        """Go on: after `pause`, and as well after `abort`, Ctrl-C, ``max_time_s`` or an error."""
+        with self._settled():
+            if self._harvest.is_over and self._is_short():
+                self._begin()
+            elif not self._harvest.is_over:
+                self._goes_on = True
+                self._driver.ask(Request.RESUME)
+
+    def stop(self) -> None:
+        """End the run when the blocks in flight are in, as the first Ctrl-C does."""
+        self._ask_to_end(Request.AFTER)
+
+    def abort(self) -> None:
+        """End the run within 5 seconds, with the blocks in flight as far as they are."""
+        self._ask_to_end(Request.NOW)
+
+    def extend(self, draws: int) -> None:
+        """Have so many more draws of each chain, and go on if the run is over.
+
+        The result is that of a run that was asked for all of them at once, bit for bit.
+
+        Raises
+        ------
+        OptionError
+            Not a whole number above 0; or ``until=`` still decides how many draws there will be.
+        """
+        if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+            raise OptionError(f"draws={draws!r} is not possible; give a whole number above 0")
+        with self._settled():
+            under_way, until = not self._harvest.is_over, self._recipe.until
+            if under_way and until is not None:
+                raise OptionError("until= decides when this run ends; extend it after that")
+            self._aim(self._recipe.to_draw(self._recipe.settings.draws + int(draws), until))
+            if under_way:
+                self._goes_on = True
+                self._driver.extend(self._recipe.settings.total)
+            else:
+                self._begin()
 
     def close(self, timeout: float | None = None) -> None:
         """End the run without the blocks in flight, if it is not over; wait for that."""
-        self._driver.ask(Request.CANCEL)
-        self._over.wait(timeout)
+        self._ask_to_end(Request.CANCEL)
+        self._harvest.wait(timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -146,28 +163,75 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    # What there is so far ------------------------------------------------------------------------
+
+    @property
+    def is_over(self) -> bool:
+        """No block is under way and none will be, unless it is asked for."""
+        return self._harvest.is_over
+
+    @property
+    def progress(self) -> list[Progress]:
+        """Where each chain is, as far as it was heard of."""
+        return [self._progress[chain] for chain in sorted(self._progress)]
+
+    def events(self) -> list[Progress | Note]:
+        """Return what was shown so far, the last ten thousand of each time it went on at most."""
+        return [event for driver in self._drivers for event in driver.events()]
+
+    def inspect(self) -> "xr.DataTree":
+        """Return the draws that all chains have so far; the run goes on."""
+        return self._tree()
+
+    def ragged(self) -> "dict[int, xr.DataTree]":
+        """Return all draws so far, chain by chain, as some have more than others.
+
+        Chains that could not go on are there as well, and draws that ``until=`` did not need.
+        """
+        attrs, by_chain = self._attrs(), self._harvest.by_chain()
+        reached = max(map(self._harvest.reached, by_chain)) - self._recipe.settings.tune
+        recipe = self._recipe.to_draw(max(reached, 1))
+        return {chain: recipe.tree({chain: blocks}, attrs) for chain, blocks in by_chain.items()}
+
+    def stream(self, first: int = 0) -> Iterator[Draw]:
+        """Go over the kept draws of all chains while they come in, until the run is over.
+
+        Every draw comes once, in order per chain, whatever fails meanwhile: it is handed on when
+        its block is accepted. With ``until=`` that is when it is sure to be in the result.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first draw that is wanted, counted from the end of warmup.
+
+        Yields
+        ------
+        Draw
+            Each stream has all draws, also those that were there before it began.
+
+        Raises
+        ------
+        ExmcError
+            What ended the run before its time, after the draws that it had by then.
+        """
+        yield from self._harvest.stream(self._recipe.columns, self._recipe.settings.tune, first)
+        self._raise()
+
     # From the first block to the last ------------------------------------------------------------
 
+    @property
+    def _driver(self) -> Driver:
+        return self._drivers[-1]
+
     def _begin(self) -> None:
-        recipe, terms, settings = self._recipe, self._terms, self._recipe.settings
-        self._show = watch(terms.progressbar, recipe.chains, settings.total, settings.tune)
-        self._pool = open_pool(terms.client, terms.cluster, recipe.chains)
-        self._began = time.perf_counter()
-        self._driver = Driver(
-            self._pool,
-            recipe.spec,
-            units=range(recipe.chains),
-            total=settings.total,
-            initials=recipe.initials,
-            states=self._states,
-            on_block=self._accept,
-            on_event=self._show,
-            on_over=self._ended,
-            max_block=terms.block_draws,
-            on_failure=terms.on_failure,
-        )
+        """Carry the recipe out from where the chains are."""
+        terms, settings = self._terms, self._recipe.settings
+        self._show = watch(terms.progressbar, self._recipe.chains, settings.total, settings.tune)
+        for block in self._harvest.blocks:
+            self._show.block(block)
+        self._pool = open_pool(terms.client, terms.cluster, self._recipe.chains)
         try:
-            self._driver.start()
+            self._drive()
         except BaseException:
             self._pool.close()
             raise
@@ -177,21 +241,96 @@ class Run:
         if terms.cluster == "local":  # while its workers load, import what the result is made of
             threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
 
+    def _drive(self) -> None:
+        recipe, terms, harvest = self._recipe, self._terms, self._harvest
+        units = set(range(recipe.chains)) - self._dropped()
+        self._goes_on, self._wanting = False, ""
+        driver = Driver(
+            self._pool,
+            recipe.spec,
+            units=sorted(units),
+            total=recipe.settings.total,
+            initials=recipe.initials,
+            states={unit: state for unit, state in harvest.states.items() if unit in units},
+            on_block=self._accept,
+            on_event=self._see,
+            on_look=self._judge,
+            on_over=self._ended,
+            marks=recipe.looks,
+            max_time_s=terms.max_time_s,
+            max_block=terms.block_draws,
+            on_failure=terms.on_failure,
+        )
+        self._drivers.append(driver)
+        self._began = time.perf_counter()
+        harvest.rely_on(recipe.looks[0] - recipe.settings.tune if recipe.looks else inf)
+        harvest.end(is_over=False)
+        try:
+            driver.start()
+        except BaseException:
+            harvest.end()
+            raise
+
     def _accept(self, result: BlockResult) -> None:
         if self._keeper is not None:
             self._keeper.block(result)
         self._show.block(result)
-        self._blocks.append(result)
-        self._states[result.unit] = result.state
+        self._harvest.bring_in(result)
+
+    def _see(self, event: Progress | Note) -> None:
+        if isinstance(event, Progress):
+            self._progress[event.unit] = event
+        self._show(event)
+
+    def _judge(self, draw: int) -> str:
+        """Say what the draws before one do not have yet of what until= asks for."""
+        recipe = self._recipe
+        assert recipe.until is not None
+        self._wanting = recipe.until.wanting(self._harvest.before(draw, recipe.settings))
+        following = [look for look in recipe.looks if look > draw]
+        sure = following[0] if self._wanting and following else draw
+        self._harvest.rely_on(sure - recipe.settings.tune)
+        return self._wanting
+
+    def _aim(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        if self._keeper is not None:
+            self._keeper.aim(recipe)
 
     def _ended(self) -> None:
-        self._seconds += time.perf_counter() - self._began
-        with contextlib.ExitStack() as last:
-            last.callback(self._over.set)
-            last.callback(self._pool.close)
-            if self._keeper is not None:
-                last.callback(self._keeper.close)
-            self._show.close()
+        """Go on if that was asked for meanwhile; else give back what the run had."""
+        with self._harvest.news:
+            self._seconds += time.perf_counter() - self._began
+            if self._goes_on and self._driver.error is None and self._is_short():
+                self._drive()
+                return
+            self._is_closing = True
+        try:
+            with contextlib.ExitStack() as last:
+                last.callback(self._pool.close)
+                if self._keeper is not None:
+                    last.callback(self._keeper.close)
+                last.callback(self._show.close)
+                if self._driver.ending is Ending.ENOUGH:
+                    self._aim(self._recipe.to_draw(int(self._harvest.sure)))
+                else:
+                    self._harvest.rely_on(inf)
+        except BaseException as error:
+            self._driver.error = self._driver.error or error
+        finally:
+            self._is_closing = False
+            self._harvest.end()
+
+    @contextlib.contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Have the run stay either under way or over."""
+        with self._harvest.news:
+            self._harvest.news.wait_for(lambda: not self._is_closing)
+            yield
+
+    def _ask_to_end(self, request: Request) -> None:
+        self._goes_on = False
+        self._driver.ask(request)
 
     def _await(self, timeout: float | None) -> bool:
         """Wait, and take every Ctrl-C meanwhile as a wish."""
@@ -199,27 +338,42 @@ class Run:
         wishes = list(INTERRUPTS)
         while True:
             try:
-                return self._over.wait(until and max(until - time.monotonic(), 0.0))
+                return self._harvest.wait(until and max(until - time.monotonic(), 0.0))
             except KeyboardInterrupt:
                 if not wishes:
                     raise
-                self._driver.ask(wishes.pop(0))
+                self._ask_to_end(wishes.pop(0))
 
     # The result ----------------------------------------------------------------------------------
 
-    def _tree(self, *, whole: bool) -> "xr.DataTree":
-        seconds = self._seconds
-        if not self._over.is_set():
-            seconds += time.perf_counter() - self._began
-        return self._recipe.tree(self._kept(whole=whole), {"sampling_time": seconds})
+    def _is_short(self) -> bool:
+        """Tell whether there is anything to go on with."""
+        total, dropped = self._recipe.settings.total, self._dropped()
+        chains = (chain for chain in range(self._recipe.chains) if chain not in dropped)
+        return any(self._harvest.reached(chain) < total for chain in chains)
 
-    def _kept(self, *, whole: bool) -> dict[int, list[BlockResult]]:
-        """Leave out chains that were dropped, and after an error those that came to nothing."""
-        kept: dict[int, list[BlockResult]] = {chain: [] for chain in range(self._recipe.chains)}
-        for block in list(self._blocks):
-            kept[block.unit].append(block)
-        dropped = self._driver.dropped()
-        return {c: blocks for c, blocks in kept.items() if c not in dropped and (whole or blocks)}
+    def _dropped(self) -> set[int]:
+        return set().union(*(driver.dropped() for driver in self._drivers))
+
+    def _tree(self) -> "xr.DataTree":
+        kept = self._harvest.kept(self._recipe.settings, self._dropped())
+        return self._recipe.tree(kept, self._attrs())
+
+    def _attrs(self) -> dict[str, Any]:
+        seconds, ending = self._seconds, self._driver.ending
+        if not self._harvest.is_over:
+            seconds += time.perf_counter() - self._began
+        return {"sampling_time": seconds, "ending": str(ending or "")}
+
+    def _raise(self) -> None:
+        """Raise what ended the run before its time, with what it had by then."""
+        error = self._driver.error
+        if isinstance(error, ExmcError):
+            kept = self._harvest.kept(self._recipe.settings, self._dropped())
+            begun = {chain: blocks for chain, blocks in kept.items() if blocks}
+            error.partial = self._recipe.tree(begun, self._attrs())
+        if error is not None:
+            raise error
 
 
 _alive: "weakref.WeakSet[Run]" = weakref.WeakSet()

@@ -65,9 +65,13 @@ BELOW = {
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
     "cluster": "cluster.plan kernels inference convergence",
-    "recipe": "cluster predictive",  # what decides a run's draws
+    "until": "convergence errors",
+    "recipe": "cluster predictive until",  # what decides a run's draws
+    "terms": "recipe",  # how a run is carried out
+    "stream": "cluster",  # blocks, draw by draw
+    "harvest": "stream",  # the blocks of a run
     "store": "recipe",
-    "run": "recipe diagnosis",  # the handle of a run
+    "run": "terms harvest diagnosis",  # the handle of a run
     "fitting": "cluster predictive",  # doors of the other methods
     "api": "run store fitting comparison",
     "cli": "api preflight kernels.cache",
@@ -83,9 +87,12 @@ ONE_ROOM = {
     "codec": "model",
     "outline": "model",
     "unobserved": "verify",
+    "cluster.asks": "cluster.plan",
+    "cluster.course": "cluster.plan",
     "cluster.fleet": "cluster.plan",
     "cluster.flights": "cluster.plan",
     "cluster.ledger": "cluster.plan",
+    "cluster.looks": "cluster.plan",
     "cluster.moves": "cluster.plan",
     "cluster.pace": "cluster.plan",
 }

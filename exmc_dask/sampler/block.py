@@ -78,7 +78,7 @@ def run(
     state : ChainState
         From `start` or from the block before.
     n : int
-        Transitions to make, at most to the end of the run. Warmup counts.
+        Transitions to make; warmup counts.
     control : (8,) int64, optional
         To watch and stop the block from another thread: CONTROL of `exmc_dask.kernels.chain`.
         Stopping "now" drops the transition under way, with the state as at its start.
@@ -91,7 +91,6 @@ def run(
         What was kept: the draws whose distance from the end of warmup is a multiple of ``thin``.
     """
     f, i = state.f.copy(), state.i.copy()
-    n = max(0, min(n, settings.total - state.draw))
     first = state.draw + (settings.tune - state.draw) % settings.thin
     rows = len(range(first, state.draw + n, settings.thin))
     values = np.empty((rows, bound.n_out))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from exmc_dask.cluster.asks import Options
 from exmc_dask.cluster.moves import (
     BlockDone,
     BlockFailed,
@@ -13,7 +14,6 @@ from exmc_dask.cluster.moves import (
     Due,
     Event,
     Fault,
-    Options,
     RunBlock,
     Stage,
     StoreBlock,

@@ -1,17 +1,19 @@
 """What the owner of a run asks for: pause, go on, end soon, end now."""
 
+from exmc_dask.cluster.asks import Ask, Ending, Extend, Request
 from exmc_dask.cluster.moves import (
-    Ask,
     CancelBlock,
+    Fault,
     Finish,
-    Request,
     RunBlock,
+    Stage,
     StopBlock,
     StoreBlock,
     Tick,
+    Trouble,
     WorkerJoined,
 )
-from tests.cluster.story import Story, of
+from tests.cluster.story import Story, failed, of, report
 
 
 def test_pause_starts_nothing_and_accepts_what_comes() -> None:
@@ -30,7 +32,7 @@ def test_after_ends_with_the_last_block_in_flight() -> None:
 
     assert story.tell(Ask(Request.AFTER)) == []
     assert not of(Finish, story.tell(story.done(one, 10)))
-    assert of(Finish, story.tell(story.done(two, 20))) == [Finish(None)]
+    assert of(Finish, story.tell(story.done(two, 20))) == [Finish(None, Ending.STOPPED)]
 
 
 def test_now_stops_blocks_takes_what_they_have_and_gives_up_in_time() -> None:
@@ -41,7 +43,7 @@ def test_now_stops_blocks_takes_what_they_have_and_gives_up_in_time() -> None:
     assert of(StopBlock, stops) == [StopBlock("a", 0, 0, 0), StopBlock("a", 1, 0, 0)]
     assert of(StoreBlock, story.tell(story.done(one, 10)))
     assert story.plan.deadline == 6.0
-    assert story.tell(Tick(6.0))[-2:] == [CancelBlock("a", 1, 0, 0), Finish(None)]
+    assert story.tell(Tick(6.0))[-2:] == [CancelBlock("a", 1, 0, 0), Finish(None, Ending.STOPPED)]
 
 
 def test_now_after_after_still_stops() -> None:
@@ -58,7 +60,7 @@ def test_cancel_ends_at_once_without_the_blocks_in_flight() -> None:
     assert story.tell(Ask(Request.CANCEL))[-3:] == [
         CancelBlock("a", 0, 0, 0),
         CancelBlock("a", 1, 0, 0),
-        Finish(None),
+        Finish(None, Ending.STOPPED),
     ]
 
 
@@ -68,3 +70,48 @@ def test_a_block_stopped_before_its_first_draw_gets_a_new_name() -> None:
     again = story.only(story.done(block, 0))
 
     assert (again.first, again.attempt) == (0, 1)
+
+
+def test_a_stop_that_changes_nothing_is_no_stop() -> None:
+    story = Story(n_units=1)
+    block = story.only(WorkerJoined("a"))
+
+    assert of(Finish, story.tell(Ask(Request.AFTER), story.done(block))) == [Finish(None)]
+
+
+def test_an_extended_run_goes_on_where_it_is() -> None:
+    story = Story(n_units=2)
+    one, two = story.blocks(WorkerJoined("a", 2))
+    assert story.blocks(story.done(one)) == []
+    again = story.only(Extend(150))
+
+    assert (again.unit, again.first, again.n) == (0, 100, 50)
+    assert story.only(story.done(two)).n == 50
+
+
+def test_an_extended_run_stays_paused_and_a_dropped_chain_dropped() -> None:
+    story = Story(n_units=2, on_failure="drop")
+    bad, good = story.blocks(WorkerJoined("a", 2))
+    story.tell(failed(bad, Fault.RAISED), Ask(Request.PAUSE), Extend(150), story.done(good))
+
+    assert [b.unit for b in story.blocks(Ask(Request.RESUME))] == [1]
+
+
+def test_a_run_ends_when_its_time_is_up() -> None:
+    story = Story(n_units=1, max_time_s=7.0)
+    block = story.only(Tick(0.0), WorkerJoined("a"))
+    for now in (1.0, 3.0, 5.0):
+        story.tell(Tick(now), report(block, Stage.STARTED))
+    stopping = story.tell(Tick(7.0))
+
+    assert of(StopBlock, stopping) == [StopBlock("a", 0, 0, 0)]
+    assert of(Finish, story.tell(story.done(block, 30))) == [Finish(None, Ending.TIME)]
+    assert story.notes() == [Trouble.TIME]
+
+
+def test_time_that_is_up_with_the_last_draw_is_no_matter() -> None:
+    story = Story(n_units=1, max_time_s=1.0)
+    block = story.only(WorkerJoined("a"))
+    story.tell(Tick(1.0))
+
+    assert of(Finish, story.tell(story.done(block))) == [Finish(None)]

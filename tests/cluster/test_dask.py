@@ -17,9 +17,10 @@ import pytest
 from distributed import Client, LocalCluster
 
 from exmc_dask.cluster import clusters, versions
+from exmc_dask.cluster.asks import Request
 from exmc_dask.cluster.dask_pool import DaskPool
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import Note, Progress, Request, Trouble
+from exmc_dask.cluster.moves import Note, Progress, Trouble
 from exmc_dask.cluster.pool import Order, ThreadPool, open_pool
 from exmc_dask.errors import (
     BlockError,

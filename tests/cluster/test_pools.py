@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exmc_dask.cluster.asks import Request
 from exmc_dask.cluster.child_pool import ChildPool
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import BlockResult, Note, Phase, Progress, Request, Trouble
+from exmc_dask.cluster.moves import BlockResult, Note, Phase, Progress, Trouble
 from exmc_dask.cluster.pool import Pool, ThreadPool, open_pool
 from exmc_dask.errors import BlockError, OptionError, PoisonModelError
 from tests.cluster import toy

@@ -7,30 +7,35 @@ import numpy as np
 
 import exmc_dask as ed
 from exmc_dask.recipe import Recipe, write
-from exmc_dask.run import Run, Terms
+from exmc_dask.run import Run
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.terms import Terms
 from tests.cluster import toy
 
 CHAINS = 3
 
 
-def recipe(*, tune: int = 20, draws: int = 180, **trouble: Any) -> Recipe:
+def recipe(*, tune: int = 20, draws: int = 180, until: Any = None, **trouble: Any) -> Recipe:
     """Return the recipe of a toy, whose three numbers are called x."""
     with ed.Model() as model:
         ed.Normal("x", 0, 1, shape=toy.DIM)
     settings = Settings(seed=0, tune=tune, draws=draws)
     spec = toy.spec(tune=tune, draws=draws, **trouble)
-    return replace(write(model, settings, CHAINS), spec=spec)
+    return replace(write(model, settings, CHAINS, until=until), spec=spec)
 
 
-def begin(*, tune: int = 20, draws: int = 180, trouble: Any = None, **terms: Any) -> Run:
+def begin(
+    *, tune: int = 20, draws: int = 180, until: Any = None, trouble: Any = None, **terms: Any
+) -> Run:
     """Begin a run in two threads, or where the terms say."""
     quiet: dict[str, Any] = {
         "cluster": "threads",
         "progressbar": False,
         "compute_convergence_checks": False,
     }
-    return Run(recipe(tune=tune, draws=draws, **(trouble or {})), Terms(**(quiet | terms)))
+    return Run(
+        recipe(tune=tune, draws=draws, until=until, **(trouble or {})), Terms(**(quiet | terms))
+    )
 
 
 def draws_of(trace: Any) -> Any:

@@ -13,7 +13,9 @@ import pytest
 
 from exmc_dask.cluster.moves import BlockResult
 from exmc_dask.errors import BlockError
-from exmc_dask.run import Run, Terms
+from exmc_dask.recipe import Recipe
+from exmc_dask.run import Run
+from exmc_dask.terms import Terms
 from tests.cluster.toy_runs import CHAINS, begin, draws_of, recipe
 
 SLOW = {"pause_s": 0.01}
@@ -101,10 +103,14 @@ def test_a_process_ends_although_a_run_is_forgotten() -> None:
 class Kept:
     def __init__(self) -> None:
         self.blocks: list[BlockResult] = []
+        self.aims: list[int] = []
         self.closed = False
 
     def block(self, result: BlockResult) -> None:
         self.blocks.append(result)
+
+    def aim(self, recipe: Recipe) -> None:
+        self.aims.append(recipe.settings.draws)
 
     def close(self) -> None:
         self.closed = True

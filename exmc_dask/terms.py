@@ -1,0 +1,41 @@
+"""How a run is carried out, and what keeps it; nothing here changes a draw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Literal, Protocol
+
+from exmc_dask.cluster.moves import BlockResult, Note, Progress
+from exmc_dask.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Where and how long a run goes on, and what it shows.
+
+    Attributes are the options of `exmc_dask.sample` of the same names.
+    """
+
+    client: Any = None
+    cluster: Any = None
+    progressbar: bool | str | Callable[[Progress | Note], None] = True
+    on_failure: Literal["raise", "drop"] = "raise"
+    block_draws: int | None = None
+    max_time_s: float = inf
+    compute_convergence_checks: bool = True
+
+
+class Keeper(Protocol):
+    """What keeps the blocks of a run beyond its process.
+
+    What it raises ends the run, so a keeper that can do without its disk has to do without.
+    """
+
+    def block(self, result: BlockResult) -> None:
+        """Take an accepted block: in order per chain, before anyone else sees its draws."""
+
+    def aim(self, recipe: Recipe) -> None:
+        """Take note that the run is to have another number of draws."""
+
+    def close(self) -> None:
+        """Write what is still to be written: the run is over, though it may be taken up again."""
