@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from exmc_dask.errors import ExmcError as ExmcError
     from exmc_dask.fitting.doors import find_map as find_map
     from exmc_dask.fitting.doors import fit as fit
+    from exmc_dask.many import map as map
     from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
     from exmc_dask.predictive.pointwise import compute_log_likelihood as compute_log_likelihood
     from exmc_dask.predictive.pointwise import compute_log_prior as compute_log_prior
@@ -117,6 +118,7 @@ _EXPORTS = {
     "predictive.deterministics": ("compute_deterministics",),
     "comparison": ("compare", "waic"),
     "diagnosis": ("diagnose", "summary"),
+    "many": ("map",),
     "dist": (
         "AsymmetricLaplace",
         "Bernoulli",

@@ -73,7 +73,8 @@ BELOW = {
     "store": "recipe",
     "run": "terms harvest diagnosis",  # the handle of a run
     "fitting": "cluster predictive",  # doors of the other methods
-    "api": "run store fitting comparison",
+    "many": "run",
+    "api": "run store fitting comparison many",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -112,7 +113,7 @@ THIRD_PARTY = {
     "dask_kubernetes": "cluster",
     "tornado": "cluster",
     "bokeh": "cluster.dashboard",
-    "xarray": "output predictive fitting diagnosis comparison recipe run api cli",
+    "xarray": "output predictive fitting diagnosis comparison recipe run many api cli",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",
