@@ -21,6 +21,7 @@ EXMC_CPU
     one class give equal bits. The host's own when unset.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -29,7 +30,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
@@ -204,8 +205,9 @@ def runtime_module(name: str, package: ModuleType | None = None) -> ModuleType:
     package : ModuleType, optional
         What `runtime` returned; by default the runtime as shipped.
     """
-    with _lock:
-        return importlib.import_module(f"{(package or runtime()).__name__}.{name}")
+    package = package or runtime()
+    with _lock, _kept_beside_its_source():
+        return importlib.import_module(f"{package.__name__}.{name}")
 
 
 def compiling(name: str, package: ModuleType | None = None) -> AbstractContextManager[None]:
@@ -258,6 +260,20 @@ def load(source: str, package: ModuleType | None = None) -> ModuleType:
             ) from error
 
 
+@contextlib.contextmanager
+def _kept_beside_its_source() -> Iterator[None]:
+    """Let numba keep machine code in the folder of the runtime, whatever NUMBA_CACHE_DIR says.
+
+    Elsewhere no seed would bring it and no clearing would find it.
+    """
+    config: Any = importlib.import_module("numba.core.config")
+    named, config.CACHE_DIR = config.CACHE_DIR, ""
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = named
+
+
 def _import(name: str, file: Path, *, package: bool = False) -> ModuleType:
     locations = [str(file.parent)] if package else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=locations)
@@ -266,7 +282,8 @@ def _import(name: str, file: Path, *, package: bool = False) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _kept_beside_its_source():
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise

@@ -64,6 +64,16 @@ def test_a_second_process_finds_the_machine_code(root: Path) -> None:
     assert python(CALL) == "7.0 1 1"
 
 
+def test_machine_code_stays_in_the_cache_whatever_numba_is_told(root: Path, tmp_path: Path) -> None:
+    elsewhere = {"NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    told = "import numba; print(numba.config.CACHE_DIR)"
+
+    assert python(CALL, **elsewhere) == "7.0 0 1"
+    assert python(CALL) == "7.0 1 1"
+    assert python(CALL + told, **elsewhere).endswith("numba")
+    assert not (tmp_path / "numba").exists()
+
+
 def test_an_edited_helper_is_never_run_stale(root: Path) -> None:
     load = [
         build.load(KERNEL, build.runtime({"helper.py": HELPER.replace("2.0", factor)}))

@@ -77,7 +77,6 @@ volumeMounts:
       "TMPDIR" "/tmp"
       "DASK_TEMPORARY_DIRECTORY" "/tmp/dask"
       "EXMC_CACHE_DIR" "/tmp/exmc-dask"
-      "NUMBA_CACHE_DIR" "/tmp/numba"
       "CUPY_CACHE_DIR" "/tmp/cupy"
       "PYTHONUNBUFFERED" "1" -}}
 {{- if ne .root.Values.tls.mode "none" -}}
