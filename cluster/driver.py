@@ -77,6 +77,8 @@ class Driver:
         Whether a chain that cannot go on ends the run.
     grace_s : float
         Time without workers before the coordinator runs blocks itself; the pool's by default.
+    keep : bool
+        Keep all blocks for `results`; False where ``on_block`` takes them.
 
     marks : sequence of int
         Draws, warmup included, at which ``on_look`` is asked; the last is ``total``.
@@ -112,6 +114,7 @@ class Driver:
         max_block: int | None = None,
         on_failure: Literal["raise", "drop"] = "raise",
         grace_s: float | None = None,
+        keep: bool = True,
     ) -> None:
         self.name = uuid.uuid4().hex[:12]
         self.error: BaseException | None = None
@@ -134,6 +137,7 @@ class Driver:
         )
         self._plan = Plan(units, options, states, time.monotonic())
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
+        self._keep = keep
         self._results: dict[int, list[BlockResult]] = {unit: [] for unit in units}
         self._events: deque[Progress | Note] = deque(maxlen=_MAX_EVENTS)
         self._dropped: set[int] = set()
@@ -259,7 +263,8 @@ class Driver:
         match command:
             case StoreBlock(worker, result):
                 result = replace(result, worker=worker)
-                self._results[result.unit].append(result)
+                if self._keep:
+                    self._results[result.unit].append(result)
                 if self._on_block is not None:
                     self._on_block(result)
             case Show(event) | Warn(event):

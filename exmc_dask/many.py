@@ -131,6 +131,7 @@ def map(
         on_over=work.end,
         max_block=block_draws,
         on_failure=on_failure,
+        keep=False,
     )
     try:
         driver.start()

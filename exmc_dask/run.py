@@ -260,6 +260,7 @@ class Run:
             max_time_s=terms.max_time_s,
             max_block=terms.block_draws,
             on_failure=terms.on_failure,
+            keep=False,
         )
         self._drivers.append(driver)
         self._began = time.perf_counter()
