@@ -6,8 +6,7 @@ the tasks of others with them.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -19,16 +18,16 @@ from distributed import Client
 
 from exmc_dask.errors import ClientError
 
-from . import versions
+from .errands import Errands
 from .hub import Hub
-from .moves import BlockDone, BlockFailed, Event, Fault, WorkerJoined, WorkerLost, WorkerRefused
+from .moves import BlockDone, BlockFailed, Event, Fault
 from .pool import Order, Pool, Post
+from .roster import Roster, refusal
 from .watch import arrival
 from .wire import Failure, Missing, Spec, Stop, pack, unpack
 
 _COLLECT_S = 0.010  # between gatherings: so long finished blocks wait for others at most
 _GATHER_S = 5.0  # before the blocks of a gathering that hangs are gathered one by one
-_CHECK_S = 10.0
 _INLINE_BYTES = 1_000_000
 
 
@@ -79,18 +78,22 @@ class DaskPool(Pool):
     def attach(self, run: str, spec: Spec, post: Post) -> None:
         """Begin to serve a run."""
         self._run, self._spec, self._post = run, spec, post
-        self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
-        self._jobs: set[asyncio.Task[None]] = set()
-        self._present: set[str] = set()  # workers that are there, checked or not
+        self._errands = Errands(self._client)
         self._holds: dict[str, set[str]] = {}  # parcels that a worker was sent
         self._installs: dict[str, asyncio.Task[None]] = {}
         self._sent: dict[str, _Sent] = {}
         self._arrived: list[str] = []
         self._gathered_at = -inf  # by the loop's clock
         self._serial = 0
+        self._roster = Roster(
+            self._client,
+            self._errands,
+            post,
+            on_gone=lambda worker: self._holds.pop(worker, None),
+            on_found=lambda: self._hub.renew(),
+        )
         self._hub = Hub.join(self._client, self)
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        self._soon(self._greet, list(workers))
+        self._roster.open()
 
     def start(self, orders: Sequence[Order]) -> None:
         """Start blocks."""
@@ -103,7 +106,7 @@ class DaskPool(Pool):
             parcels = {k: v for k, v in self._spec.parcels.items() if k not in holds}
             holds.update(parcels)
             if _large(parcels) or order.worker in self._installs:
-                self._soon(self._send_later, order, parcels)
+                self._errands.soon(self._send_later, order, parcels)
             else:
                 ready.append(replace(order, task=replace(order.task, parcels=parcels)))
         self._send(ready)
@@ -117,7 +120,7 @@ class DaskPool(Pool):
         if gently:
             workers = sorted({worker for worker, _ in gently})
             messages = [message for _, message in gently]
-            self._soon(self._spawn, self._stop_gently(workers, messages))
+            self._errands.soon(self._errands.run, self._stop_gently(workers, messages))
 
     def detach(self) -> None:
         """End the service."""
@@ -125,66 +128,23 @@ class DaskPool(Pool):
         for sent in self._sent.values():
             sent.future.release()
         self._sent = {}
-        self._soon(lambda: [job.cancel() for job in self._jobs])
+        self._errands.cancel()
 
     def close(self) -> None:
         """Give back the client and the cluster if they were opened for this pool."""
         if self._on_close is not None:
             self._on_close()
 
-    # Workers come and go; on the client's loop ----------------------------------------------------
+    # What the hub hears; on the client's loop -----------------------------------------------------
 
     def on_cluster(self, event: dict[str, Any]) -> None:
         """Take word of a worker that came or went."""
-        worker = event["worker"]
-        if event["action"] == "add-worker":
-            self._greet([worker])
-        elif worker in self._present:
-            self._present.discard(worker)
-            self._holds.pop(worker, None)
-            self._post([WorkerLost(worker, bool(event.get("expected")))])
+        self._roster.on_cluster(event)
 
     def on_report(self, run: str, body: bytes) -> None:
         """Take what a running block says about itself."""
         if run == self._run:
             self._post([unpack(body)])
-
-    def _greet(self, workers: Sequence[str]) -> None:
-        new = [worker for worker in workers if worker not in self._present]
-        self._present.update(new)
-        if new:
-            self._spawn(self._check(new))
-
-    async def _check(self, workers: list[str]) -> None:
-        """Ask workers for their versions, and announce those that have ours.
-
-        Only the newcomers are asked, so not by ``client.get_versions``: it asks all, and waits
-        for those that hang.
-        """
-        ask = {"op": "versions", "packages": list(versions.PACKAGES)}
-        scheduler = self._client.scheduler
-        try:
-            async with asyncio.timeout(_CHECK_S):
-                answers = await scheduler.broadcast(msg=ask, workers=workers, on_error="ignore")
-                slots = await scheduler.ncores(workers=workers)
-        except TimeoutError:
-            if len(workers) > 1:
-                for worker in workers:
-                    self._spawn(self._check([worker]))
-            else:
-                why = f"it did not say its versions within {_CHECK_S:g} s"
-                self._post([_refusal(workers[0], why)])
-            return
-        joined: list[Event] = []
-        refused: list[Event] = []
-        for worker in workers:
-            if worker in self._present and worker in answers and worker in slots:
-                why = versions.mismatch(versions.here(), answers[worker]["packages"])
-                if why:
-                    refused.append(_refusal(worker, f"it has {why}"))
-                else:
-                    joined.append(WorkerJoined(worker, slots[worker]))
-        self._post([*joined, *refused])
 
     # Blocks go out; on the driver's thread --------------------------------------------------------
 
@@ -210,7 +170,7 @@ class DaskPool(Pool):
         except Exception:
             if self._client.status == "running":
                 raise
-            self._lose_all()
+            self._roster.lose_all()
             return
         for order, future in zip(orders, futures, strict=True):
             self._sent[order.task.name] = _Sent(order, future)
@@ -220,20 +180,20 @@ class DaskPool(Pool):
 
     def _landed(self, name: str, _: object) -> None:
         if self._client.status == "running":
-            self._soon(self._collect, name)
+            self._errands.soon(self._collect, name)
         else:
-            self._lose_all()
+            self._roster.lose_all()
 
     def _collect(self, name: str) -> None:
         if not self._arrived:
             at = self._gathered_at + _COLLECT_S  # past, if it is long that one has arrived
-            self._loop.call_at(at, self._gather_arrived)
+            self._errands.loop.call_at(at, self._gather_arrived)
         self._arrived.append(name)
 
     def _gather_arrived(self) -> None:
-        self._gathered_at = self._loop.time()
+        self._gathered_at = self._errands.loop.time()
         names, self._arrived = self._arrived, []
-        self._spawn(self._gather(names, _GATHER_S))
+        self._errands.run(self._gather(names, _GATHER_S))
 
     async def _gather(self, names: Sequence[str], patience_s: float | None) -> None:
         """Fetch answers in one call; those that a dead or hung worker keeps do not hold the rest.
@@ -247,7 +207,7 @@ class DaskPool(Pool):
                 answers = await self._client.gather(futures, errors="skip", asynchronous=True)
         except TimeoutError:
             for name in sent:
-                self._spawn(self._gather([name], None))
+                self._errands.run(self._gather([name], None))
             return
         except Exception:  # each is asked below for what ails it
             answers = []
@@ -281,18 +241,18 @@ class DaskPool(Pool):
             await self._client.gather(sent.future, asynchronous=True)
             why = "its result was lost"
         except ImportError as error:
-            return _refusal(worker, f"it cannot import the package: {error}")
+            return refusal(worker, f"it cannot import the package: {error}")
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             if self._client.status != "running":
-                self._lose_all()
+                self._roster.lose_all()
         message = f"no answer for chain {task.unit}, draws from {task.first}: {why}"
         return BlockFailed(worker, task.unit, task.first, task.attempt, Fault.GONE, message)
 
     # Parcels too large for a task -----------------------------------------------------------------
 
     def _send_later(self, order: Order, parcels: Mapping[str, bytes]) -> None:
-        self._spawn(self._install_and_send(order, parcels))
+        self._errands.run(self._install_and_send(order, parcels))
 
     async def _install_and_send(self, order: Order, parcels: Mapping[str, bytes]) -> None:
         """Bring parcels to a worker past the scheduler's graph, then send the task."""
@@ -333,27 +293,9 @@ class DaskPool(Pool):
             _exmc_stop, messages, workers=workers, on_error="ignore", asynchronous=True
         )
 
-    def _lose_all(self) -> None:
-        """Give up on all workers: the client has lost its scheduler."""
-        lost, self._present = self._present, set()
-        self._post([WorkerLost(worker, expected=True) for worker in sorted(lost)])
-
-    def _soon(self, call: Callable[..., object], *args: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop of a closed client is closed too
-            self._loop.call_soon_threadsafe(call, *args)
-
-    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(job)
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
-
 
 def _large(parcels: Mapping[str, bytes]) -> bool:
     return sum(map(len, parcels.values())) > _INLINE_BYTES
-
-
-def _refusal(worker: str, why: str) -> WorkerRefused:
-    return WorkerRefused(worker, f"worker {worker} is not used: {why}")
 
 
 def _by_value() -> tuple[Callable[..., Any], ...]:

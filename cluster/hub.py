@@ -42,6 +42,7 @@ class Hub:
         self.topic = topic_of(client.id)
         self._client: Any = client  # its topics have no types
         self._listeners: list[Listener] = []
+        self._line: Any = None  # to the scheduler that was told of us
         self._before: Callable[[Any], Any] | None = None
 
     @classmethod
@@ -68,7 +69,14 @@ class Hub:
                 self._client.unsubscribe_topic(_ALL)
             self._client.unsubscribe_topic(self.topic)
 
+    def renew(self) -> None:
+        """Subscribe again if the client has another scheduler, which knows of nothing."""
+        with self._lock:
+            if self._client.scheduler_comm is not self._line:
+                self._subscribe()
+
     def _subscribe(self) -> None:
+        self._line = self._client.scheduler_comm
         before = self._client._event_handlers.get(_ALL)
         if before != self._on_cluster:  # a client keeps handlers that it has unsubscribed
             self._before = before

@@ -1,0 +1,142 @@
+"""Who is there: workers that come and go and are checked, the scheduler that is lost and found."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from distributed import Client
+
+from . import versions
+from .errands import Errands
+from .moves import Event, WorkerJoined, WorkerLost, WorkerRefused
+from .pool import Post
+
+_CHECK_S = 10.0  # for a worker to say its versions
+_LOOK_S = 0.25  # between two looks whether the scheduler is the one it was
+
+
+class Roster:
+    """The workers of a client's cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    errands : Errands
+    post : callable
+        Takes WorkerJoined, WorkerRefused and WorkerLost.
+    on_gone : callable
+        Called with each worker that is gone.
+    on_found : callable
+        Called when the client has found a scheduler again, before workers are greeted: it knows
+        of nothing that the one before was told.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        errands: Errands,
+        post: Post,
+        on_gone: Callable[[str], object],
+        on_found: Callable[[], object],
+    ) -> None:
+        self._client: Any = client
+        self._errands, self._post = errands, post
+        self._on_gone, self._on_found = on_gone, on_found
+        self._present: set[str] = set()  # workers that are there, checked or not
+        self._line = self._client.scheduler_comm  # another one means another scheduler
+
+    def open(self) -> None:
+        """Greet the workers that are there, and those to come; from any thread."""
+        self._errands.soon(self._open)
+
+    def on_cluster(self, event: dict[str, Any]) -> None:
+        """Take word of a worker that came or went."""
+        worker = event["worker"]
+        if event["action"] == "add-worker":
+            self._greet([worker])
+        elif worker in self._present:
+            self._lose([worker], bool(event.get("expected")))
+
+    def lose_all(self) -> None:
+        """Give up on all workers, as the client has lost its scheduler; from any thread."""
+        self._lose(sorted(self._present), True)
+
+    def _open(self) -> None:
+        self._errands.run(self._greet_all())
+        self._errands.run(self._attend())
+
+    def _lose(self, workers: Sequence[str], expected: bool) -> None:
+        self._present.difference_update(workers)
+        for worker in workers:
+            self._on_gone(worker)
+        if workers:
+            self._post([WorkerLost(worker, expected) for worker in workers])
+
+    async def _greet_all(self) -> None:
+        """Greet all, and again when word of those that joined meanwhile would reach us."""
+        for delay_s in (0.0, 1.0):
+            await asyncio.sleep(delay_s)
+            with contextlib.suppress(OSError):  # lost again, which is noticed elsewhere
+                info = await self._client.scheduler.identity(n_workers=-1)
+                self._greet(list(info["workers"]))
+
+    def _greet(self, workers: Sequence[str]) -> None:
+        new = [worker for worker in workers if worker not in self._present]
+        self._present.update(new)
+        if new:
+            self._errands.run(self._check(new))
+
+    async def _attend(self) -> None:
+        """Notice that the scheduler is lost though no block is out, and that there is another.
+
+        The client looks for one at the same address for as long as its timeout, and then closes.
+        """
+        while self._client.status != "closed":
+            line = self._client.scheduler_comm if self._client.status == "running" else None
+            if line is not self._line:
+                self.lose_all()
+                self._line = line
+                if line is not None:
+                    self._on_found()
+                    self._errands.run(self._greet_all())
+            await asyncio.sleep(_LOOK_S)
+        self.lose_all()
+
+    async def _check(self, workers: list[str]) -> None:
+        """Ask workers for their versions, and announce those that have ours.
+
+        Only the newcomers are asked, so not by ``client.get_versions``: it asks all, and waits
+        for those that hang.
+        """
+        ask = {"op": "versions", "packages": list(versions.PACKAGES)}
+        scheduler = self._client.scheduler
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                answers = await scheduler.broadcast(msg=ask, workers=workers, on_error="ignore")
+                slots = await scheduler.ncores(workers=workers)
+        except TimeoutError:
+            if len(workers) > 1:
+                for worker in workers:
+                    self._errands.run(self._check([worker]))
+            else:
+                why = f"it did not say its versions within {_CHECK_S:g} s"
+                self._post([refusal(workers[0], why)])
+            return
+        except OSError:  # the scheduler is lost, and greets them again when it is back
+            return
+        joined: list[Event] = []
+        refused: list[Event] = []
+        for worker in workers:
+            if worker in self._present and worker in answers and worker in slots:
+                why = versions.mismatch(versions.here(), answers[worker]["packages"])
+                if why:
+                    refused.append(refusal(worker, f"it has {why}"))
+                else:
+                    joined.append(WorkerJoined(worker, slots[worker]))
+        self._post([*joined, *refused])
+
+
+def refusal(worker: str, why: str) -> WorkerRefused:
+    """Return the event of a worker that cannot be used, in words."""
+    return WorkerRefused(worker, f"worker {worker} is not used: {why}")

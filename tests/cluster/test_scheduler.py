@@ -1,0 +1,69 @@
+"""The scheduler dies and comes back: the run goes home meanwhile, and returns."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.moves import HOME, BlockResult, Event, Trouble, WorkerJoined
+from exmc_dask.cluster.pool import Post, ThreadPool
+from exmc_dask.cluster.wire import Spec
+from tests.cluster import real
+from tests.cluster.processes import Processes, kill
+from tests.cluster.test_pools import draws, notes, start
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[int, bytes]:
+    return draws(start(ThreadPool(2), real.spec()))
+
+
+class Listening(DaskPool):
+    """Knows when a worker has joined, or joined again."""
+
+    def attach(self, run: str, spec: Spec, post: Post) -> None:
+        self.joined = threading.Event()
+
+        def listen(events: Sequence[Event]) -> None:
+            post(events)
+            if any(isinstance(event, WorkerJoined) for event in events):
+                self.joined.set()
+
+        super().attach(run, spec, listen)
+
+
+def test_a_run_returns_to_a_scheduler_that_was_killed_and_started_again(
+    tmp_path: Path, undisturbed: dict[int, bytes]
+) -> None:
+    with Processes(tmp_path) as processes:
+        address, scheduler = processes.scheduler()
+        worker = processes.worker(address)
+        with Client(address, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=60)
+            pool = Listening(client)
+            first, home, last = threading.Event(), threading.Event(), threading.Event()
+
+            def follow(block: BlockResult) -> None:
+                if block.worker == HOME:
+                    home.set()
+                    assert pool.joined.wait(60)  # no more blocks at home than this
+                else:
+                    (last if home.is_set() else first).set()
+
+            run = start(pool, real.slow_spec(), on_block=follow, grace_s=0.1)
+            assert first.wait(60)
+            pool.joined.clear()
+            kill(scheduler)
+            assert home.wait(60)
+            worker.wait(60)  # workers do not survive their scheduler
+            port = int(address.rpartition(":")[2])
+            processes.scheduler(port)
+            processes.worker(address)
+
+            assert draws(run) == undisturbed
+            assert last.is_set()
+            assert notes(run) == [Trouble.WORKER_LOST, Trouble.FALLBACK]
+            assert not client.futures
