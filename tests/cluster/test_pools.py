@@ -29,7 +29,7 @@ def start(pool: Pool, spec: Any, **options: Any) -> Driver:
 
 def draws(run: Driver) -> dict[int, bytes]:
     """Wait for a run and return its draws, chain by chain, as they are bit for bit."""
-    assert run.wait(60)
+    assert run.wait(180)
     return {
         unit: b"".join(block.draws.values.tobytes() for block in blocks)
         for unit, blocks in run.results().items()

@@ -49,16 +49,16 @@ def test_a_run_returns_to_a_scheduler_that_was_killed_and_started_again(
             def follow(block: BlockResult) -> None:
                 if block.worker == HOME:
                     home.set()
-                    assert pool.joined.wait(60)  # no more blocks at home than this
+                    assert pool.joined.wait(120)  # no more blocks at home than this
                 else:
                     (last if home.is_set() else first).set()
 
             run = start(pool, real.slow_spec(), on_block=follow, grace_s=0.1)
-            assert first.wait(60)
+            assert first.wait(120)
             pool.joined.clear()
             kill(scheduler)
-            assert home.wait(60)
-            worker.wait(60)  # workers do not survive their scheduler
+            assert home.wait(120)
+            worker.wait(120)  # workers do not survive their scheduler
             port = int(address.rpartition(":")[2])
             processes.scheduler(port)
             processes.worker(address)
