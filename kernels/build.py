@@ -49,6 +49,19 @@ RUNTIME = (
 )
 """Files of this folder that generated kernels and samplers are compiled with."""
 
+ON_DEVICE = {
+    **{name: name for name in RUNTIME if name != "run_cpu.py"},
+    "group.py": "group_cuda.py",
+    "linalg.py": "linalg_cuda.py",
+    "loops.py": "loops_cuda.py",
+    "tally.py": "tally.py",
+    "trips.py": "trips.py",
+    "vecmath.py": "vecmath_cuda.py",
+}
+"""The runtime of the target "cuda": name of a module there -> the file here."""
+LANES = (1, 2, 4, 8, 16, 32)
+"""Numbers of lanes that can share a chain."""
+
 _CPU_LEVELS = {
     "x86-64-v2": ("sse4.2", "popcnt"),
     "x86-64-v3": ("avx2", "fma", "bmi", "bmi2", "lzcnt", "movbe"),
@@ -133,6 +146,14 @@ def sources() -> dict[str, str]:
     """Return the runtime, file name -> text, as it stands in this package."""
     here = Path(__file__).parent
     return {name: (here / name).read_text("utf-8") for name in RUNTIME}
+
+
+def device_sources(lanes: int) -> dict[str, str]:
+    """Return the runtime of the target "cuda" for chains that are shared by so many lanes."""
+    here = Path(__file__).parent
+    texts = {name: (here / file).read_text("utf-8") for name, file in ON_DEVICE.items()}
+    texts["group.py"] = texts["group.py"].replace("\nLANES = 1\n", f"\nLANES = {lanes}\n")
+    return texts
 
 
 def runtime(texts: Mapping[str, str] | None = None) -> ModuleType:

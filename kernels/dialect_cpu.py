@@ -39,6 +39,30 @@ IMPORTS = {
     ".vecmath": VECMATH,
 }
 """Module -> names that emitted text may call; the text imports those it does."""
+OUTSIDE = ("from numba import njit",)
+"""Imports that every emitted module has."""
+ALWAYS = frozenset({"Distinct"})
+"""Names that every emitted module calls."""
+PART = (
+    "@njit(",
+    '    error_model="numpy", fastmath={"contract"}, pipeline_class=Distinct,',
+    "    no_cpython_wrapper=True, no_cfunc_wrapper=True,",
+    ")",
+)
+"""Decorator of a part of a long function."""
+DRIVERS: tuple[str, ...] = ()
+"""Lines behind the two functions: a model on a CPU is called through a pointer."""
+
+
+def decorator(result: str) -> tuple[str, ...]:
+    """Return the decorator of a whole function that returns `result`, "f8" or "void"."""
+    return (
+        "@njit(",
+        f'    "{result}(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",',
+        '    cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,',
+        "    pipeline_class=Distinct,",
+        ")",
+    )
 
 
 def as_float(x: Text) -> Text:
@@ -60,6 +84,11 @@ def as_index(x: Text) -> Text:
 def as_bool(x: Text) -> Text:
     """`x` as a bool."""
     return x if x.kind == "b" else Text(f"{x.inside(SUM)} != 0", COMPARISON, "b")
+
+
+def view(array: str, start: str) -> str:
+    """Return an array from `start` on."""
+    return f"view({array}, {start})"
 
 
 def _call(name: str) -> Rule:

@@ -7,9 +7,10 @@ from exmc_dask.ops import Op
 from exmc_dask.rewrite.lanes import Ragged
 
 from .access import LANE, VARIABLES, ZERO, Element, Index, atom, number
+from .region import Region
 from .source import Text, indented
 from .tasks import Buffer, Kind, Loop, Step, Task, Tile, variables
-from .values import START, Region, Values
+from .values import START, Values
 
 
 class Function(Values):
@@ -122,10 +123,18 @@ class Function(Values):
         else:
             with_region = self._enter(VARIABLES[depth], extent)
             self._steps(loop.body, depth + 1)
-            self._leave(f"for {with_region} in range({self.index(extent).text}):", comment)
+            self._leave(self._head(with_region, self.index(extent).text), comment)
         for task in reductions:
+            self._complete(task, self._totals[task.node])
             element = Element(task.node, variables(task.node.shape))
             self.regions[-1].memo[element] = Text(self._totals[task.node])
+
+    def _head(self, variable: str, turns: str) -> str:
+        """Return the first line of the loop whose body is being written."""
+        return f"for {variable} in range({turns}):"
+
+    def _complete(self, task: Task, name: str) -> None:
+        """Write what follows when the loops of a total are over."""
 
     def _enter(
         self, variable: str, turns: Index, memo: Mapping[Element, Text] | None = None
@@ -166,17 +175,18 @@ class Function(Values):
         if size.constant == 1:
             self._lines.append(f"{self.load(self.array(buffer), ZERO)} = {first}")
         else:
-            head = f"for i in range({self.index(size).text}):"
-            self._lines.extend([head, f"    {self.array(buffer)}[i] = {first}"])
+            self._enter("i", size)
+            self._lines.append(f"{self.array(buffer)}[i] = {first}")
+            self._leave(self._head("i", self.index(size).text))
 
     def _scan(self, task: Task, depth: int) -> None:
         """Write a cumulative sum: loops over the other axes, then a sequential one."""
         name, extent = VARIABLES[depth], self.axes.extent(task.dims[depth])
-        head = f"for {name} in range({self.index(extent).text}):"
+        turns = self.index(extent).text
         if depth + 1 < len(task.dims):
             self._enter(name, extent)
             self._scan(task, depth + 1)
-            self._leave(head)
+            self._leave(self._head(name, turns))
             return
         total = self.names.fresh(f"sum_{self.describe(task.values[0].node)}")
         self._lines.append(f"{total} = 0.0")
@@ -188,7 +198,7 @@ class Function(Values):
             at = tuple(index.replaced(back) for index in at)
         self._lines.append(f"{total} += {self.as_float(element)}")
         self._put(Task(Kind.STORE, task.node, target=task.target, at=at), "=", total)
-        self._leave(head, self._label(task))
+        self._leave(self._head(name, turns), self._label(task))
 
     def _recur(self, task: Task) -> None:
         """Write the steps of a SCAN, one after the other."""
@@ -198,7 +208,7 @@ class Function(Values):
         self.schedule = outer.inner[node]
         self._steps(self.schedule.steps, 0)
         self.schedule = outer
-        self._leave(f"for {variable} in range({self.index(extent).text}):", self._label(task))
+        self._leave(self._head(variable, self.index(extent).text), self._label(task))
 
     def _ragged(
         self, loop: Loop, lanes: Ragged, sums: list[Task], depth: int, comment: str
@@ -218,11 +228,12 @@ class Function(Values):
         self._enter(variable, number(1))
         self.regions[-1].turns = outer.turns * self.axes.extent(loop.dim)
         self._steps(loop.body, depth + 1)
-        self._leave(f"for {variable} in range(rows):")
+        self._leave(self._head(variable, "rows"))
         self.shift = {}
         for task in sums:
+            self._complete(task, self._sums[task])
             self._put(task, "=" if task.fresh else "+=", self._sums.pop(task))
-        self._leave(f"for {LANE} in range({lanes.n}):", comment)
+        self._leave(self._head(LANE, str(lanes.n)), comment)
 
     # -- whole arrays ----------------------------------------------------------------------------
 
@@ -290,7 +301,7 @@ class Function(Values):
                 self._lines.append(f"{LANE} = {lane}")
                 self.regions[-1].knows |= {LANE}
             self._steps(loop.body, 1)
-            self._leave("for i in range(rows):")
+            self._leave(self._head("i", "rows"))
         for task in tile.last:
             if task.kind is Kind.PRODUCT:
                 self._product(task, tile.vectors, n)
@@ -342,4 +353,4 @@ class Function(Values):
         memo = {} if rows is None else {value: Text(f"{rows}[i]")}
         self._enter("i", extent, memo)
         self._write(task)
-        self._leave("for i in range(rows):")
+        self._leave(self._head("i", "rows"))

@@ -24,20 +24,13 @@ beyond about 1e8.
 
 from math import inf, nan
 
-from numba import njit
-
 from .special import LGAMMA, digamma, lgamma
-from .vecmath import FAST, LOG, exp, expm1, horner, log, log1p, pure
+from .vecmath import LOG, exp, expm1, horner, log, log1p, looped, pure
 
 HALF_LOG_TWO_PI = 0.9189385332046728
 TERMS = 50_000
 EPSILON = 3e-16
 TINY = 1e-290
-
-looped = njit(
-    cache=True, error_model="numpy", fastmath=FAST, nogil=True, no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)  # fmt: skip
 
 
 @pure

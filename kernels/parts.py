@@ -17,7 +17,7 @@ from .source import indented
 
 LONG = 300  # lines of a function that stays whole
 LENGTH = 100  # lines of a part
-_READ_ONLY = re.compile(r"\w+ = (view\(|(q|data|data32|index)\[)")
+_READ_ONLY = re.compile(r"\w+ = (view\(|\w+\[[^]]*:\]|(q|data|data32|index)\[)")
 _WIDE = 92
 
 
@@ -181,14 +181,11 @@ def _makes(chunk: Sequence[Statement]) -> frozenset[str]:
     return frozenset().union(*(each.makes for each in chunk if not each.is_read_only))
 
 
-def define(name: str, arguments: Sequence[str], part: Part) -> list[str]:
+def define(name: str, arguments: Sequence[str], part: Part, decorator: Sequence[str]) -> list[str]:
     """Return the lines of a part as a function."""
     returned = _listed("return ", part.returned, "") if part.returned else []
     return [
-        "@njit(",
-        '    error_model="numpy", fastmath={"contract"}, pipeline_class=Distinct,',
-        "    no_cpython_wrapper=True, no_cfunc_wrapper=True,",
-        ")",
+        *decorator,
         *_listed(f"def {name}(", [*arguments, *part.given], "):"),
         *indented(['"""Part of the next function."""', *part.body, *returned]),
     ]

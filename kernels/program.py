@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import NamedTuple
 
 from exmc_dask.density import LogDensity
 from exmc_dask.ir import Node
 from exmc_dask.ops import LEAF, Op
 
-from . import dialect_cpu, parts
+from . import dialect_cpu, dialect_cuda, parts
 from .access import VIEWS, ZERO, Axes, identifier, number
 from .bind import Storage
 from .cost import Count
 from .emit import Function
+from .lanes import LaneFunction
 from .normal import normalise
 from .schedule import Schedule
 from .source import indented
@@ -30,14 +32,28 @@ class Program:
     count: Count
 
 
-def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
+class Target(NamedTuple):
+    """The words of a target, and who writes functions in them."""
+
+    dialect: ModuleType
+    function: type[Function]
+
+
+TARGETS = {
+    "cpu": Target(dialect_cpu, Function),
+    "cuda": Target(dialect_cuda, LaneFunction),
+}
+
+
+def write(density: LogDensity, target: str = "cpu") -> Program:
     """Translate a log-density into the text of a module.
 
     Raises
     ------
     CompileError
-        An operation has no row in the dialect's table.
+        An operation has no row in the table of the target's dialect.
     """
+    dialect = TARGETS[target].dialect
     stored = [node for _, node in density.stored]
     apart = {name for names in density.rolled for name in names}
     terms = [(name, node) for name, node in density.terms if name not in apart]
@@ -62,7 +78,9 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     def function(second: str, roots: Sequence[Root], result: Node | None) -> Function:
         arguments = ("q", second, "data", "data32", "index", "work")
         schedule = Schedule(Stored.of_function(axes, scans, roots, result))
-        written = Function(schedule, storage, density.layout, hints, dialect, arguments)
+        written = TARGETS[target].function(
+            schedule, storage, density.layout, hints, dialect, arguments
+        )
         written.write()
         return written
 
@@ -85,9 +103,10 @@ def write(density: LogDensity, dialect: ModuleType = dialect_cpu) -> Program:
     lines = [
         '"""Log density, gradient and outputs of a model; written by exmc_dask."""',
         "",
-        *_imports(called | {"Distinct"}, dialect),
+        *_imports(called | dialect.ALWAYS, dialect),
         *_define("logp_grad", "f8", gradient, "Return the log density at `q`; write its gradient."),
         *_define("expand", "void", expand, "Write what is kept of the draw at `q`."),
+        *dialect.DRIVERS,
     ]
     return Program("\n".join(lines) + "\n", storage, gradient.count)
 
@@ -108,7 +127,7 @@ def _imports(called: set[str], dialect: ModuleType) -> list[str]:
     ]
     outside = [line for line in own if not line.startswith("from .")]
     inside = [line for line in own if line.startswith("from .")]
-    return [*outside, "from numba import njit", "", *inside]
+    return [*outside, *dialect.OUTSIDE, "", *inside]
 
 
 def _import(module: str, names: set[str]) -> str:
@@ -133,18 +152,14 @@ def _define(name: str, result: str, function: Function, doc: str) -> list[str]:
         calls: list[str] = []
         for i, part in enumerate(found):
             own = function.names.fresh(f"{name}_{i + 1}")
-            before += ["", "", *parts.define(own, arguments, part)]
+            before += ["", "", *parts.define(own, arguments, part, function.dialect.PART)]
             calls += parts.call(own, arguments, part)
         body = [*calls, *body]
     return [
         *before,
         "",
         "",
-        "@njit(",
-        f'    "{result}(f8[::1], f8[::1], f8[::1], f4[::1], i8[::1], f8[::1])",',
-        '    cache=True, error_model="numpy", fastmath={"contract"}, nogil=True,',
-        "    pipeline_class=Distinct,",
-        ")",
+        *function.dialect.decorator(result),
         f"def {name}({', '.join(arguments)}):",
         *indented([f'"""{doc}"""', *body]),
     ]

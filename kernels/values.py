@@ -5,7 +5,6 @@ written inside of the expression that uses it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import ModuleType
 
 from exmc_dask.errors import CompileError
@@ -18,6 +17,7 @@ from .access import LANE, VARIABLES, VIEWS, ZERO, Element, Index, identifier, nu
 from .bind import Storage
 from .cost import Count
 from .normal import is_length
+from .region import Region
 from .schedule import Schedule
 from .source import ATOM, PRODUCT, SUM, UNARY, Names, Text
 from .stored import FIXED
@@ -33,30 +33,6 @@ _LETTERS = {
     Op.NOT: "is_not",
 }  # fmt: skip
 """Names of results nobody named: term, difference, product, ratio, minus, one of two."""
-
-
-@dataclass
-class Region:
-    """Body of a loop, or of the function, while it is written.
-
-    Attributes
-    ----------
-    knows : frozenset of str
-        Loop variables of it and of the loops around it.
-    turns : Index
-        How often it runs.
-    lines : list of str
-    memo : dict of Element to Text
-        Values that were calculated here.
-    views : dict
-        (array, place) -> name of the array from that place on.
-    """
-
-    knows: frozenset[str]
-    turns: Index
-    lines: list[str] = field(default_factory=list)
-    memo: dict[Element, Text] = field(default_factory=dict)
-    views: dict[tuple[str, Index], str] = field(default_factory=dict)
 
 
 class Values:
@@ -179,8 +155,7 @@ class Values:
             is_own = what.op is Op.DATA or what in self.hints
             user = identifier(what.arg)
             name = self.names.own(user) if is_own else self.names.fresh(f"q_{user}")
-        view = f"{self.call('view')}({array}, {self.index(offset).text})"
-        self.unpacked[array].append(f"{name} = {view}")
+        self.unpacked[array].append(f"{name} = {self._from(array, offset)}")
         self._arrays[what] = name
         return name
 
@@ -247,11 +222,17 @@ class Values:
                 return region.views[array, place]
         region = self.region(place.variables())
         kind = "tile" if START in region.knows - set(VARIABLES) else "row" if region.knows else "at"
-        line = f"{self.call('view')}({array}, {self.index(place).text})"
+        line = self._from(array, place)
         name = self.names.fresh(f"{array}_{kind}")
         region.lines.append(f"{name} = {line}")
         region.views[array, place] = name
         return name
+
+    def _from(self, array: str, place: Index) -> str:
+        """Return the text of an array from `place` on."""
+        text: str = self.dialect.view(array, self.index(place).text)
+        self.called.update(name for name in self._functions if f"{name}(" in text)
+        return text
 
     def region(self, known: frozenset[str]) -> Region:
         """Return the outermost body in which the variables among `known` are known."""

@@ -94,6 +94,11 @@ _MANTISSA_BITS = np.uint64(52)
 _U0, _U1, _U2, _U62 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(62)
 
 FAST = {"contract"}
+looped: Any = njit(
+    cache=True, error_model="numpy", fastmath=FAST, nogil=True, no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+)  # fmt: skip
+"""Decorator of a function of numbers that has loops and is called, not inlined."""
 _compile_pure: Any = njit(
     cache=True,
     error_model="numpy",

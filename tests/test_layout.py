@@ -105,8 +105,8 @@ BY_VALUE = "exmc_dask.cluster.dask_pool"
 THIRD_PARTY = {
     "numba": "kernels",
     "llvmlite": "kernels",
-    "numba.cuda": "kernels.dialect_cuda kernels.run_cuda",
-    "cupy": "kernels.dialect_cuda kernels.run_cuda",
+    "numba.cuda": "kernels.group_cuda kernels.vecmath_cuda kernels.gpu",
+    "cupy": "kernels.gpu",
     "dask": "cluster api predictive.lazy",
     "distributed": "cluster api",
     "dask_cuda": "cluster",
