@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from exmc_dask.builder import Model as Model
     from exmc_dask.builder import Potential as Potential
     from exmc_dask.builder import set_data as set_data
+    from exmc_dask.calibration import sbc as sbc
     from exmc_dask.comparison import compare as compare
     from exmc_dask.comparison import waic as waic
     from exmc_dask.diagnosis import diagnose as diagnose
@@ -116,6 +117,7 @@ _EXPORTS = {
     "api": ("sample", "sample_stream"),
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "predictive.deterministics": ("compute_deterministics",),
+    "calibration": ("sbc",),
     "comparison": ("compare", "waic"),
     "diagnosis": ("diagnose", "summary"),
     "many": ("map",),

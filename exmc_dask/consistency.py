@@ -50,7 +50,7 @@ def sizes(spec: ModelSpec, slots: Slots, given: Collection[str] = ()) -> Sizes:
     given : collection of str
         Slots that are known to be up to date.
     """
-    waiting = _only_observed(spec) - set(given)
+    waiting = only_observed(spec) - set(given)
     dims = _dims(slots, waiting)
     lengths = dict(slots.lengths)
     behind = {}
@@ -68,7 +68,7 @@ def sizes(spec: ModelSpec, slots: Slots, given: Collection[str] = ()) -> Sizes:
     return Sizes(lengths, dims, behind)
 
 
-def _only_observed(spec: ModelSpec) -> set[str]:
+def only_observed(spec: ModelSpec) -> set[str]:
     """Slots that hold the values of one observed variable and are read by nothing else."""
     observed = [str(v.observed.arg) for v in spec.observed if v.observed is not None]
     values = {v.observed for v in spec.observed}

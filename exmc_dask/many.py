@@ -19,6 +19,7 @@ from exmc_dask.options import model_of, refuse, seed_of
 from exmc_dask.recipe import Recipe, write
 from exmc_dask.run import INTERRUPTS
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.terms import Terms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,11 +117,22 @@ def map(
         var_names=var_names,
         warmup=not discard_tuned_samples,
     )
-    sets = _Sets(recipe, datasets)
+    terms = Terms(client, cluster, progressbar, on_failure, block_draws)
+    return carry_out(recipe, terms, datasets, lambda _, trace: reduce(trace) if reduce else trace)
+
+
+def carry_out(
+    recipe: Recipe,
+    terms: Terms,
+    datasets: Mapping[Any, Mapping[str, Any]] | Sequence[Mapping[str, Any]],
+    reduce: "Callable[[int, xr.DataTree], Any]",
+) -> Any:
+    """Do what `map` does, with a function that is also told the number of its set."""
+    sets, chains, settings = _Sets(recipe, datasets), recipe.chains, recipe.settings
     work = _Work(sets, reduce)
     units = [unit_of(k, chain, len(sets)) for k in range(len(sets)) for chain in range(chains)]
-    show = watch(progressbar, len(units), settings.total, settings.tune)
-    pool = open_pool(client, cluster, len(units))
+    show = watch(terms.progressbar, len(units), settings.total, settings.tune)
+    pool = open_pool(terms.client, terms.cluster, len(units))
     driver = Driver(
         pool,
         many_engine.join(recipe.spec, sets.specs),
@@ -129,8 +141,8 @@ def map(
         on_block=work.take,
         on_event=show,
         on_over=work.end,
-        max_block=block_draws,
-        on_failure=on_failure,
+        max_block=terms.block_draws,
+        on_failure=terms.on_failure,
         keep=False,
     )
     try:
@@ -193,9 +205,9 @@ class _Sets:
 class _Work:
     """Blocks of all sets as they come in, and what is made of those sets that are whole."""
 
-    def __init__(self, sets: _Sets, reduce: "Callable[[xr.DataTree], Any] | None") -> None:
+    def __init__(self, sets: _Sets, reduce: "Callable[[int, xr.DataTree], Any]") -> None:
         self._sets = sets
-        self._reduce = reduce or (lambda trace: trace)
+        self._reduce = reduce
         self._blocks: list[dict[int, list[BlockResult]]] = [{} for _ in sets.specs]
         self._left = [sets.recipe.chains] * len(sets)  # chains that are not complete
         self._whole: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -250,5 +262,5 @@ class _Work:
     def _make(self, k: int) -> None:
         recipe, blocks, made = self._sets[k], self._blocks[k], None
         if blocks and min(chain[-1].state.draw for chain in blocks.values()) > recipe.settings.tune:
-            made = self._reduce(recipe.tree(blocks, {}))
+            made = self._reduce(k, recipe.tree(blocks, {}))
         self._made[k], self._blocks[k] = made, {}

@@ -74,7 +74,8 @@ BELOW = {
     "run": "terms harvest diagnosis",  # the handle of a run
     "fitting": "cluster predictive",  # doors of the other methods
     "many": "run",
-    "api": "run store fitting comparison many",
+    "calibration": "many",
+    "api": "run store fitting comparison calibration",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -113,7 +114,7 @@ THIRD_PARTY = {
     "dask_kubernetes": "cluster",
     "tornado": "cluster",
     "bokeh": "cluster.dashboard",
-    "xarray": "output predictive fitting diagnosis comparison recipe run many api cli",
+    "xarray": "output predictive fitting diagnosis comparison recipe run many calibration api cli",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",
