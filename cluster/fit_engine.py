@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from exmc_dask import kernels
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.inference import mode as modes
-from exmc_dask.inference.settings import ModeSettings
+from exmc_dask.inference import pathfinder as paths
+from exmc_dask.inference.settings import ModeSettings, PathfinderSettings
 from exmc_dask.inference.state import FitState
 from exmc_dask.kernels import build
 from exmc_dask.model import ModelSpec
@@ -26,7 +27,10 @@ from exmc_dask.sampler.state import Draws
 from .engine import naming_broken_terms
 from .wire import Spec
 
-METHODS: dict[str, tuple[ModuleType, type[Checked]]] = {"mode": (modes, ModeSettings)}
+METHODS: dict[str, tuple[ModuleType, type[Checked]]] = {
+    "mode": (modes, ModeSettings),
+    "pathfinder": (paths, PathfinderSettings),
+}
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,4 @@ def prepare(method: str, spec: Spec) -> Fit:
 
 
 mode = partial(prepare, "mode")
+pathfinder = partial(prepare, "pathfinder")

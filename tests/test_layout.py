@@ -120,7 +120,7 @@ THIRD_PARTY = {
     "arviz_plots": "cli",
     "matplotlib": "cli",
     "pandas": "diagnosis comparison",
-    "scipy": "convergence comparison evaluate incomplete dist",
+    "scipy": "convergence comparison evaluate incomplete dist fitting",
     "msgpack": "graph codec cluster store",
     "platformdirs": "kernels.cache",
     "click": "cli",

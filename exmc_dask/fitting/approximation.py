@@ -1,5 +1,6 @@
 """What a fit returns: a law that is near the posterior, to draw from and to look at."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ type Stats = Mapping[str, tuple[Array, tuple[str, ...]]]  # name -> (array, dims
 
 
 @dataclass(frozen=True, eq=False)
-class Approximation:
+class Approximation(ABC):
     """A law that is near the posterior.
 
     Attributes
@@ -30,37 +31,36 @@ class Approximation:
         How it was found.
     stats : mapping of str to (ndarray, dims)
         What is known of the fit; the group ``fit`` of what `sample` returns.
-    mean : (dim,) float64
-        Of the unconstrained vector, whose coordinates `labels` names.
-    root : (1, dim) or (dim, dim) float64
-        Standard deviations, or a lower triangle L of the covariance L L'.
-    labels : list of str
+    lowered : Lowered
     """
 
     method: str
-    mean: Array
-    root: Array
     stats: Stats = field(repr=False)
     lowered: Lowered = field(repr=False)
 
     @property
     def labels(self) -> list[str]:
-        """Names of the unconstrained coordinates."""
+        """Names of the coordinates of the unconstrained vector, (dim,)."""
         return self.lowered.density.variables.labels
 
     @property
+    @abstractmethod
+    def mean(self) -> Array:
+        """Mean of the unconstrained vector, (dim,)."""
+
+    @property
+    @abstractmethod
     def cov(self) -> Array:
         """Covariance of the unconstrained vector, (dim, dim)."""
-        return np.diag(self.root[0] ** 2) if self._is_diagonal else self.root @ self.root.T
 
     @property
     def std(self) -> Array:
         """Standard deviations of the unconstrained coordinates, (dim,)."""
-        return np.abs(self.root[0]) if self._is_diagonal else np.sqrt((self.root**2).sum(axis=1))
+        return np.sqrt(np.diag(self.cov))
 
-    @property
-    def _is_diagonal(self) -> bool:
-        return len(self.root) == 1
+    @abstractmethod
+    def points(self, n: int, seed: int) -> tuple[Array, dict[str, Array], Stats]:
+        """Return draws: (n, dim), unconstrained; what is known of each; and of all of them."""
 
     def sample(self, draws: int = 1000, *, random_seed: int | None = None) -> xr.DataTree:
         """Draw from the approximation.
@@ -75,47 +75,110 @@ class Approximation:
         -------
         xarray.DataTree
             Groups posterior (variables on their own scales and deterministics, one chain),
-            sample_stats (``lp`` of the model, ``log_q`` of the approximation, and ``log_weight``,
-            Pareto-smoothed and normalised), fit, observed_data, constant_data. ``fit`` has ``elbo``
-            with its standard error ``elbo_se``, ``khat``, the shape of the importance weights'
-            tail (above 0.7 the draws are not to be trusted), and what the method knows.
+            sample_stats (``lp`` of the model and ``log_q`` of the approximation), fit,
+            observed_data, constant_data. ``fit`` has ``elbo``, its standard error ``elbo_se``,
+            ``khat``, the shape of the importance weights' tail (above 0.7 the draws are not to be
+            trusted), and what the method knows.
         """
         if not isinstance(draws, int | np.integer) or draws < 1:
             raise OptionError(f"draws={draws!r} is not possible; it has to be above 0")
         seed = seed_of(random_seed)
-        rng = build.runtime_module("rng")
-        q, logp, logq = self.cloud(int(draws), seed, int(rng.APPROXIMATE))
-        weights, khat = smoothed(logp - logq)
-        gap = logp - logq
-        found: Stats = {
-            "elbo": (np.array(gap.mean()), ()),
-            "elbo_se": (np.array(gap.std() / np.sqrt(gap.size)), ()),
-            "khat": (np.array(khat), ()),
-            **self.stats,
-        }
-        stats = {"lp": logp, "log_q": logq, "log_weight": weights}
-        return result(self.lowered, q[None], _rows(stats), found, self._about(seed))
+        q, stats, fit = self.points(int(draws), seed)
+        about = {"method": self.method, "seed": seed, "model": self.lowered.model.spec.key}
+        rows: Stats = {name: (array[None], ("chain", "draw")) for name, array in stats.items()}
+        return result(self.lowered, q[None], rows, fit, about)
 
-    def cloud(self, n: int, seed: int, purpose: int, unit: int = 0) -> tuple[Array, Array, Array]:
-        """Return `n` draws, unconstrained, with the model's log-density and the law's own."""
+
+@dataclass(frozen=True, eq=False)
+class Normal(Approximation):
+    """A normal law of the unconstrained vector.
+
+    Attributes
+    ----------
+    center : (dim,) float64
+    root : (1, dim) or (dim, dim) float64
+        Standard deviations, or a lower triangle L of the covariance L L'.
+    """
+
+    center: Array
+    root: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean of the unconstrained vector, (dim,)."""
+        return self.center
+
+    @property
+    def cov(self) -> Array:
+        """Covariance of the unconstrained vector, (dim, dim)."""
+        return np.diag(self.root[0] ** 2) if len(self.root) == 1 else self.root @ self.root.T
+
+    def points(self, n: int, seed: int) -> tuple[Array, dict[str, Array], Stats]:
+        """Return draws; ``log_weight``, smoothed and normalised, weighs them for the posterior."""
         kernel, bound = bind(self.lowered)
         q, logp, logq = np.empty((n, kernel.dim)), np.empty(n), np.empty(n)
         with build.compiling("cloud"):
             scatter = build.runtime_module("cloud").scatter()
+        purpose = int(build.runtime_module("rng").APPROXIMATE)
         scatter(
             *(kernel.logp_grad, bound.data, bound.data32, bound.index, np.empty(bound.work_size)),
-            *(self.mean, self.root, seed, unit, purpose, q, logp, logq),
+            *(self.center, self.root, seed, 0, purpose, q, logp, logq),
         )
-        return q, logp, logq
+        weights, found = weighed(logp, logq)
+        return q, {"lp": logp, "log_q": logq, "log_weight": weights}, {**found, **self.stats}
 
-    def _about(self, seed: int) -> dict[str, Any]:
-        return {"method": self.method, "seed": seed, "model": self.lowered.model.spec.key}
+
+@dataclass(frozen=True, eq=False)
+class Pool(Approximation):
+    """Draws of several laws, weighed together for the posterior.
+
+    Attributes
+    ----------
+    q : (n, dim) float64
+    logp, logq : (n,) float64
+        Log-densities of the model and of the law that each is from.
+    weights : (n,) float64
+        Pareto-smoothed importance weights; they sum to 1.
+    """
+
+    q: Array
+    logp: Array
+    logq: Array
+    weights: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean of the unconstrained vector, (dim,)."""
+        return np.asarray(self.weights @ self.q)
+
+    @property
+    def cov(self) -> Array:
+        """Covariance of the unconstrained vector, (dim, dim)."""
+        off = self.q - self.mean
+        return np.asarray((off.T * self.weights) @ off)
+
+    def points(self, n: int, seed: int) -> tuple[Array, dict[str, Array], Stats]:
+        """Return draws from the pool, with replacement, by weight."""
+        generator = np.random.Generator(np.random.Philox(key=seed))
+        chosen = generator.choice(len(self.q), n, p=self.weights)
+        return self.q[chosen], {"lp": self.logp[chosen], "log_q": self.logq[chosen]}, self.stats
 
 
 def bind(lowered: Lowered) -> tuple[kernels.Kernel, kernels.Bound]:
     """Return the compiled model and its data, here."""
     kernel = kernels.compile(lowered.density)
     return kernel, kernel.bind(lowered.density.fold(lowered.model.data))
+
+
+def weighed(logp: Array, logq: Array) -> tuple[Array, dict[str, tuple[Array, tuple[str, ...]]]]:
+    """Return normalised log-weights of draws from q, and what they say of q: elbo and k-hat."""
+    gap = logp - logq
+    weights, khat = smoothed(gap)
+    return weights, {
+        "elbo": (np.array(gap.mean()), ()),
+        "elbo_se": (np.array(gap.std() / np.sqrt(gap.size)), ()),
+        "khat": (np.array(khat), ()),
+    }
 
 
 def smoothed(log_ratios: Array) -> tuple[Array, float]:
@@ -129,7 +192,7 @@ def smoothed(log_ratios: Array) -> tuple[Array, float]:
     finite = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
     if not np.ptp(finite) > 1e-9:
         return np.full(finite.size, -np.log(finite.size)), -np.inf
-    weights, khat = array_stats.psislw(finite)
+    weights, khat = array_stats.psislw(-finite)  # it takes log-likelihoods, whose inverse weighs
     return np.asarray(weights), float(khat)
 
 
@@ -204,7 +267,3 @@ def named(
         )
         column += size
     return found
-
-
-def _rows(stats: Mapping[str, Array]) -> dict[str, tuple[Array, tuple[str, ...]]]:
-    return {name: (array[None], ("chain", "draw")) for name, array in stats.items()}

@@ -9,14 +9,18 @@ from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError
 from exmc_dask.fitting.approximation import Approximation
 from exmc_dask.fitting.laplace import find_mode, laplace
+from exmc_dask.fitting.pathfinder import pathfinder
 from exmc_dask.fitting.running import Lowered, Place
-from exmc_dask.inference.settings import ModeSettings
+from exmc_dask.inference.settings import ModeSettings, PathfinderSettings
 from exmc_dask.options import model_of, refuse, seed_of
 from exmc_dask.sampler.checked import Checked
 
 type Fitter = Callable[[Lowered, Any, Place, Mapping[str, Any] | None], Approximation]
 
-METHODS: dict[str, tuple[Fitter, type[Checked]]] = {"laplace": (laplace, ModeSettings)}
+METHODS: dict[str, tuple[Fitter, type[Checked]]] = {
+    "laplace": (laplace, ModeSettings),
+    "pathfinder": (pathfinder, PathfinderSettings),
+}
 
 # Options of pm.fit and pm.find_MAP that mean something else here: what to use instead.
 ELSEWHERE = {
@@ -94,7 +98,7 @@ def find_map(
 def fit(
     model: Model | None = None,
     *,
-    method: Literal["laplace"] = "laplace",
+    method: Literal["laplace", "pathfinder"] = "pathfinder",
     start: Mapping[str, Any] | None = None,
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
     random_seed: int | None = None,
@@ -109,8 +113,9 @@ def fit(
     ----------
     model : Model, optional
         By default that of the ``with`` block.
-    method : {"laplace"}
-        ``"laplace"``: the normal law at the mode of the unconstrained density.
+    method : {"laplace", "pathfinder"}
+        ``"laplace"``: the normal law at the mode of the unconstrained density. ``"pathfinder"``:
+        the best normal laws on several ways to modes, their draws put together by importance.
     start : mapping, optional
         Values by variable, on their own scales, where the fit begins.
     ncp

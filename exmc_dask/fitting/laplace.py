@@ -8,7 +8,7 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError, SamplingError
-from exmc_dask.fitting.approximation import Approximation, named
+from exmc_dask.fitting.approximation import Approximation, Normal, named
 from exmc_dask.fitting.running import Lowered, Part, Place, run_parts
 from exmc_dask.inference import mode
 from exmc_dask.inference.settings import MAX_CURVED, ModeSettings
@@ -75,9 +75,9 @@ def laplace(
     logp = best.rows[-1, 0]
     evidence = logp + 0.5 * dim * np.log(2 * np.pi) + np.log(np.diag(root)).sum()
     mean = best.state["q"].copy()
-    return Approximation(
+    return Normal(
         method="laplace",
-        mean=mean,
+        center=mean,
         root=np.ascontiguousarray(root),
         stats={
             "mean_vector": (mean, ("rows",)),

@@ -1,13 +1,16 @@
 """Modes: climbs to the peak of a density, and the curvature there (Laplace's approximation)."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from exmc_dask.inference.settings import ModeSettings
 from exmc_dask.inference.state import FitState
 from exmc_dask.inference.steps import first_point, model_arguments, reported
 from exmc_dask.kernels import build
 from exmc_dask.sampler.block import Bound, Kernel
-from exmc_dask.sampler.state import Draws, Floats, Ints
+from exmc_dask.sampler.state import ChainState, Draws, Floats, Ints
 
 COLUMNS = ("logp", "rise")
 """Of the one row that a finished climb reports: the log-density at the top, and what is thought to
@@ -29,13 +32,18 @@ def start(
     BadStart
         The density is not finite anywhere near.
     """
-    lbfgs = build.runtime_module("lbfgs")
     point = first_point(kernel, bound, settings.seed, settings.jitter, unit, support_point, initial)
-    path = np.zeros((int(lbfgs.PAIRS) + 2 * settings.history, kernel.dim))
+    return FitState(unit, 0, foot(point, settings.history))
+
+
+def foot(point: ChainState, history: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a climb that begins at a point: path, reals, ints."""
+    lbfgs = build.runtime_module("lbfgs")
+    path = np.zeros((int(lbfgs.PAIRS) + 2 * history, point.dim))
     path[lbfgs.Q], path[lbfgs.GRAD] = point.q, point["grad"]
     reals, ints = np.zeros(lbfgs.N_REALS), np.zeros(lbfgs.N_INTS, np.int64)
     reals[lbfgs.LOGP] = point["logp"]
-    return FitState(unit, 0, {"path": path, "reals": reals, "ints": ints})
+    return {"path": path, "reals": reals, "ints": ints}
 
 
 def run(

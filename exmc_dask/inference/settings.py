@@ -63,3 +63,68 @@ class ModeSettings(Checked):
     def total(self) -> int:
         """Steps of a part, at most."""
         return self.max_iterations + 1
+
+
+@dataclass(frozen=True)
+class PathfinderSettings(Checked):
+    """How Pathfinder looks.
+
+    Parameters
+    ----------
+    seed : int
+        Key of the random numbers, 0 <= seed < 2**63.
+    paths : int
+        Climbs side by side. Their draws are put together and weighed.
+    pool : int
+        Draws that each path contributes.
+    jitter : float
+        Paths begin at the support point plus U(-jitter, jitter), unconstrained.
+    elbo_draws : int
+        From which the ELBO is estimated at each place of a path.
+    max_iterations : int
+        Steps of a path.
+    history : int, optional
+        Moves from which the covariance is estimated; by default twice as many as there are
+        parameters, but 6 to 30.
+    tolerance : float
+        A path ends when the log-density is thought to be less than half of it below its peak.
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed.
+    """
+
+    seed: int
+    paths: int = 4
+    pool: int = 1000
+    jitter: float = 2.0
+    elbo_draws: int = 25
+    max_iterations: int = 1000
+    history: int | None = None
+    tolerance: float = 1e-8
+
+    def __post_init__(self) -> None:
+        self._need_int("seed", 0, MAX_SEED)
+        self._need_int("paths", 1, 100_000)
+        self._need_int("pool", 10, 2**31)
+        self._need_float("jitter", "finite and >= 0", lambda x: 0 <= x < math.inf)
+        self._need_int("elbo_draws", 1, 100_000)
+        self._need_int("max_iterations", 1, 2**31 // self.elbo_draws)
+        if self.history is not None:
+            self._need_int("history", 1, 100)
+        self._need_float("tolerance", "above 0 and below 1", lambda x: 0 < x < 1)
+
+    def moves(self, dim: int) -> int:
+        """Return the history that is in force."""
+        return min(max(2 * dim, 6), 30) if self.history is None else self.history
+
+    @property
+    def units(self) -> int:
+        """Parts that can be worked on side by side."""
+        return self.paths
+
+    @property
+    def total(self) -> int:
+        """Steps of a part, at most."""
+        return self.max_iterations + 1

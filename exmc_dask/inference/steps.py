@@ -17,10 +17,11 @@ def first_point(
     unit: int,
     support_point: Floats,
     initial: Floats | None,
+    exact: bool = True,
 ) -> ChainState:
     """Return a point with its gradient: that asked for, or near the support point.
 
-    The first unit begins at the support point itself if the density is finite there.
+    With `exact` the first unit begins at the support point itself if the density is finite there.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def first_point(
         No point that was tried has a finite log-density and gradient.
     """
     settings = Settings(seed=seed, init_jitter=jitter)
-    if initial is None and unit == 0:
+    if exact and initial is None and unit == 0:
         try:
             return start(kernel, bound, settings, unit, support_point, support_point)
         except BadStart:
