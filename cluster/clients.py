@@ -7,32 +7,39 @@ from distributed import Client, get_worker, secede
 
 from exmc_dask.errors import OptionError
 
-from . import clusters
+from . import clusters, kubernetes
 from .dask_pool import DaskPool
 from .pool import n_processors
 
+OWN = ("local", "kubernetes")
+GRACE_S = 5.0
+
 
 def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskPool:
-    """Return the pool of a client, or of a cluster: "local", an address, or a cluster object.
+    """Return the pool of a client, or of a cluster: a name, an address, or a cluster object.
 
-    A local cluster has no more workers than there are units to run.
+    Clusters of our own, "local" and "kubernetes", have no more workers than there are units to run.
     """
     if client is not None:
         if in_task():
             secede()  # type: ignore[no-untyped-call]  # the task waits for others, so it gives its slot back
         return DaskPool(client)
-    if isinstance(cluster, str) and cluster != "local" and ":" not in cluster:
+    if isinstance(cluster, str) and cluster not in OWN and ":" not in cluster:
         raise OptionError(
-            f"cluster={cluster!r} is not known; it can be 'threads', 'local', the address of a "
-            "scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
+            f"cluster={cluster!r} is not known; it can be 'threads', 'local', 'kubernetes', the "
+            "address of a scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
         )
+    grace_s = GRACE_S
     with ExitStack() as opened:
+        if cluster == "kubernetes":
+            cluster = opened.enter_context(kubernetes.kubernetes(units or 1))
+            grace_s = kubernetes.START_S
         if cluster == "local":
             n_workers = min(n_processors(), units or n_processors())
             cluster = opened.enter_context(clusters.local(n_workers))
         own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
         client = opened.enter_context(own)
-        return DaskPool(client, on_close=opened.pop_all().close)
+        return DaskPool(client, grace_s=grace_s, on_close=opened.pop_all().close)
 
 
 def current_client() -> Client | None:

@@ -79,9 +79,10 @@ def sample(
         Kept draws and warmup draws of each chain; chains.
     client : distributed.Client, optional
         Run on its workers. It is neither closed nor restarted.
-    cluster : "threads", "local", an address or a Dask cluster, optional
-        Threads of this process; a LocalCluster of processes for this call; a scheduler. Without
-        client and cluster: the current Dask client if there is one, else threads.
+    cluster : "threads", "local", "kubernetes", an address or a Dask cluster, optional
+        Threads of this process; a LocalCluster of processes for this call; one of Dask's
+        Kubernetes operator; a scheduler. Without client and cluster: the current Dask client if
+        there is one, else threads.
     target : {"auto", "cpu"}
         What kernels are compiled for.
     random_seed : int, optional

@@ -23,6 +23,7 @@ KINDS = {
 }
 EXTENSIONS = {
     "cert-manager.io/v1": ("Certificate",),
+    "kubernetes.dask.org/v1": ("DaskCluster",),
     "monitoring.coreos.com/v1": ("PodMonitor", "ServiceMonitor"),
 }
 """What a cluster may have or not."""
@@ -47,6 +48,7 @@ class KubeApi:
         self.version = version
         self.kinds = KINDS | {name: EXTENSIONS[name] for name in extensions}
         self.objects = dict(objects)
+        self.posted: list[dict[str, Any]] = []
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -84,14 +86,31 @@ class KubeApi:
         name = group and (group[1] or group[2])
         if name in self.kinds:
             resources = [
-                {"name": plural(kind), "kind": kind, "namespaced": True, "verbs": list(VERBS)}
+                {"name": plural(kind), "singularName": kind.lower(), "kind": kind} | COMMON
                 for kind in self.kinds[name]
             ]
             return {"kind": "APIResourceList", "groupVersion": name, "resources": resources}
         return None
 
+    def listed(self, place: str, query: str) -> dict[str, Any] | None:
+        """Answer for all objects of a kind, or for that of one name."""
+        kinds = {plural(kind): kind for kinds in self.kinds.values() for kind in kinds}
+        kind = kinds.get(place.rsplit("/", 1)[-1])
+        if kind is None:
+            return None
+        name = re.search(r"metadata\.name(?:=|%3D)([\w.-]+)", query)
+        found = [
+            one
+            for path, one in self.objects.items()
+            if path.rpartition("/")[0] == place and (not name or path.endswith(f"/{name[1]}"))
+        ]
+        return {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": found}
 
-VERBS = ("create", "delete", "get", "list", "patch", "update", "watch")
+
+COMMON = {
+    "namespaced": True,
+    "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
+}
 
 
 def plural(kind: str) -> str:
@@ -127,6 +146,7 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
 
         def refuse(self, code: int, reason: str) -> None:
             body = {"kind": "Status", "status": "Failure", "reason": reason, "code": code}
+            body["message"] = f"{self.path}: {reason}"
             self.reply(code, body)
 
         @property
@@ -137,7 +157,11 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
             return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
 
         def do_GET(self) -> None:
-            found = api.discover(self.place) or api.objects.get(self.place)
+            found = (
+                api.discover(self.place)
+                or api.objects.get(self.place)
+                or api.listed(self.place, self.path)
+            )
             if found:
                 self.reply(200, found)
             else:
@@ -149,6 +173,7 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
             if path in api.objects:
                 self.refuse(409, "AlreadyExists")
                 return
+            api.posted.append(made)
             made["metadata"] |= {"uid": path, "resourceVersion": "1"}
             api.objects[path] = made
             self.reply(201, made)
