@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,22 @@ from exmc_dask.errors import ClusterStartError
 
 from .pool import n_processors
 
+_PRELOAD = "exmc_dask.cluster.preload"
 _MARK = "EXMC_UNGUARDED_MARK"  # the file in which a child tells its parent of the missing guard
 
 
-def local(n_workers: int | None = None, **options: Any) -> LocalCluster:
+def local(
+    n_workers: int | None = None, *, dashboard: bool | str = False, **options: Any
+) -> LocalCluster:
     """Start a cluster of processes on this machine, one thread each, seen from nowhere else.
 
     Parameters
     ----------
     n_workers : int, optional
         As many as there are processors by default.
+    dashboard : bool or str
+        Serve Dask's dashboard with our page on it, at 127.0.0.1:8787 or at an address that is
+        given, and print the link. It costs a second at the start.
     **options
         Of `distributed.LocalCluster`, such as ``memory_limit`` or ``security``.
 
@@ -44,13 +51,13 @@ def local(n_workers: int | None = None, **options: Any) -> LocalCluster:
         mark_file = Path(folder, "mark")
         os.environ[_MARK] = str(mark_file)
         try:
-            return LocalCluster(  # type: ignore[no-untyped-call]
+            cluster: LocalCluster = LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=n_workers or n_processors(),
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # of the health page; None is 8787, taken or not
-                scheduler_kwargs={"dashboard": False},  # Bokeh's import takes a second
-                preload=["exmc_dask.cluster.preload"],
+                dashboard_address=_address(dashboard),
+                scheduler_kwargs=_shown() if dashboard else {"dashboard": False},
+                preload=[_PRELOAD],
                 **options,
             )
         except Exception as error:
@@ -63,3 +70,20 @@ def local(n_workers: int | None = None, **options: Any) -> LocalCluster:
             raise ClusterStartError(f"the local cluster did not come up: {error}") from error
         finally:
             del os.environ[_MARK]
+    if dashboard:
+        from .install import link
+
+        print(f"exmc_dask: dashboard at {link(cluster)}", file=sys.stderr)
+    return cluster
+
+
+def _shown() -> dict[str, Any]:
+    """Return the options of a scheduler with a dashboard; Bokeh's import takes a second."""
+    return {"dashboard": True, "preload": [_PRELOAD]}
+
+
+def _address(dashboard: bool | str) -> str:
+    """Return where to serve; without a dashboard it is a health page, where None would be 8787."""
+    if isinstance(dashboard, str):
+        return dashboard
+    return "127.0.0.1:8787" if dashboard else "127.0.0.1:0"

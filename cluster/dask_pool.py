@@ -19,10 +19,12 @@ from distributed import Client
 from exmc_dask.errors import ClientError
 
 from .errands import Errands
+from .herald import Herald
 from .hub import Hub
 from .moves import BlockDone, BlockFailed, Event, Fault
 from .pool import Order, Pool, Post
 from .roster import Roster, refusal
+from .scribe import Scribe
 from .watch import arrival
 from .wire import Failure, Missing, Spec, Stop, pack, unpack
 
@@ -121,6 +123,12 @@ class DaskPool(Pool):
             workers = sorted({worker for worker, _ in gently})
             messages = [message for _, message in gently]
             self._errands.soon(self._errands.run, self._stop_gently(workers, messages))
+
+    def herald(self, n_units: int, total: int) -> Herald:
+        """Return who posts bulletins of the run on the scheduler's board."""
+        tune = int(self._spec.settings.get("tune", 0))
+        scribe = Scribe(self._run, self._client.id, n_units, total, tune, self._spec.columns)
+        return Herald(self._client, scribe, max(1.0, n_units / 1000))
 
     def detach(self) -> None:
         """End the service."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ from .moves import (
 from .plan import Plan
 from .pool import Order, Pool, n_processors
 from .wire import Spec, Stop, Task
+
+if TYPE_CHECKING:
+    from .herald import Herald
 
 _MAX_EVENTS = 10_000
 
@@ -121,6 +124,8 @@ class Driver:
         self.ending: Ending | None = None
         self._pool = pool
         self._home: Pool | None = None
+        self._herald: Herald | None = None
+        self._total = total
         self._spec = spec
         self._initials = dict(initials or {})
         self._on_block, self._on_event = on_block, on_event
@@ -155,6 +160,7 @@ class Driver:
             The pool cannot serve.
         """
         self._pool.attach(self.name, self._spec, self._inbox.put)
+        self._herald = self._pool.herald(len(self._results), self._total)
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -210,6 +216,8 @@ class Driver:
         except BaseException as error:
             self.error, self.ending = error, Ending.FAILED
         finally:
+            if self._herald is not None:
+                self._herald.close(self.ending or Ending.FAILED)
             self._pool.detach()
             if self._home is not None:
                 self._home.detach()
@@ -265,10 +273,14 @@ class Driver:
                 result = replace(result, worker=worker)
                 if self._keep:
                     self._results[result.unit].append(result)
+                if self._herald is not None:
+                    self._herald.block(result)
                 if self._on_block is not None:
                     self._on_block(result)
             case Show(event) | Warn(event):
                 self._events.append(event)
+                if self._herald is not None:
+                    self._herald(event)
                 if (
                     isinstance(event, Note)
                     and event.kind is Trouble.DROPPED

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exmc_dask.errors import OptionError
 
@@ -17,6 +17,9 @@ from . import watch, worker
 from .moves import BlockDone, Event, WorkerJoined
 from .watch import Watch
 from .wire import Failure, Spec, Stop, Task
+
+if TYPE_CHECKING:
+    from .herald import Herald
 
 Post = Callable[[Sequence[Event]], None]
 """Takes events that happened together; may be called from any thread."""
@@ -59,6 +62,10 @@ class Pool(ABC):
     @abstractmethod
     def detach(self) -> None:
         """End the service; the pool may be attached again."""
+
+    def herald(self, n_units: int, total: int) -> "Herald | None":
+        """Return who tells others than the caller of the run, if there is anywhere to tell it."""
+        return None
 
     def close(self) -> None:  # noqa: B027  most have opened nothing
         """Give back what the pool itself has opened."""

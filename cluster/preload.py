@@ -1,14 +1,24 @@
-"""What workers of our own clusters do before their first task; Dask calls `dask_setup`."""
+"""What schedulers and workers do when they start with ``--preload exmc_dask.cluster.preload``."""
 
 import contextlib
 import signal
 import threading
 from importlib import import_module
 
-from distributed import Worker
+from distributed import Scheduler, Worker
 
 
-def dask_setup(worker: Worker) -> None:
+def dask_setup(server: Scheduler | Worker) -> None:
+    """Let a scheduler show runs, and a worker of ours load what blocks need; Dask calls it."""
+    if isinstance(server, Scheduler):
+        from .board import Board
+
+        server.add_plugin(Board(), idempotent=True)
+    else:
+        _prepare_worker()
+
+
+def _prepare_worker() -> None:
     """Leave a Ctrl-C to the coordinator, and load what blocks need while the cluster comes up.
 
     The terminal sends the interrupt to all processes of the program. A worker that took it would

@@ -24,6 +24,7 @@ from exmc_dask.errors import FormatError
 from exmc_dask.inference.state import FitState
 from exmc_dask.sampler.state import ChainState, Draws, State
 
+from .bulletin import Bulletin
 from .moves import BlockFailed, BlockProgress, BlockResult, Fault
 
 VERSION = 1
@@ -52,6 +53,8 @@ class Spec:
     engine : str
         The function that turns a spec into something that runs blocks, as "module:function";
         it returns an `exmc_dask.cluster.worker.Engine`.
+    columns : mapping of str to shape
+        What a row of draws consists of, in order. Workers need not know; those who watch do.
     """
 
     model: bytes
@@ -61,6 +64,7 @@ class Spec:
     data: Mapping[str, NDArray[Any]]
     support_point: NDArray[np.float64]
     engine: str = "exmc_dask.cluster.engine:prepare"
+    columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @cached_property
     def order(self) -> "Order":
@@ -222,6 +226,7 @@ _RECORDS = (
     Failure,
     Stop,
     FitState,
+    Bulletin,
 )
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from exmc_dask.builder import Potential as Potential
     from exmc_dask.builder import set_data as set_data
     from exmc_dask.calibration import sbc as sbc
+    from exmc_dask.cluster.clusters import local as local
+    from exmc_dask.cluster.install import install_dashboard as install_dashboard
     from exmc_dask.comparison import compare as compare
     from exmc_dask.comparison import waic as waic
     from exmc_dask.diagnosis import diagnose as diagnose
@@ -116,6 +118,8 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "api": ("sample", "sample_stream"),
     "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
+    "cluster.clusters": ("local",),
+    "cluster.install": ("install_dashboard",),
     "predictive.deterministics": ("compute_deterministics",),
     "calibration": ("sbc",),
     "comparison": ("compare", "waic"),

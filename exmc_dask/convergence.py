@@ -9,6 +9,7 @@ and results ``(k,)``; a variable with a NaN, or fewer than 4 draws, has NaN.
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ MIN_DRAWS = 4  # below, half a chain has no variance
 TAILS = (0.05, 0.95)
 MIN_LOOK = 50  # draws of each chain, below which a running value would only unsettle
 N_LOOK = 200  # variables that a running value looks at, spread evenly over all
+N_LEAST = 12  # that it looks at however many draws there are
+N_KEPT = 2**22  # numbers kept for it, 32 MB, if that leaves so many variables
 _CHUNK = 2**21  # numbers worked on at a time: the spectra of more would not fit into caches
 
 
@@ -68,38 +71,88 @@ def bfmi(energy: Array) -> Array:
         return np.asarray(steps / energy.var(axis=1, ddof=1))
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the draws so far say of some variables.
+
+    Attributes
+    ----------
+    columns : (k,) int64
+        Which columns of the draws these are.
+    n_draws : int
+        Of each chain; those that all chains have.
+    mean, sd, rhat, ess : (k,) float64
+        ``ess`` is that of the bulk; NaN for what a variable does not have.
+    """
+
+    columns: NDArray[np.int64]
+    n_draws: int
+    mean: Array
+    sd: Array
+    rhat: Array
+    ess: Array
+
+    @property
+    def worst(self) -> tuple[float, float]:
+        """The largest R-hat and the smallest ESS."""
+        return float(np.fmax.reduce(self.rhat)), float(np.fmin.reduce(self.ess))
+
+
 class Running:
     """R-hat and ESS of a run while its draws come in.
+
+    Kept are the numbers of few variables, so that the memory does not grow with the model.
 
     Parameters
     ----------
     n_chains : int
     tune : int
         Draws of each chain that do not count.
+    n_draws : int
+        Draws of each chain that will, about.
     """
 
-    def __init__(self, n_chains: int, tune: int) -> None:
+    def __init__(self, n_chains: int, tune: int, n_draws: int = 1000) -> None:
         self._n_chains = n_chains
         self._tune = tune
+        self._n_columns = max(N_LEAST, min(N_LOOK, N_KEPT // max(1, n_chains * n_draws)))
         self._kept: defaultdict[int, list[Array]] = defaultdict(list)
+        self.columns: NDArray[np.int64] | None = None
 
     def add(self, chain: int, numbers: NDArray[np.int64], values: Array) -> None:
         """Take the next rows of a chain and their draw numbers, warmup included."""
-        if len(kept := values[numbers >= self._tune]):
+        if not values.shape[1]:
+            return
+        if self.columns is None:
+            last = values.shape[1] - 1
+            self.columns = np.unique(np.linspace(0, last, self._n_columns).astype(np.int64))
+        if len(kept := values[numbers >= self._tune][:, self.columns]):
             self._kept[chain].append(kept)
 
-    def look(self) -> tuple[float, float] | None:
-        """Return the largest R-hat and the smallest bulk ESS over the draws all chains have.
+    @property
+    def common(self) -> int:
+        """Number of draws that all chains have."""
+        if len(self._kept) < self._n_chains:
+            return 0
+        return min(sum(map(len, kept)) for kept in self._kept.values())
 
-        None when there are too few to say; NaN for what no variable has.
-        """
-        rows = [np.concatenate(kept) for kept in self._kept.values()]
-        common = min(map(len, rows), default=0)
-        if len(rows) < self._n_chains or common < MIN_LOOK:
+    def look(self) -> Look | None:
+        """Look at the draws that all chains have; None when there are too few to say."""
+        common = self.common
+        if self.columns is None or common < MIN_LOOK:
             return None
-        columns = np.unique(np.linspace(0, rows[0].shape[1] - 1, N_LOOK).astype(int))
-        draws = np.stack([row[:common, columns] for row in rows])
-        return float(np.fmax.reduce(rhat(draws))), float(np.fmin.reduce(ess_bulk(draws)))
+        for kept in self._kept.values():
+            kept[:] = [np.concatenate(kept)]
+        draws = np.stack([kept[0][:common] for kept in self._kept.values()])
+        flat = draws.reshape(-1, draws.shape[2])
+        return Look(
+            columns=self.columns,
+            n_draws=common,
+            mean=flat.mean(axis=0),
+            sd=flat.std(axis=0, ddof=1),
+            rhat=rhat(draws),
+            ess=ess_bulk(draws),
+        )
 
 
 def _by_variable(draws: Array, statistic: Callable[[Array], Array]) -> Array:

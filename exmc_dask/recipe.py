@@ -140,6 +140,8 @@ def write(
     model = copy.copy(model)
     density = lower(model.spec, **options)
     _check_needed(model, density, log_likelihood, log_prior)
+    data = density.fold(model.data)
+    lengths = density.axis_lengths(data)
     recipe = Recipe(
         model=model,
         density=density,
@@ -148,8 +150,9 @@ def write(
             options=options,
             settings=settings.to_dict(),
             target="cpu",
-            data=density.fold(model.data),
+            data=data,
             support_point=density.support_point(model.data),
+            columns={output.name: extents(output.shape, lengths) for output in density.outputs},
         ),
         settings=settings,
         chains=chains,

@@ -69,13 +69,18 @@ class Processes:
         return process
 
     def scheduler(
-        self, port: int = 0, kind: str = "good", host: str = "127.0.0.1", via: Sequence[str] = ()
+        self,
+        port: int = 0,
+        kind: str = "good",
+        host: str = "127.0.0.1",
+        via: Sequence[str] = (),
+        options: Sequence[str] = ("--no-dashboard",),
     ) -> tuple[str, Process]:
         """Start a scheduler and return its address when it listens."""
         port = port or free_port()
         process = self.start(
-            *("scheduler", kind, "--host", host, "--port", str(port), "--no-dashboard"),
-            *("--dashboard-address", f"{host}:0"),
+            *("scheduler", kind, "--host", host, "--port", str(port)),
+            *("--dashboard-address", f"{host}:0", *options),
             via=via,
         )
         return f"tcp://{host}:{port}", process

@@ -7,6 +7,9 @@ from arviz_stats.base import array_stats
 from exmc_dask import convergence
 from exmc_dask.convergence import (
     MIN_LOOK,
+    N_KEPT,
+    N_LEAST,
+    N_LOOK,
     TAILS,
     Running,
     bfmi,
@@ -147,7 +150,22 @@ def test_a_running_look_is_at_the_draws_that_all_chains_have() -> None:
 
     common = draws[:, 100:250]
 
-    assert running.look() == (rhat(common).max(), ess_bulk(common).min())
+    look = running.look()
+    assert look is not None
+    assert look.n_draws == 150
+    assert look.worst == (rhat(common).max(), ess_bulk(common).min())
+    np.testing.assert_allclose(look.mean, common.mean(axis=(0, 1)))
+
+
+@pytest.mark.parametrize(("n_draws", "k"), [(100, N_LOOK), (N_KEPT // 60, 20), (N_KEPT, N_LEAST)])
+def test_a_running_look_keeps_few_numbers_of_large_models(n_draws: int, k: int) -> None:
+    running = Running(n_chains=3, tune=0, n_draws=n_draws)
+    for chain in range(3):
+        running.add(chain, np.arange(60), np.zeros((60, 5000)))
+
+    look = running.look()
+    assert look is not None
+    assert look.columns.tolist() == np.linspace(0, 4999, k).astype(int).tolist()
 
 
 @pytest.mark.parametrize(("chains", "n"), [((0, 1, 2), MIN_LOOK - 1), ((0, 1), MIN_LOOK)])
