@@ -38,7 +38,7 @@ from .chain import (
 from .dense import fisher_factor, stan_factor
 from .group import device, group_sync, lane, n_lanes
 from .low_rank import fit, remember, stride
-from .metric import accumulate, forget, succeed
+from .metric import forget, observe, succeed
 from .stepsize import average
 from .vecmath import maximum, minimum
 from .walk import ACCEPT, ACCEPT_BOTH_WAYS, DIVERGING, DROPPED, N_STEPS, NEW_INDEX
@@ -78,7 +78,7 @@ def learn(reals: np.ndarray, ints: np.ndarray, vector: np.ndarray, spread: np.nd
             remember(ints, vector, _teaches(ints, True))
         elif _teaches(ints, True):
             ints[N_FRONT] += 1
-            accumulate(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
+            observe(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
     average(reals, ints, accept / ints[N_STEPS])
 
 
@@ -89,7 +89,7 @@ def _learn_fisher(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> N
         for x in (Q, GRAD):
             row = 2 * window + x
             n = ints[N_FRONT + window]
-            accumulate(vector, x, MEAN_Q + row, spread, M2_Q + row, n)
+            observe(vector, x, MEAN_Q + row, spread, M2_Q + row, n)
 
 
 @device

@@ -41,6 +41,32 @@ def view(typing_context, array, start):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def borrowed(typing_context, array):  # type: ignore[no-untyped-def]
+    """Return an array that is not counted as a reference to its memory.
+
+    For arguments, which outlive the call: numba counts them up and down wherever they are passed
+    on or a row of them is taken, and each time is an atomic instruction that holds up all others.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        whole = context.make_array(kind)(context, builder, args[0])
+        same = context.make_array(kind)(context, builder)
+        populate_array(
+            same,
+            data=whole.data,
+            shape=whole.shape,
+            strides=whole.strides,
+            itemsize=whole.itemsize,
+            meminfo=None,
+            parent=None,
+        )
+        return same._getvalue()
+
+    return array(array), emit
+
+
+@intrinsic
 def at(typing_context, array, place):  # type: ignore[no-untyped-def]
     """Return ``array[place]`` of a contiguous array, without a check."""
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from .chain import DIRECTIONS, FACTOR, STRETCH
 from .group import device, group_sum, group_sync, lane, n_lanes, summing
-from .walk import END_FORCE, END_Q, END_V
+from .vecmath import accumulate
+from .walk import END_FORCE, END_Q, END_V, NEXT_GRAD
 
 
 @device
@@ -50,33 +51,53 @@ def whiten(rows: np.ndarray, grad: int, walk: np.ndarray, force: int, spread: np
 
 
 @device
-def kick(walk: np.ndarray, end: int, time: float) -> None:
-    """Change the momentum of an end by its force."""
-    for k in range(lane(), walk.shape[1], n_lanes()):
-        walk[end + END_V, k] += time * walk[end + END_FORCE, k]
-
-
-@device
-def drift(walk: np.ndarray, end: int, time: float, spread: np.ndarray) -> None:
-    """Move the position of an end by its velocity F v."""
+def depart(walk: np.ndarray, end: int, time: float, spread: np.ndarray) -> None:
+    """Make the first half of an end's leapfrog step: half a kick, and the drift by F v."""
+    dim, half = walk.shape[1], 0.5 * time
     if spread.ndim == 2:
-        for k in range(lane(), walk.shape[1], n_lanes()):
-            walk[end + END_Q, k] += time * (spread[FACTOR, k] * walk[end + END_V, k])
+        for k in range(lane(), dim, n_lanes()):
+            v = walk[end + END_V, k] + half * walk[end + END_FORCE, k]
+            walk[end + END_V, k] = v
+            walk[end + END_Q, k] += time * (spread[FACTOR, k] * v)
     elif spread.ndim == 4:
-        for k in range(lane(), walk.shape[1], n_lanes()):
-            walk[end + END_Q, k] += time * (spread[FACTOR, 0, 0, k] * walk[end + END_V, k])
+        for k in range(lane(), dim, n_lanes()):
+            v = walk[end + END_V, k] + half * walk[end + END_FORCE, k]
+            walk[end + END_V, k] = v
+            walk[end + END_Q, k] += time * (spread[FACTOR, 0, 0, k] * v)
         for r in range(spread.shape[0] - DIRECTIONS):
             if spread[STRETCH, 0, 0, r] == 0.0:
                 break
             along = time * spread[STRETCH, 0, 0, r] * _along(spread, r, walk, end + END_V)
-            for k in range(lane(), walk.shape[1], n_lanes()):
+            for k in range(lane(), dim, n_lanes()):
                 scale = spread[FACTOR, 0, 0, k]
                 walk[end + END_Q, k] += along * (scale * spread[DIRECTIONS + r, 0, 0, k])
     else:
+        for k in range(lane(), dim, n_lanes()):
+            walk[end + END_V, k] += half * walk[end + END_FORCE, k]
         group_sync()  # a row meets the momenta of all lanes
-        for r in range(lane(), walk.shape[1], n_lanes()):
+        for r in range(lane(), dim, n_lanes()):
             walk[end + END_Q, r] += time * _velocity(spread, r, walk, end + END_V)
     group_sync()
+
+
+@device
+def arrive(walk: np.ndarray, end: int, time: float, spread: np.ndarray) -> float:
+    """Make the second half, half a kick by the force of NEXT_GRAD, and return |v|^2 / 2."""
+    half, total = 0.5 * time, 0.0
+    if spread.ndim == 2:
+        for k in range(lane(), walk.shape[1], n_lanes()):
+            force = spread[FACTOR, k] * walk[NEXT_GRAD, k]
+            v = walk[end + END_V, k] + half * force
+            walk[end + END_FORCE, k] = force
+            walk[end + END_V, k] = v
+            total = accumulate(total, v * v)
+    else:
+        whiten(walk, NEXT_GRAD, walk, end + END_FORCE, spread)
+        for k in range(lane(), walk.shape[1], n_lanes()):
+            v = walk[end + END_V, k] + half * walk[end + END_FORCE, k]
+            walk[end + END_V, k] = v
+            total = accumulate(total, v * v)
+    return 0.5 * group_sum(total)
 
 
 @summing
@@ -106,7 +127,7 @@ def kinetic(walk: np.ndarray, v: int) -> float:
 
 
 @device
-def accumulate(vector: np.ndarray, x: int, mean: int, spread: np.ndarray, m2: int, n: int) -> None:
+def observe(vector: np.ndarray, x: int, mean: int, spread: np.ndarray, m2: int, n: int) -> None:
     """Add row `x`, the `n`-th observation, to a running mean and sum of squared deviations.
 
     Welford's update; the squares are outer products when the metric is dense. nuts-rs adds d * d

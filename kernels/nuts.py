@@ -31,7 +31,7 @@ from .chain import (
     Q,
 )
 from .group import device, group_sync, inlined
-from .metric import copy, drift, kick, kinetic, whiten
+from .metric import arrive, copy, depart, kinetic, whiten
 from .rng import JITTER, MOMENTUM, fill_normal, uniform
 from .stepsize import begin_search, begin_trial, end_trial
 from .tree import double, grow, merge, weigh
@@ -48,7 +48,7 @@ from .walk import (
     END_V,
     LEAPFROG,
     LEFT,
-    LOG_WEIGHT,
+    LOG_UNIT,
     MAX_ERROR,
     N_LEAVES,
     N_LEFT,
@@ -59,7 +59,6 @@ from .walk import (
     NEW_INDEX,
     NEW_LOGP,
     NEW_Q,
-    NEXT_GRAD,
     PHASE,
     REFRESH,
     RIGHT,
@@ -70,6 +69,7 @@ from .walk import (
     STEP,
     SUM,
     TURN,
+    WEIGHT,
 )
 
 _FIRST_METRIC_TREEDEPTH = 8
@@ -106,12 +106,11 @@ def before_gradient(
         _refresh(reals, ints, vector, spread, walk)
         ints[PHASE] = DOUBLE
     if ints[PHASE] == DOUBLE:
-        double(ints, walk)
+        double(reals, ints, walk)
         ints[PHASE] = LEAPFROG
     end = ints[SIDE]
     time = reals[STEP] * ints[SIGN]
-    kick(walk, end, 0.5 * time)
-    drift(walk, end, time, spread)
+    depart(walk, end, time, spread)
 
 
 @inlined
@@ -137,9 +136,7 @@ def after_gradient(
         of `walk`.
     """
     end = ints[SIDE]
-    whiten(walk, NEXT_GRAD, walk, end + END_FORCE, spread)
-    kick(walk, end, 0.5 * reals[STEP] * ints[SIGN])
-    energy = kinetic(walk, end + END_V) - logp
+    energy = arrive(walk, end, reals[STEP] * ints[SIGN], spread) - logp
     if ints[PHASE] == SEARCHING:
         if end_trial(reals, ints, energy):
             ints[PHASE] = REFRESH
@@ -178,7 +175,8 @@ def _refresh(
     reals[START_ENERGY] = energy
     reals[NEW_ENERGY] = energy
     reals[NEW_LOGP] = reals[LOGP]
-    reals[LOG_WEIGHT] = 0.0
+    reals[WEIGHT] = 1.0
+    reals[LOG_UNIT] = 0.0
     reals[ACCEPT] = 0.0
     reals[ACCEPT_BOTH_WAYS] = 0.0
     reals[MAX_ERROR] = 0.0

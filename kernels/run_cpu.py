@@ -45,6 +45,7 @@ from .chain import (
     spread_shape,
 )
 from .group import device
+from .loops import borrowed
 from .metric import copy
 from .nuts import after_gradient, before_gradient
 from .stepsize import MAX_TRIALS
@@ -181,6 +182,12 @@ def _transitions(  # type: ignore[no-untyped-def]
     control,
     control_f,
 ):
+    data, data32, index, work = borrowed(data), borrowed(data32), borrowed(index), borrowed(work)
+    f, reals, ints = borrowed(f), borrowed(reals), borrowed(ints)
+    vector, spread, walk = borrowed(vector), borrowed(spread), borrowed(walk)
+    start_f, start_reals, start_ints = borrowed(start_f), borrowed(start_reals), borrowed(start_ints)
+    values, q, stats_f, stats_i = borrowed(values), borrowed(q), borrowed(stats_f), borrowed(stats_i)
+    control, control_f = borrowed(control), borrowed(control_f)
     trips = MAX_TRIALS + (1 << ints[MAX_TREEDEPTH])
     row = 0
     control[STATUS] = RUNNING

@@ -23,13 +23,12 @@ from .chain import INTS, OPTION_FLOATS, OPTION_INTS, SCALARS
     NEXT_GRAD,  # where logp_grad writes
     JOINT,  # momentum of the end that is being extended, as it was before
     SUM,  # of all momenta in the trajectory
-    SUB_SUM,  # of the momenta in the youngest complete part of the subtree
     SUB_Q,  # the subtree's proposal
     SUB_GRAD,
     NEW_Q,  # the trajectory's
     NEW_GRAD,
     STACK,  # level h: three rows for a complete part of 2^h leaves that waits for its neighbour
-) = np.arange(15)
+) = np.arange(14)
 END_ROWS = 3
 (
     END_Q,  # place in an end's rows
@@ -47,17 +46,18 @@ LEVEL_ROWS = 3
 (
     STEP,  # step size of this transition, jitter included
     START_ENERGY,
-    LOG_WEIGHT,  # log of the sum of exp(start energy - energy) over the trajectory
-    SUB_LOG_WEIGHT,  # over the subtree
+    WEIGHT,  # sum of w = exp(start energy - energy) over the trajectory, in units of exp(LOG_UNIT)
+    SUB_WEIGHT,  # over the subtree
+    LOG_UNIT,  # 0 unless a weight is too large for a float64
     SUB_LOGP,
     SUB_ENERGY,
     NEW_LOGP,
     NEW_ENERGY,
-    ACCEPT,  # sum over all leaves of min(1, w), w = exp(start energy - energy)
+    ACCEPT,  # sum over all leaves of min(1, w)
     ACCEPT_BOTH_WAYS,  # sum of 2 min(1, w) / (1 + w)
     MAX_ERROR,  # the energy error that is largest in size
-) = len(SCALARS) + len(OPTION_FLOATS) + np.arange(11)
-N_REALS = len(SCALARS) + len(OPTION_FLOATS) + 11
+) = len(SCALARS) + len(OPTION_FLOATS) + np.arange(12)
+N_REALS = len(SCALARS) + len(OPTION_FLOATS) + 12
 
 # --- slots of ints ----------------------------------------------------------------------------
 (

@@ -53,24 +53,28 @@ def test_a_leapfrog_step_is_that_of_the_mass_matrix(spread: np.ndarray, F: np.nd
     p, mass_inverse = np.linalg.solve(F.T, v), F @ F.T
 
     compiled(metric.whiten)(walk, NEXT_GRAD, walk, RIGHT + END_FORCE, spread)
-    compiled(metric.kick)(walk, RIGHT, 0.3)
-    compiled(metric.drift)(walk, RIGHT, 0.7, spread)
+    compiled(metric.depart)(walk, RIGHT, 0.7, spread)
+    half, q = p + 0.35 * grad, q + 0.7 * mass_inverse @ (p + 0.35 * grad)
+    assert walk[RIGHT + END_Q] == pytest.approx(q)
+    assert F.T @ half == pytest.approx(walk[RIGHT + END_V])
 
-    p = p + 0.3 * grad
-    assert walk[RIGHT + END_Q] == pytest.approx(q + 0.7 * mass_inverse @ p)
+    grad = walk[NEXT_GRAD] = RNG.normal(size=DIM)
+    energy = compiled(metric.arrive)(walk, RIGHT, 0.7, spread)
+    p = half + 0.35 * grad
     assert F.T @ p == pytest.approx(walk[RIGHT + END_V])
-    energy = compiled(metric.kinetic)(walk, RIGHT + END_V)
+    assert F.T @ grad == pytest.approx(walk[RIGHT + END_FORCE])
     assert energy == pytest.approx(0.5 * p @ mass_inverse @ p)
+    assert energy == pytest.approx(compiled(metric.kinetic)(walk, RIGHT + END_V))
 
 
 @every_full_metric
 def test_running_moments_are_moments(factor: np.ndarray) -> None:
     draws = RNG.normal(3.0, 2.0, size=(40, DIM))
     vector, spread = np.zeros((6, DIM)), np.zeros((5, *factor.shape))
-    accumulate = compiled(metric.accumulate)
+    observe = compiled(metric.observe)
     for n, draw in enumerate(draws, start=1):
         vector[0] = draw
-        accumulate(vector, 0, 2, spread, 1, n)
+        observe(vector, 0, 2, spread, 1, n)
 
     m2 = (len(draws) - 1) * np.cov(draws.T)
     assert vector[2] == pytest.approx(draws.mean(0))

@@ -26,6 +26,7 @@ from exmc_dask.kernels.walk import (
     TURN,
 )
 from exmc_dask.sampler.block import options, run
+from exmc_dask.sampler.reference import transition
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start
 from exmc_dask.sampler.state import ChainState, Draws
@@ -198,9 +199,25 @@ def test_energy_that_falls_is_no_divergence() -> None:
     assert draws.stat("diverging").tolist() == [0]
 
 
+@pytest.mark.parametrize("q", [1e4, 100.0, 50.0])
+def test_weights_too_large_for_a_float_are_weighed_as_the_textbook_does(q: float) -> None:
+    settings, state = fixed(NORMAL, 1.5, draws=20)
+    state = state.replace(q=q, grad=-q, logp=-0.5 * q * q)
+    for draw in range(20):
+        expected, _ = transition(state, settings, NORMAL.python())
+        state, drawn = run(NORMAL, NORMAL.bound, settings, state, 1)
+        if draw == 0:
+            assert drawn.stat("max_energy_error")[0] < -500.0
+        assert drawn.stat("index_in_trajectory")[0] == expected.chosen.index
+        assert drawn.stat("acceptance_rate")[0] == pytest.approx(expected.acceptance_rate)
+
+
 def turns(momenta: list[F8]) -> bool:
     rows = np.array(momenta)
-    return bool(compiled(tree._turns)(rows, *range(6)))
+    both = rows[2] + rows[5]
+    turning = bool(compiled(tree._turns)(rows, *range(6)))
+    assert rows[5] == pytest.approx(both, nan_ok=True)
+    return turning
 
 
 AHEAD, BACK, SIDEWAYS = np.array([1.0, 0.0]), np.array([-1.0, 0.0]), np.array([-1.0, 0.5])
@@ -221,3 +238,12 @@ AHEAD, BACK, SIDEWAYS = np.array([1.0, 0.0]), np.array([-1.0, 0.0]), np.array([-
 )
 def test_all_three_spans_have_to_go_forward(momenta: list[F8], expected: bool) -> None:
     assert turns(momenta) == expected
+
+
+@pytest.mark.parametrize("cosine", [-0.999, -0.2, 0.3, math.nan])
+@pytest.mark.parametrize("length", [0.5, 1.0, 3.0])
+def test_two_leaves_turn_when_parts_of_one_leaf_do(cosine: float, length: float) -> None:
+    a, b = AHEAD, length * np.array([cosine, math.sqrt(1.0 - cosine**2)])
+    rows = np.array([a, b, np.zeros(2)])
+    assert bool(compiled(tree._leaves_turn)(rows, 0, 1, 2)) == turns([a, a, a, b, b, b])
+    assert rows[2] == pytest.approx(a + b, nan_ok=True)
