@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from exmc_dask.axes import Dim, Shape, extent, extents
 from exmc_dask.errors import DataError, ShapeError, SupportError, UnknownName
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import leaves, topological
+from exmc_dask.evaluate import Evaluation, evaluate
+from exmc_dask.graph import axes_of, leaves, substitute, topological
 from exmc_dask.ir import Node
 from exmc_dask.ops import Op
 from exmc_dask.rewrite.terms import Start
@@ -110,7 +111,9 @@ class Binding:
 
     def _with_joined(self, given: Given) -> Given:
         """Put arrays together; each shows how long its axes are."""
-        values = evaluate([made for _, made in self.joined], given.leaves, given.lengths)
+        if not self.joined:
+            return given
+        values = self._joining(given.leaves, given.lengths)
         arrays, lengths = dict(given.arrays), dict(given.lengths)
         for (leaf, _), value in zip(self.joined, values, strict=True):
             arrays[leaf.arg] = np.asarray(value, order="C")
@@ -134,12 +137,50 @@ class Binding:
 
     def calculate(self, given: Given) -> dict[str, np.ndarray]:
         """Return the values of the folded slots."""
-        values = evaluate([node for _, node in self.folded], given.leaves, given.lengths)
+        values = self._folding(given.leaves, given.lengths)
         names = (name for name, _ in self.folded)
         return {name: np.asarray(v, order="C") for name, v in zip(names, values, strict=True)}
 
+    @cached_property
+    def _joining(self) -> Evaluation:
+        return Evaluation([made for _, made in self.joined])
+
+    @cached_property
+    def _folding(self) -> Evaluation:
+        return Evaluation([node for _, node in self.folded])
+
+    @cached_property
+    def _beginning(self) -> Evaluation:
+        """Unconstrained support points, and whatever else of data they need, in one graph."""
+        points: dict[Node, Node] = {}
+        for start in self.starts:
+            (points[start.variable],) = substitute([start.point], points)
+        return Evaluation(substitute([start.unconstrained for start in self.starts], points))
+
+    @cached_property
+    def _fixed(self) -> list[np.ndarray] | None:
+        """The same as numbers, where they need no data."""
+        beginning = self._beginning
+        return None if beginning.leaves or axes_of(beginning.roots) else beginning({})
+
+    def support(self, given: Given) -> dict[str, np.ndarray]:
+        """Return the unconstrained value of every free variable at its support point."""
+        found = self._fixed
+        if found is None:
+            found = self._beginning(given.leaves, given.lengths)
+        names = (str(start.variable.arg) for start in self.starts)
+        return {n: np.where(np.isfinite(z), z, 0.0) for n, z in zip(names, found, strict=True)}
+
     def unconstrained(self, values: Mapping[str, Any], given: Given) -> dict[str, np.ndarray]:
-        """Return the unconstrained value of every free variable, from `values` or its support."""
+        """Return the unconstrained value of every free variable, from `values` or its support.
+
+        Raises
+        ------
+        ShapeError, SupportError
+            A value has another shape than its variable, or is outside its support.
+        """
+        if not values:
+            return self.support(given)
         known: dict[Any, Any] = {**given.leaves}
         result: dict[str, np.ndarray] = {}
         for start in self.starts:

@@ -1,6 +1,7 @@
 """A model as bytes: msgpack with version and hash; reading verifies every name and shape."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -31,9 +32,10 @@ VERSION = 1
 MAGIC = "exmc-model"
 
 
-def key(spec: ModelSpec) -> str:
-    """Content hash of a model."""
-    return sha256(_body(spec)).hexdigest()
+def key(data: bytes) -> str:
+    """Content hash of a model, as `encode` wrote it into these bytes."""
+    digest: str = msgpack.unpackb(data)[2]
+    return digest
 
 
 def encode(spec: ModelSpec) -> bytes:
@@ -43,8 +45,9 @@ def encode(spec: ModelSpec) -> bytes:
     return packed
 
 
+@lru_cache(maxsize=32)
 def decode(data: bytes) -> ModelSpec:
-    """Read a model.
+    """Read a model; the same bytes give the same record.
 
     Raises
     ------

@@ -6,6 +6,7 @@ predictors ask for, but it can be sampled only when the observed values follow.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -68,14 +69,15 @@ def sizes(spec: ModelSpec, slots: Slots, given: Collection[str] = ()) -> Sizes:
     return Sizes(lengths, dims, behind)
 
 
-def only_observed(spec: ModelSpec) -> set[str]:
+@lru_cache(maxsize=32)
+def only_observed(spec: ModelSpec) -> frozenset[str]:
     """Slots that hold the values of one observed variable and are read by nothing else."""
     observed = [str(v.observed.arg) for v in spec.observed if v.observed is not None]
     values = {v.observed for v in spec.observed}
     parts = [root for root in roots_of(spec) if root not in values]
     read = {leaf.arg for leaf in topological(parts) if leaf.op is Op.DATA}
     read |= {o.observed.arg for o in spec.observations}
-    return {name for name in observed if observed.count(name) == 1 and name not in read}
+    return frozenset(n for n in observed if observed.count(n) == 1 and n not in read)
 
 
 def _dims(slots: Slots, waiting: Collection[str]) -> dict[str, int]:

@@ -84,6 +84,7 @@ class Model(Display):
         self._later: set[str] = set()  # variables that are drawn in prediction only
         self._names: set[str] = set()
         self._closed = False
+        self._final: ModelSpec | None = None
         self._tokens: list[Token[Declares | None]] = []
         self.draws: dict[str, Functions] = {}
         self.add_coords(coords or {})
@@ -98,14 +99,16 @@ class Model(Display):
 
     @property
     def spec(self) -> ModelSpec:
-        """The record of all declarations so far."""
-        return ModelSpec(
+        """The record of all declarations so far; always the same one when the model is closed."""
+        record = self._final or ModelSpec(
             tuple(self._variables),
             tuple(slot for _, slot in sorted(self._slots.slots.items())),
             tuple(self._deterministics),
             tuple(self._potentials),
             tuple(self._observations),
         )
+        self._final = record if self._closed else None
+        return record
 
     @property
     def data(self) -> dict[str, np.ndarray]:
@@ -343,21 +346,31 @@ class Model(Display):
         self.check_observed()
         return sum(joint(self.spec, self._slots.arrays, values).values())
 
+    def __copy__(self) -> Self:
+        """Return a closed model of the same record, with the data as they are now."""
+        same = type(self)()
+        same._take(self.spec, self.data, self.coords)
+        same.draws = dict(self.draws)
+        return same
+
     def __getstate__(self) -> dict[str, Any]:
         """Record, data and coordinates; what comes back is closed and has no `draws`."""
         return {"spec": self.spec.to_bytes(), "data": self.data, "coords": self.coords}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__init__(state["coords"])  # type: ignore[misc]
-        spec = ModelSpec.from_bytes(state["spec"])
+        self.__init__()  # type: ignore[misc]
+        self._take(ModelSpec.from_bytes(state["spec"]), state["data"], state["coords"])
+
+    def _take(self, spec: ModelSpec, data: dict[str, np.ndarray], coords: dict[str, Any]) -> None:
+        """Hold a record that was declared before."""
         self._variables += spec.variables
         self._deterministics += spec.deterministics
         self._potentials += spec.potentials
         self._observations += spec.observations
-        self._known = spec.known
+        self._known, self._closed, self._final = spec.known, True, spec
         self._slots.slots = {slot.name: slot for slot in spec.slots}
-        self._slots.fill(state["data"])
-        self._closed = True
+        self._slots.fill(data)
+        self._slots.coords = coords
 
     def _check_open(self, what: str) -> None:
         if self._closed:

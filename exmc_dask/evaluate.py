@@ -7,11 +7,12 @@ end and whatever stands before them is carried along.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from exmc_dask import incomplete
+from exmc_dask import incomplete, matrices
 from exmc_dask.axes import Dim, extent, extents
 from exmc_dask.errors import ShapeError, UnknownName
 from exmc_dask.graph import topological
@@ -51,28 +52,54 @@ def evaluate(
     ShapeError
         A value does not have the rank of its leaf.
     """
-    order = topological(roots)
-    given = {node: _leaf(node, leaves) for node in order if node.op in (Op.DATA, Op.VAR, Op.PARAM)}
-    known = bind_lengths(given) | dict(lengths or {})
-    with np.errstate(all="ignore"):
-        return [np.asarray(value) for value in _values(order, roots, given, known)]
+    return Evaluation(roots)(leaves, lengths)
 
 
-def _values(
-    order: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Array], lengths: Lengths
-) -> list[Array]:
-    """Values of `roots`, each forgotten when nothing waits for it any more."""
-    waiting = Counter(operand for node in order for operand in node.src) + Counter(roots)
-    values: dict[Node, Array] = {}
-    for node in order:
-        operands = [values[operand] for operand in node.src]
-        operands = operands if node.op in AS_KEPT else list(map(_wide, operands))
-        values[node] = given[node] if node in given else RULES[node.op](node, lengths, *operands)
-        for operand in node.src:
-            waiting[operand] -= 1
-            if not waiting[operand]:
-                del values[operand]
-    return [_wide(values[root]) for root in roots]
+class Evaluation:
+    """The order in which the values of a graph are calculated, found once for many calls.
+
+    Parameters
+    ----------
+    roots : sequence of Node
+
+    Attributes
+    ----------
+    leaves : list of Node
+        DATA, VAR and PARAM leaves, whose values a call needs.
+    """
+
+    def __init__(self, roots: Sequence[Node]) -> None:
+        self.roots = tuple(roots)
+        self._order = topological(roots)
+        self.leaves = [node for node in self._order if node.op in (Op.DATA, Op.VAR, Op.PARAM)]
+        uses = (operand for node in self._order for operand in node.src)
+        self._uses = Counter(chain(uses, roots))
+
+    def __call__(self, leaves: Mapping[Any, Any], lengths: Lengths | None = None) -> list[Array]:
+        """Return the values of the roots; see `evaluate`."""
+        if not self.roots:
+            return []
+        given = {node: _leaf(node, leaves) for node in self.leaves}
+        known = bind_lengths(given) | dict(lengths or {})
+        with np.errstate(all="ignore"):
+            return [np.asarray(value) for value in self.values(given, known)]
+
+    def values(self, given: Mapping[Node, Array], lengths: Lengths) -> list[Array]:
+        """Return the values of the roots, each forgotten when nothing waits for it any more."""
+        waiting = self._uses.copy()
+        values: dict[Node, Array] = {}
+        for node in self._order:
+            if node in given:
+                values[node] = given[node]
+                continue
+            operands = [values[operand] for operand in node.src]
+            operands = operands if node.op in AS_KEPT else list(map(_wide, operands))
+            values[node] = RULES[node.op](node, lengths, *operands)
+            for operand in node.src:
+                waiting[operand] -= 1
+                if not waiting[operand]:
+                    del values[operand]
+        return [_wide(values[root]) for root in self.roots]
 
 
 def _wide(x: Array) -> Array:
@@ -222,62 +249,16 @@ def _scatter_add(node: Node, lengths: Lengths, x: Array, index: Array) -> Array:
 def _matmul(node: Node, lengths: Lengths, x: Array, y: Array) -> Array:
     row, column = node.src[0].ndim == 1, node.src[1].ndim == 1
     left, right = x[..., None, :] if row else x, y[..., None] if column else y
-    right = right.astype(float, copy=False)
-    stretches = [left] if left.dtype == FLOAT else _stretches(left)
-    parts = [np.matmul(part.astype(float, copy=False), right) for part in stretches]
-    product = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
+    product = matrices.product(left, right)
     product = product[..., 0] if column else product
     return product[..., 0] if row and column else product[..., 0, :] if row else product
 
 
-def _cholesky(node: Node, lengths: Lengths, x: Array) -> Array:
-    factors = [_factor(matrix) for matrix in x.reshape(-1, *x.shape[-2:]).astype(float)]
-    return np.array(factors).reshape(x.shape)
-
-
-def _factor(matrix: Array) -> Array:
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return np.full_like(matrix, np.nan)
-
-
 def _trisolve(node: Node, lengths: Lengths, matrix: Array, right: Array) -> Array:
-    """Solve by substitution, row by row."""
     lower, b = (operand.astype(float) for operand in _together(node, (matrix, right)))
-    vector = node.src[1].ndim == 1
-    b = b[..., None] if vector else b
-    x = np.zeros_like(b)
-    rows = range(b.shape[-2])
-    for i in reversed(rows) if node.arg else rows:
-        others = slice(i + 1, None) if node.arg else slice(0, i)
-        row = lower[..., others, i] if node.arg else lower[..., i, others]
-        known = np.matmul(row[..., None, :], x[..., others, :])[..., 0, :]
-        x[..., i, :] = (b[..., i, :] - known) / lower[..., i, i, None]
-    return x[..., 0] if vector else x
-
-
-TALL = 16384  # rows of a matrix that are worked on together
-
-
-def _stretches(matrix: Array) -> list[Array]:
-    """Return views of a matrix, `TALL` rows each; one of none where there are none."""
-    return [matrix[..., i : i + TALL, :] for i in range(0, max(1, matrix.shape[-2]), TALL)]
-
-
-def _triangle(node: Node, lengths: Lengths, *blocks: Array) -> Array:
-    """Factor stretch by stretch, each below the triangle of those before, in little memory.
-
-    Demmel et al. (2012), "Communication-optimal parallel and sequential QR and LU", section 2.
-    The diagonal is made positive.
-    """
-    columns = sum(block.shape[1] for block in blocks)
-    triangle = np.zeros((columns, columns))
-    for parts in zip(*map(_stretches, blocks), strict=True):
-        below = np.concatenate(parts, axis=1, dtype=np.float64)
-        found = np.linalg.qr(np.concatenate([triangle, below]), mode="r")
-        triangle[: len(found)] = found
-    return triangle * np.where(np.diagonal(triangle) < 0.0, -1.0, 1.0)[:, None]
+    if node.src[1].ndim == 1:
+        return matrices.solve_lower(lower, b[..., None], transposed=node.arg)[..., 0]
+    return matrices.solve_lower(lower, b, transposed=node.arg)
 
 
 def _cumsum(node: Node, lengths: Lengths, x: Array) -> Array:
@@ -293,14 +274,14 @@ def _scan(node: Node, lengths: Lengths, *operands: Array) -> Array:
     front = np.broadcast_shapes(*map(_front, node.src, operands))
     whole = np.zeros((*front, n_steps + 1, body.width))
     whole[..., body.first, : body.n_carry] = operands[0]
-    order = topological([body.root])
+    steps = Evaluation([body.root])
     given = {leaf: operands[place] for place, leaf in enumerate(body.leaves)}
     for step in reversed(range(n_steps)) if body.reverse else range(n_steps):
         row, before = (step, step + 1) if body.reverse else (step + 1, step)
         given[body.leaves[0]] = whole[..., before, : body.n_carry]
         for place in body.sequences:
             given[body.leaves[place]] = np.take(operands[place], step, -node.src[place].ndim)
-        (whole[..., row, :],) = _values(order, [body.root], given, lengths)
+        (whole[..., row, :],) = steps.values(given, lengths)
     return whole
 
 
@@ -374,9 +355,9 @@ RULES: Mapping[Op, Rule] = {
     Op.GATHER: _gather,
     Op.SCATTER_ADD: _scatter_add,
     Op.MATMUL: _matmul,
-    Op.CHOLESKY: _cholesky,
+    Op.CHOLESKY: _flat(matrices.cholesky),
     Op.TRISOLVE: _trisolve,
-    Op.TRIANGLE: _triangle,
+    Op.TRIANGLE: _flat(matrices.triangle),
     Op.CUMSUM: _cumsum,
     Op.SCAN: _scan,
 }

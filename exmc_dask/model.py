@@ -190,7 +190,7 @@ class Potential:
     node: Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelSpec:
     """All that a model says, apart from its data.
 
@@ -208,7 +208,7 @@ class ModelSpec:
     potentials: tuple[Potential, ...] = ()
     observations: tuple[Observation, ...] = ()
 
-    @property
+    @cached_property
     def free(self) -> tuple[Variable, ...]:
         """Variables that are sampled."""
         declared = (v.unobserved if v.n_missing else v for v in self.variables)
@@ -247,13 +247,20 @@ class ModelSpec:
         """Content hash: structure, sizes of parameters and constants; no data, no lengths."""
         from exmc_dask.codec import key
 
-        return key(self)
+        return key(self._bytes)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, ModelSpec) and self.key == other.key)
 
     def __hash__(self) -> int:
         return hash(self.key)
 
     def to_bytes(self) -> bytes:
         """Return the model in the form in which it travels: msgpack, versioned, no code."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
         from exmc_dask.codec import encode
 
         return encode(self)
@@ -263,7 +270,7 @@ class ModelSpec:
         """Read what `to_bytes` wrote; raises FormatError where the bytes are no such model."""
         from exmc_dask.codec import decode
 
-        return decode(data)
+        return decode(bytes(data))
 
     def __repr__(self) -> str:
         from exmc_dask.outline import outline

@@ -79,7 +79,7 @@ class Segment:
 
 
 Data = Mapping[str, tuple[np.ndarray, Sequence[str | None]]]
-Coords = Mapping[str, Sequence[Any] | np.ndarray]
+Coords = Mapping[str, Sequence[Any] | np.ndarray | PandasIndex]
 
 
 def to_datatree(
@@ -131,10 +131,10 @@ def to_datatree(
         parts = [_segments(results[chain], settings, low, high) for chain in chains]
         origin = settings.tune if prefix else 0
         index = {
-            "chain": np.array(chains, np.int64),
-            "draw": origin + settings.thin * np.arange(low, high),
+            "chain": PandasIndex(np.array(chains, np.int64), "chain"),
+            "draw": PandasIndex(origin + settings.thin * np.arange(low, high), "draw"),
         }
-        labels.update(index)
+        labels.update(index)  # made once for all groups
         shape = (len(chains), high - low)
         columns = _columns(parts, shape, outputs, "values")
         groups[f"{prefix}posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
@@ -186,7 +186,10 @@ def _variable(
 
 def _indexed(labels: Mapping[str, Any]) -> xr.Coordinates:
     """Make coordinates of labels by dimension."""
-    indexes = {dim: PandasIndex(np.asarray(values), dim) for dim, values in labels.items()}
+    indexes = {
+        dim: found if isinstance(found, PandasIndex) else PandasIndex(np.asarray(found), dim)
+        for dim, found in labels.items()
+    }
     variables = {}
     for index in indexes.values():
         variables.update(index.create_variables())

@@ -8,6 +8,7 @@ user keeps it in float32 and no system is solved with it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -114,6 +115,7 @@ class Storage:
     def _is_static(self, shape: Shape) -> bool:
         return self.axes.size(shape).constant is not None
 
+    @cached_property
     def _sequence(self) -> list[str]:
         """Slots in the order of their places: those of fixed size first."""
         return sorted(self.slots, key=lambda name: not self._is_static(self.slots[name].shape))
@@ -122,7 +124,7 @@ class Storage:
         """Give slots of fixed size in ``data`` and ``data32`` literal places, the others fields."""
         used = {"data": 0, "data32": 0}
         offsets: dict[str, Index] = {}
-        for name in self._sequence():
+        for name in self._sequence:
             array, size = self.arrays[name], self.axes.size(self.slots[name].shape).constant
             if array != "index" and size is not None:
                 offsets[name] = number(used[array])
@@ -189,7 +191,7 @@ class Storage:
         self._check_indices(given, lengths)
         used = {"data": 0, "data32": 0, "index": len(self._fields)}
         places: dict[str, int] = {}
-        for name in self._sequence():
+        for name in self._sequence:
             array = self.arrays[name]
             places[name] = used[array]
             used[array] += given[name].size

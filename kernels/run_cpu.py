@@ -185,8 +185,17 @@ def _transitions(  # type: ignore[no-untyped-def]
     data, data32, index, work = borrowed(data), borrowed(data32), borrowed(index), borrowed(work)
     f, reals, ints = borrowed(f), borrowed(reals), borrowed(ints)
     vector, spread, walk = borrowed(vector), borrowed(spread), borrowed(walk)
-    start_f, start_reals, start_ints = borrowed(start_f), borrowed(start_reals), borrowed(start_ints)
-    values, q, stats_f, stats_i = borrowed(values), borrowed(q), borrowed(stats_f), borrowed(stats_i)
+    start_f, start_reals, start_ints = (
+        borrowed(start_f),
+        borrowed(start_reals),
+        borrowed(start_ints),
+    )
+    values, q, stats_f, stats_i = (
+        borrowed(values),
+        borrowed(q),
+        borrowed(stats_f),
+        borrowed(stats_i),
+    )
     control, control_f = borrowed(control), borrowed(control_f)
     trips = MAX_TRIALS + (1 << ints[MAX_TREEDEPTH])
     row = 0

@@ -84,6 +84,7 @@ BELOW = {
 ONE_ROOM = {
     "indexing": "ir",
     "incomplete": "evaluate",
+    "matrices": "evaluate",
     "body": "ir",
     "adjoint": "grad",
     "codec": "model",
@@ -122,7 +123,7 @@ THIRD_PARTY = {
     "arviz_plots": "cli",
     "matplotlib": "cli",
     "pandas": "diagnosis comparison",
-    "scipy": "convergence comparison evaluate incomplete dist fitting",
+    "scipy": "convergence comparison evaluate incomplete matrices dist fitting",
     "msgpack": "graph codec cluster store",
     "platformdirs": "kernels.cache",
     "click": "cli",

@@ -1,5 +1,7 @@
 """A block: some draws of one chain, a pure function of kernel, data, settings and state."""
 
+from functools import cache
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -112,11 +114,16 @@ def run(
 
 def compile_sampler(target: str, settings: Settings) -> None:
     """Make ready what else a chain's start and its first block would compile."""
-    driver, rng = (build.runtime_module(name) for name in (f"run_{target}", "rng"))
-    with build.compiling(f"run_{target}_{settings.metric}"):
-        driver.loop(slots.METRICS.index(settings.metric))
-    with build.compiling("rng"):
-        rng.fill_uniform(settings.seed, 0, 0, rng.INIT, np.empty(0))
+    _compile_sampler(build.runtime(), target, settings.metric)
+
+
+@cache
+def _compile_sampler(package: ModuleType, target: str, metric: str) -> None:
+    driver, rng = (build.runtime_module(name, package) for name in (f"run_{target}", "rng"))
+    with build.compiling(f"run_{target}_{metric}", package):
+        driver.loop(slots.METRICS.index(metric))
+    with build.compiling("rng", package):
+        rng.fill_uniform(0, 0, 0, rng.INIT, np.empty(0))
 
 
 def options(settings: Settings) -> tuple[Floats, Ints]:

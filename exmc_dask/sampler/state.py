@@ -114,12 +114,13 @@ class ChainState:
         With another ``n_front`` the metric "low_rank" needs another ``history``, of that length.
         """
         i = self.i.copy()
-        for name in slots.INTS:
-            i[slots.INTS.index(name)] = fields.pop(name, self[name])
+        for place, name in enumerate(slots.INTS):
+            i[place] = fields.pop(name, i[place])
         layout = _shapes(i)
         f = np.empty(sum(math.prod(shape) for shape in layout.values()))
+        mine = _views(self.f, self.shapes())
         for name, view in _views(f, layout).items():
-            view[...] = fields.pop(name) if name in fields else self[name]
+            view[...] = fields.pop(name) if name in fields else mine[name]
         if fields:
             raise KeyError(*fields)
         return ChainState(f, i)

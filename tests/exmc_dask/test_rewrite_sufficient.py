@@ -12,8 +12,8 @@ from exmc_dask import math
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.evaluate import evaluate
 from exmc_dask.graph import topological
-from exmc_dask.ir import Node, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.ir import Node
+from exmc_dask.ops import Op
 from exmc_dask.rewrite.sufficient import MOST
 
 N = 40
@@ -168,15 +168,6 @@ def test_what_is_no_sum_of_squares_of_few_columns_stays(name: str) -> None:
         NOT_FOR[name](ed.Normal("b", 0, 2, shape=3), ed.HalfNormal("s", 1))
 
     assert not triangles(lower(model.spec))
-
-
-def test_a_tall_matrix_is_factored_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exmc_dask.evaluate.TALL", 7)
-    matrix = make(Op.DATA, (), "matrix", ("matrix.0", 3), FLOAT)
-    (triangle,) = evaluate([make(Op.TRIANGLE, (matrix,))], {matrix: X})
-
-    np.testing.assert_allclose(triangle.T @ triangle, X.T @ X, rtol=1e-12)
-    np.testing.assert_array_equal(np.tril(triangle, -1), 0.0)
 
 
 def test_the_switch_does_not_move_the_posterior() -> None:

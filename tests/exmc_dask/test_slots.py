@@ -11,8 +11,9 @@ import exmc_dask as ed
 from exmc_dask.cluster.wire import Parcel, Spec, digest, pack, unpack
 from exmc_dask.density import lower
 from exmc_dask.errors import DataError, OptionError
-from exmc_dask.evaluate import TALL, evaluate
+from exmc_dask.evaluate import evaluate
 from exmc_dask.ir import make
+from exmc_dask.matrices import TALL
 from exmc_dask.model import ModelSpec
 from exmc_dask.ops import Op
 
