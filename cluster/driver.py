@@ -207,6 +207,10 @@ class Driver:
             self.ask(Request.NOW)
             self._thread.join()
 
+    def tell(self, note: Note) -> None:
+        """Show a note of someone else's; from the run's own thread."""
+        self._tell(Warn(note))
+
     # The run's thread ----------------------------------------------------------------------------
 
     def _drive(self) -> None:

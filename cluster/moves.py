@@ -59,6 +59,7 @@ class Trouble(enum.StrEnum):
     TIME = "time is up"
     UNMET = "until not reached"
     DROPPED = "chain dropped"
+    STORE = "store"
     FAILED = "run failed"
 
 

@@ -107,6 +107,8 @@ if TYPE_CHECKING:
         sample_posterior_predictive as sample_posterior_predictive,
     )
     from exmc_dask.predictive.sampling import sample_prior_predictive as sample_prior_predictive
+    from exmc_dask.reopen import open_store as open_store
+    from exmc_dask.reopen import resume as resume
     from exmc_dask.run import Run as Run
     from exmc_dask.stream import Draw as Draw
     from exmc_dask.views import model_to_graphviz as model_to_graphviz
@@ -205,6 +207,7 @@ _EXPORTS = {
     "fitting.doors": ("find_map", "fit"),
     "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),
     "predictive.sampling": ("sample_posterior_predictive", "sample_prior_predictive"),
+    "reopen": ("open_store", "resume"),
     "run": ("Run",),
     "stream": ("Draw",),
     "views": ("model_to_graphviz", "model_to_mermaid"),

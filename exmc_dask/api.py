@@ -1,6 +1,7 @@
 """sample() and sample_stream(): what callers may pass, checked once and written down."""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -9,6 +10,7 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import CompileError, OptionError
+from exmc_dask.keeper import begin
 from exmc_dask.options import model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
@@ -66,6 +68,8 @@ def sample(
     block_draws: int | None = None,
     until: Mapping[str, Any] | None = None,
     max_time_s: float = math.inf,
+    store: str | os.PathLike[str] | None = None,
+    checkpoint_s: float = 10.0,
     blocking: bool = True,
     **unknown: Any,
 ) -> "xr.DataTree | Run":
@@ -130,6 +134,13 @@ def sample(
         `exmc_dask.until`.
     max_time_s : float
         Time after which the run ends with the draws that it has.
+    store : path or str, optional
+        A new folder or URL, such as ``run.zarr`` or ``s3://bucket/run.zarr``, in which the run is
+        kept while it goes on; needs zarr. `exmc_dask.resume` goes on with it in another process,
+        `exmc_dask.open_store` shows it. A store that fails does not end the run.
+    checkpoint_s : float
+        Time that is lost at most when this process dies; a store that is slow is written less
+        often.
     blocking : bool
         Wait for the result. If not, the handle of the run is returned at once.
 
@@ -143,6 +154,8 @@ def sample(
     ------
     OptionError
         An option does not exist or has an impossible value.
+    StoreError
+        The store is not new or cannot be written; or another process has resumed its run.
     ModelError, SamplingError, ClusterError
         The model, a chain, or the cluster cannot go on. What was drawn before is in the error's
         ``partial``.
@@ -194,7 +207,8 @@ def sample(
         max_time_s=max_time_s,
         compute_convergence_checks=compute_convergence_checks,
     )
-    run = Run(recipe, terms)
+    keeper = None if store is None else begin(store, recipe, on_failure, checkpoint_s)
+    run = Run(recipe, terms, keeper=keeper)
     return run.wait() if blocking else run
 
 

@@ -74,6 +74,12 @@ def diagnose(trace: xr.DataTree, *, var_names: Sequence[str] | None = None) -> l
     return [finding for check in CHECKS if (finding := check(posterior, stats))]
 
 
+def report(trace: xr.DataTree) -> None:
+    """Print findings as PyMC does, one line each."""
+    for finding in diagnose(trace):
+        print(finding)
+
+
 def summary(trace: xr.DataTree, **options: Any) -> "pd.DataFrame":
     """Tabulate mean, interval, ESS, R-hat and MCSE of every variable; options are ArviZ's."""
     import arviz_stats

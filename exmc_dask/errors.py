@@ -20,6 +20,8 @@ shape, chain, draw); what to do about it.
     ├── CompileError              the compiler met something it cannot translate
     ├── SamplingError
     │   └── BadStart              no finite starting point
+    ├── StoreError                a store that cannot be used: not there, not empty, not writable
+    │   └── StoreTaken            another process has resumed the run
     └── ClusterError
         ├── ClusterMismatch       workers lack the package or run other versions
         ├── ClusterStartError     a cluster of ours did not come up
@@ -112,6 +114,14 @@ class BadStart(SamplingError):
     ) -> None:
         super().__init__(message)
         self.q, self.grad, self.logp = q, grad, logp
+
+
+class StoreError(ExmcError):
+    """A store that cannot be used: not there, not empty, not writable."""
+
+
+class StoreTaken(StoreError):
+    """Another process has resumed the run that this one was writing."""
 
 
 class ClusterError(ExmcError):

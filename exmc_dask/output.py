@@ -139,7 +139,7 @@ def to_datatree(
         columns = _columns(parts, shape, outputs, "values")
         groups[f"{prefix}posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
         groups[f"{prefix}sample_stats"] = xr.Dataset(
-            _stats(parts, shape), _indexed(index), {**about, "sample_dims": list(SAMPLE_DIMS)}
+            _stats(parts, shape), indexed(index), {**about, "sample_dims": list(SAMPLE_DIMS)}
         )
         if free and settings.store_unconstrained and not prefix:
             columns = _columns(parts, shape, free, "q")
@@ -170,7 +170,7 @@ def dataset(
         variables[name] = _variable(full, array)
         for dim, extent in zip(full, array.shape, strict=True):
             used[dim] = coords[dim] if dim in coords else np.arange(extent)
-    return xr.Dataset(variables, _indexed(used), {**attrs, "sample_dims": list(sample_dims)})
+    return xr.Dataset(variables, indexed(used), {**attrs, "sample_dims": list(sample_dims)})
 
 
 def _variable(
@@ -184,7 +184,7 @@ def _variable(
     return xr.Variable(dims, array, attrs, fastpath=True)
 
 
-def _indexed(labels: Mapping[str, Any]) -> xr.Coordinates:
+def indexed(labels: Mapping[str, Any]) -> xr.Coordinates:
     """Make coordinates of labels by dimension."""
     indexes = {
         dim: found if isinstance(found, PandasIndex) else PandasIndex(np.asarray(found), dim)

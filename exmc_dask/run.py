@@ -49,6 +49,8 @@ class Run:
         Where chains go on that were begun earlier.
     blocks : sequence of BlockResult
         What they had drawn by then, in order per chain.
+    seconds : float
+        Time that the run had taken by then.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Run:
         keeper: Keeper | None = None,
         states: Mapping[int, State] | None = None,
         blocks: Sequence[BlockResult] = (),
+        seconds: float = 0.0,
     ) -> None:
         self._recipe = recipe
         self._terms = terms
@@ -66,7 +69,7 @@ class Run:
         self._harvest = Harvest(recipe.chains, blocks, states or {})
         self._drivers: list[Driver] = []  # one at a time; the last is at work or was the last
         self._progress: dict[int, Progress] = {}
-        self._seconds = 0.0
+        self._seconds = seconds
         self._goes_on = False  # asked for while it was under way
         self._is_closing = False  # and will not go on before it is over
         self._wanting = ""  # what until= asks for and the last look did not find
@@ -105,7 +108,9 @@ class Run:
         if self._wanting and self._driver.ending is Ending.COMPLETE:
             warn(f"until= is not reached in {self._recipe.settings.draws} draws: {self._wanting}")
         if self._terms.compute_convergence_checks:
-            _report(trace)
+            from exmc_dask.diagnosis import report
+
+            report(trace)
         return trace
 
     def pause(self) -> None:
@@ -275,13 +280,21 @@ class Run:
     def _accept(self, result: BlockResult) -> None:
         if self._keeper is not None:
             self._keeper.block(result)
+            self._pass_on()
         self._show.block(result)
         self._harvest.bring_in(result)
 
     def _see(self, event: Progress | Note) -> None:
         if isinstance(event, Progress):
             self._progress[event.unit] = event
+        elif self._keeper is not None:
+            self._keeper.see(event)
         self._show(event)
+
+    def _pass_on(self) -> None:
+        """Show what the keeper has to say."""
+        for note in self._keeper.notes() if self._keeper is not None else ():
+            self._driver.tell(note)
 
     def _judge(self, draw: int) -> str:
         """Say what the draws before one do not have yet of what until= asks for."""
@@ -309,9 +322,10 @@ class Run:
         try:
             with contextlib.ExitStack() as last:
                 last.callback(self._pool.close)
-                if self._keeper is not None:
-                    last.callback(self._keeper.close)
                 last.callback(self._show.close)
+                if self._keeper is not None:
+                    last.callback(self._pass_on)
+                    last.callback(self._keeper.close)
                 if self._driver.ending is Ending.ENOUGH:
                     self._aim(self._recipe.to_draw(int(self._harvest.sure)))
                 else:
@@ -384,11 +398,3 @@ def _end_with_process() -> None:
     """Have runs that nobody waited for not hold up the end of their process."""
     for run in list(_alive):
         run.close(_EXIT_S)
-
-
-def _report(trace: "xr.DataTree") -> None:
-    """Print findings as PyMC does, one line each."""
-    from exmc_dask.diagnosis import diagnose
-
-    for finding in diagnose(trace):
-        print(finding)

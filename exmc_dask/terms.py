@@ -1,6 +1,6 @@
 """How a run is carried out, and what keeps it; nothing here changes a draw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, Protocol
@@ -36,6 +36,12 @@ class Keeper(Protocol):
 
     def aim(self, recipe: Recipe) -> None:
         """Take note that the run is to have another number of draws."""
+
+    def see(self, note: Note) -> None:
+        """Take note of something out of the ordinary, such as a chain that was given up."""
+
+    def notes(self) -> Sequence[Note]:
+        """Return what went wrong since this was asked the last time."""
 
     def close(self) -> None:
         """Write what is still to be written: the run is over, though it may be taken up again."""

@@ -70,12 +70,14 @@ BELOW = {
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
     "harvest": "stream",  # the blocks of a run
-    "store": "recipe",
+    "store": "output",  # what lies on disk while a run goes on
+    "keeper": "terms store",  # runs that are kept in a store
     "run": "terms harvest diagnosis",  # the handle of a run
+    "reopen": "run keeper",  # doors to stored runs
     "fitting": "cluster predictive",  # doors of the other methods
     "many": "run",
     "calibration": "many",
-    "api": "run store fitting comparison calibration",
+    "api": "reopen fitting comparison calibration",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -117,14 +119,18 @@ THIRD_PARTY = {
     "bokeh": "cluster.dashboard cluster.panels cluster.parts cluster.plots",
     "prometheus_client": "cluster.metrics",
     "IPython": "cluster.notebook",
-    "xarray": "output predictive fitting diagnosis comparison recipe run many calibration api cli",
+    "xarray": "output predictive fitting diagnosis comparison recipe run store keeper reopen many "
+    "calibration api cli",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",
     "matplotlib": "cli",
     "pandas": "diagnosis comparison",
     "scipy": "convergence comparison evaluate incomplete matrices dist fitting",
-    "msgpack": "graph codec cluster store",
+    "msgpack": "graph codec cluster",
+    "zarr": "store",
+    "numcodecs": "store.chunk",
+    "fsspec": "store.objects",
     "platformdirs": "kernels.cache",
     "click": "cli",
     "rich": "cluster.terminal cli",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.cluster.moves import BlockResult, Note
 from exmc_dask.errors import BlockError
 from exmc_dask.recipe import Recipe
 from exmc_dask.run import Run
@@ -111,6 +111,12 @@ class Kept:
 
     def aim(self, recipe: Recipe) -> None:
         self.aims.append(recipe.settings.draws)
+
+    def see(self, note: Note) -> None:
+        raise AssertionError(note)
+
+    def notes(self) -> list[Note]:
+        return []
 
     def close(self) -> None:
         self.closed = True

@@ -1,0 +1,359 @@
+"""Runs that are kept in a store: begun in a new one, taken over from an old one."""
+
+import os
+import secrets
+import socket
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from itertools import pairwise
+from math import nan
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask import __version__
+from exmc_dask.builder import Model
+from exmc_dask.cluster.moves import BlockResult, Note, Trouble
+from exmc_dask.errors import ExmcError, OptionError, StoreError
+from exmc_dask.recipe import Recipe, write
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.state import ChainState, Draws
+from exmc_dask.store.layout import lay_out
+from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
+from exmc_dask.store.objects import Objects, objects_at
+from exmc_dask.store.rows import Rows
+from exmc_dask.store.skeleton import Skeleton, row_numbers
+from exmc_dask.store.stored import Stored
+from exmc_dask.store.writer import Writer
+from exmc_dask.until import Until
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Past:
+    """The state after a block of an earlier life of the run, as far as it is known."""
+
+    draw: int
+
+
+class StoreKeeper:
+    """A `Keeper` that writes to a store.
+
+    Parameters
+    ----------
+    stored : Stored
+        As the store is after this process has become its owner.
+    recipe : Recipe
+    checkpoint_s : float
+    """
+
+    def __init__(self, stored: Stored, recipe: Recipe, checkpoint_s: float) -> None:
+        self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
+        self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
+        self._notes: deque[Note] = deque()
+        self._writer: Writer | None = None
+
+    def block(self, result: BlockResult) -> None:
+        """Take an accepted block.
+
+        Raises
+        ------
+        StoreTaken
+            Another process has resumed the run.
+        """
+        before = self._fingerprints.pop(result.unit, result.fingerprint)
+        if before != result.fingerprint:
+            self._note(
+                Trouble.FINGERPRINT,
+                f"chain {result.unit} goes on from draw {result.first} under another fingerprint "
+                f"({result.fingerprint} after {before}); its draws are as good, but not bit for "
+                "bit those of a run under one",
+            )
+        self._open().take(result)
+
+    def aim(self, recipe: Recipe) -> None:
+        """Take note that the run is to have another number of draws."""
+        self._recipe = recipe
+        draws, until = recipe.settings.draws, recipe.until is not None
+        owner = replace(self._stored.owner, draws=draws, until=until)
+        self._stored = replace(self._stored, owner=owner)
+        self._open().aim(owner, recipe.settings)
+
+    def see(self, note: Note) -> None:
+        """Take note of a chain that was given up."""
+        if note.kind is Trouble.DROPPED and note.unit is not None:
+            self._open().drop(note.unit)
+
+    def notes(self) -> list[Note]:
+        """Return what went wrong since the last time this was asked."""
+        return [self._notes.popleft() for _ in range(len(self._notes))]
+
+    def close(self) -> None:
+        """Write what is still to be written; the next block opens the store again.
+
+        Raises
+        ------
+        StoreTaken
+            Another process has resumed the run.
+        """
+        writer = self._open()
+        self._writer = None
+        writer.close()
+        self._stored = replace(self._stored, tails=writer.tails())
+        if writer.trouble is not None:
+            self._note(
+                Trouble.STORE,
+                f"the store {self._stored.objects.root} lacks draws: {writer.trouble}; the result "
+                "has all of them, and what the store has can be resumed",
+            )
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            stored, recipe = self._stored, self._recipe
+            layout = stored.manifest.layout
+            self._writer = Writer(
+                stored.objects,
+                stored.owner,
+                layout,
+                recipe.settings,
+                lambda: Skeleton(_empty(recipe), layout),
+                tails=stored.reopened(),
+                seconds=stored.seconds,
+                checkpoint_s=self._checkpoint_s,
+                on_trouble=lambda message: self._note(Trouble.STORE, message),
+            )
+        return self._writer
+
+    def _note(self, kind: Trouble, message: str) -> None:
+        self._notes.append(Note(kind, message))
+
+
+@dataclass(frozen=True, eq=False)
+class Resumed:
+    """A run to go on with: arguments of `exmc_dask.run.Run`, and how it was told to fail."""
+
+    recipe: Recipe
+    keeper: StoreKeeper
+    states: Mapping[int, ChainState]
+    blocks: list[BlockResult]
+    seconds: float
+    on_failure: Literal["raise", "drop"]
+
+
+def begin(
+    place: str | os.PathLike[str],
+    recipe: Recipe,
+    on_failure: str,
+    checkpoint_s: float,
+) -> StoreKeeper:
+    """Begin a run in a new store.
+
+    Raises
+    ------
+    OptionError
+        No store can be there, or zarr is not installed.
+    StoreError
+        There is something already, or nothing can be written.
+    """
+    objects = _reach(place, checkpoint_s)
+    if objects.get(MANIFEST) is not None:
+        raise StoreError(
+            f"store={objects.root!r} holds a run already: ed.resume({objects.root!r}) goes on with "
+            "it; for a new one give another path or delete that one"
+        )
+    settings = recipe.settings
+    groups = {n: node.to_dataset() for n, node in _empty(recipe).children.items()}
+    n_warmup = len(row_numbers(settings, True)) if recipe.warmup else 0
+    n_draws = len(row_numbers(settings, False))
+    until = recipe.until
+    manifest = Manifest(
+        model=recipe.spec.model,
+        data=recipe.model.data,
+        coords=recipe.model.coords,
+        initials=recipe.initials,
+        options=recipe.spec.options,
+        settings=recipe.spec.settings,
+        run={
+            "warmup": recipe.warmup,
+            "log_likelihood": recipe.log_likelihood,
+            "log_prior": recipe.log_prior,
+            "on_failure": on_failure,
+            "until": until and {name: list(limits) for name, limits in until.wanted.items()},
+            "columns": until and until.columns,
+        },
+        spec=recipe.spec.key,
+        layout=lay_out(groups, recipe.chains, n_warmup, n_draws),
+        release=__version__,
+    )
+    owner = Owner(1, secrets.token_hex(8), settings.draws, until is not None, _here())
+    content = manifest.objects()
+    try:
+        if not objects.is_empty():
+            raise StoreError(f"store={objects.root!r} is not empty, and what is there is no run")
+        objects.create()
+        objects.put_all([*content[:-1], (OWNER, owner.to_bytes()), content[-1]])
+    except ExmcError:
+        raise
+    except Exception as error:  # of whatever file system it is
+        raise StoreError(
+            f"store={objects.root!r} cannot be written: {type(error).__name__}: {error}"
+        ) from error
+    return StoreKeeper(Stored(objects, manifest, owner, {}), recipe, checkpoint_s)
+
+
+def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) -> Resumed:
+    """Become the owner of a stored run, whoever owned it before.
+
+    Parameters
+    ----------
+    place : path or str
+    draws : int
+        Draws wanted of each chain beyond those that were wanted before.
+    checkpoint_s : float
+
+    Raises
+    ------
+    OptionError
+        It cannot be taken so.
+    StoreError, FormatError
+        There is no run, it is damaged, or cannot be written.
+    """
+    objects = _reach(place, checkpoint_s)
+    before = read(objects)
+    owner, settings = before.owner, before.settings
+    if draws and owner.until and before.ending != "complete":
+        raise OptionError("until= decides when this run ends; resume it without draws= first")
+    owner = Owner(
+        owner.epoch + 1,
+        secrets.token_hex(8),
+        owner.draws + draws,
+        owner.until and not draws,
+        _here(),
+    )
+    try:
+        objects.put(OWNER, owner.to_bytes())
+    except Exception as error:  # of whatever file system it is
+        raise StoreError(
+            f"{objects.root} cannot be written, so it cannot be resumed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    stored = read(objects)  # again: now nobody else writes
+    settings, recipe = stored.settings, _recipe(stored)
+    states = {chain: tail.state for chain, tail in stored.tails.items() if tail.state is not None}
+    return Resumed(
+        recipe,
+        StoreKeeper(stored, recipe, checkpoint_s),
+        states,
+        [block for chain in states for block in _blocks(stored, chain, settings)],
+        stored.seconds,
+        stored.manifest.run["on_failure"],
+    )
+
+
+def read(objects: Objects) -> Stored:
+    """Read a store, whose owner may write meanwhile.
+
+    Raises
+    ------
+    StoreError, FormatError
+        There is no run, or it is damaged.
+    """
+    try:
+        return Stored.read(objects)
+    except OSError as error:
+        raise StoreError(f"{objects.root} cannot be read: {error}") from error
+
+
+def _reach(place: str | os.PathLike[str], checkpoint_s: float) -> Objects:
+    if find_spec("zarr") is None:
+        raise OptionError("store= needs zarr, which is not installed: pip install exmc-dask[store]")
+    if not isinstance(checkpoint_s, int | float) or not checkpoint_s >= 0:
+        raise OptionError(f"checkpoint_s={checkpoint_s!r} is not possible; give seconds, 0 or more")
+    return objects_at(place)
+
+
+def _empty(recipe: Recipe) -> "xr.DataTree":
+    """Return the result without draws."""
+    return recipe.tree({chain: [] for chain in range(recipe.chains)}, {})
+
+
+def _here() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"
+
+
+def _recipe(stored: Stored) -> Recipe:
+    """Write the recipe anew from what the store has of it."""
+    manifest, run = stored.manifest, stored.manifest.run
+    model = Model()
+    model.__setstate__({"spec": manifest.model, "data": manifest.data, "coords": manifest.coords})
+    recipe = write(
+        model,
+        Settings.from_dict(manifest.settings),
+        manifest.layout.chains,
+        **manifest.options,
+        warmup=run["warmup"],
+        log_likelihood=run["log_likelihood"],
+        log_prior=run["log_prior"],
+    )
+    until = None
+    if stored.owner.until:
+        limits = {name: np.array(limits) for name, limits in run["until"].items()}
+        until = Until(limits, tuple(run["columns"]))
+    recipe = replace(recipe, initials=manifest.initials)
+    return recipe.to_draw(stored.owner.draws, until)
+
+
+def _blocks(stored: Stored, chain: int, settings: Settings) -> list[BlockResult]:
+    """Return what a chain had drawn as blocks, one for each stretch by one worker and attempt."""
+    tail, rows = stored.tails[chain], stored.rows(chain)
+    if rows is None:
+        return []
+    assert tail.state is not None
+    tune, thin, workers = settings.tune, settings.thin, stored.workers
+    blocks = []
+    if rows.first == 0 and tune // thin:
+        blocks.append(_block(chain, _unkept(rows, settings), Past(tune)))
+    changes = np.flatnonzero((np.diff(rows.worker) != 0) | (np.diff(rows.attempt) != 0)) + 1
+    cuts = [rows.first, *(rows.first + int(change) for change in changes), rows.stop]
+    for low, high in pairwise(cuts):
+        part = rows.cut(low, high)
+        past = Past(tail.state.draw if high == rows.stop else tune + thin * high)
+        worker, attempt = workers[part.worker[0]], int(part.attempt[0])
+        blocks.append(_block(chain, part.draws(tune, thin), past, worker, attempt))
+    return blocks
+
+
+def _unkept(rows: Rows, settings: Settings) -> Draws:
+    """Return rows in the place of those of a warmup that was not kept; nothing shows them."""
+    n, thin = settings.tune // settings.thin, settings.thin
+
+    def blank(table: NDArray[Any]) -> NDArray[Any]:
+        return np.broadcast_to(np.zeros(1, table.dtype), (n, table.shape[1]))
+
+    first, values, q = settings.tune - n * thin, blank(rows.values), blank(rows.q)
+    return Draws(first, values, q, blank(rows.stats_f), blank(rows.stats_i), thin)
+
+
+def _block(
+    chain: int, draws: Draws, state: Past, worker: str = "", attempt: int = 0
+) -> BlockResult:
+    """Return draws of an earlier life as a block, of which nothing else is known any more."""
+    return BlockResult(
+        unit=chain,
+        first=draws.first,
+        attempt=attempt,
+        state=state,
+        draws=draws,
+        gradients=0,
+        divergences=0,
+        step_size=nan,
+        seconds=0.0,
+        prepare_s=0.0,
+        fingerprint="",
+        worker=worker,
+    )

@@ -1,0 +1,17 @@
+"""The durable store of a run: a zarr hierarchy that plain xarray opens, and what resuming needs.
+
+::
+
+    run.zarr/
+      zarr.json                        root; it repeats the metadata of all nodes
+      posterior/NAME/c/CHAIN/K/0...    chunk K of a chain: rows [K n, (K + 1) n), n = chunk_draws
+      sample_stats/...                 as in the result of `exmc_dask.sample`; written when full
+      observed_data/... constant_data/...
+      exmc/manifest.json               what was asked for; names the digests of the next two
+      exmc/model.msgpack exmc/data.npz the model; its data, coordinates, starting points
+      exmc/owner.json                  who may write, and how many draws are wanted by now
+      exmc/tails/CHAIN.npz             state of a chain, and the rows after its last full chunk
+
+Chunks are written first and the tail after them; readers believe the tail. So whenever the writer
+dies, what is read is a prefix of each chain together with the state that it ends in.
+"""

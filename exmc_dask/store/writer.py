@@ -1,0 +1,323 @@
+"""The writer of a store: a thread that takes blocks in order and puts chunks, then tails.
+
+Whoever runs the chains hands blocks over and goes on. What cannot be written stays here, in order,
+and is tried again; the run does not notice, but for a note.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exmc_dask.errors import StoreTaken
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.state import ChainState, State
+from exmc_dask.store.chunk import encode, key, raw
+from exmc_dask.store.layout import Layout, Span
+from exmc_dask.store.manifest import OWNER, Owner
+from exmc_dask.store.objects import Objects
+from exmc_dask.store.rows import Made, Rows
+from exmc_dask.store.skeleton import Skeleton
+from exmc_dask.store.tail import Tail, name_of
+
+_SHARE = 0.01  # of the time, at most, that may go into tails, which are written again and again
+_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
+
+
+class Published(Made, Protocol):
+    """A block as the run publishes it, in order per chain."""
+
+    @property
+    def unit(self) -> int:
+        """The chain."""
+
+    @property
+    def state(self) -> State:
+        """After the last draw."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Target, CPU class and versions."""
+
+    @property
+    def worker(self) -> str:
+        """Where it ran."""
+
+
+@dataclass
+class _Chain:
+    """What the writer knows of a chain; ``parts`` are its rows from ``stored`` on."""
+
+    stored: int
+    parts: list[Rows] = field(default_factory=list)
+    state: ChainState | None = None
+    fingerprint: str = ""
+    dropped: bool = False
+    changed: bool = False  # since its last tail
+
+    @property
+    def stop(self) -> int:
+        return self.parts[-1].stop if self.parts else self.stored
+
+    def leave(self, stored: int) -> None:
+        """Forget the rows below ``stored``, which are in chunks now."""
+        rest = [rows.cut(stored, rows.stop) for rows in self.parts if rows.stop > stored]
+        self.parts, self.stored, self.changed = rest, stored, True
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """How many draws are wanted from now on."""
+
+    owner: Owner
+    settings: Settings
+
+
+class Writer:
+    """Writes one run.
+
+    Parameters
+    ----------
+    objects : Objects
+        Where the manifest lies already.
+    owner : Owner
+        This process, as it stands there.
+    layout : Layout
+    settings : Settings
+        With the number of draws that is wanted.
+    skeleton : callable
+        Returns the `Skeleton`; it may take a while.
+    tails : mapping of int to Tail
+        Where chains go on that were begun earlier; none ends inside a chunk.
+    seconds : float
+        Time that the run took before.
+    checkpoint_s : float
+        Time between two tails of a chain, at least.
+    on_trouble : callable
+        Is told, from the writer's thread, when the store stops taking draws and when it does again.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        owner: Owner,
+        layout: Layout,
+        settings: Settings,
+        skeleton: Callable[[], Skeleton],
+        *,
+        tails: Mapping[int, Tail] | None = None,
+        seconds: float = 0.0,
+        checkpoint_s: float = 10.0,
+        on_trouble: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.error: StoreTaken | None = None
+        self.trouble: Exception | None = None
+        self._objects, self._owner, self._layout = objects, owner, layout
+        self._settings, self._make_skeleton = settings, skeleton
+        self._skeleton: Skeleton | None = None
+        self._written: dict[str, bytes] = {}  # of the skeleton
+        self._checkpoint_s, self._on_trouble = checkpoint_s, on_trouble
+        self._began = time.monotonic() - seconds
+        self._chains = {chain: _Chain(-layout.n_warmup) for chain in range(layout.chains)}
+        self._codes: dict[str, int] = {}
+        for chain, tail in (tails or {}).items():
+            parts = [] if tail.rows is None else [tail.rows]
+            self._chains[chain] = _Chain(tail.stored, parts, tail.state, tail.fingerprint)
+            for name in tail.workers:
+                self._codes.setdefault(name, len(self._codes))
+        self._inbox: queue.SimpleQueue[Published | _Aim | int | None] = queue.SimpleQueue()
+        self._aimed = True
+        self._due = time.monotonic() + checkpoint_s
+        self._retry_s = _FIRST_RETRY_S
+        self._thread = threading.Thread(target=self._work, name="exmc-store", daemon=True)
+        self._thread.start()
+
+    # The run's side ------------------------------------------------------------------------------
+
+    def take(self, block: Published) -> None:
+        """Take a block, the next one of its chain; returns at once.
+
+        Raises
+        ------
+        StoreTaken
+            Another process has resumed the run.
+        """
+        if self.error is not None:
+            raise self.error
+        self._inbox.put(block)
+
+    def drop(self, chain: int) -> None:
+        """Take note that a chain was given up."""
+        self._inbox.put(chain)
+
+    def aim(self, owner: Owner, settings: Settings) -> None:
+        """Take note that the run is to have another number of draws."""
+        self._inbox.put(_Aim(owner, settings))
+
+    def close(self) -> None:
+        """Write all that was taken, the last chunk of a chain even if it is not full.
+
+        Raises
+        ------
+        StoreTaken
+            Another process has resumed the run.
+        """
+        if self._thread.is_alive():
+            self._inbox.put(None)
+            self._thread.join()
+        if self.error is not None:
+            raise self.error
+
+    def tails(self) -> dict[int, Tail]:
+        """Return where the chains stand, rows that could not be written included; after `close`."""
+        return {number: self._tail(number, chain) for number, chain in self._chains.items()}
+
+    # The writer's thread -------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            open_ = self._receive()
+            if self.error is None and (not open_ or time.monotonic() >= self._due):
+                began = time.monotonic()
+                done = self._attempt(self._commit, not open_)
+                took = time.monotonic() - began
+                pause = max(self._checkpoint_s, took / _SHARE)
+                if not done:
+                    pause, self._retry_s = self._retry_s, min(2 * self._retry_s, _LAST_RETRY_S)
+                self._due = time.monotonic() + pause
+
+    def _receive(self) -> bool:
+        """Take what has come, or wait for it until the next tails are due; False at the end."""
+        try:
+            item = self._inbox.get(timeout=max(self._due - time.monotonic(), 0.0))
+        except queue.Empty:
+            return True
+        if item is None:
+            return False
+        if isinstance(item, _Aim):
+            self._aimed, self._owner, self._settings = False, item.owner, item.settings
+            return True
+        if isinstance(item, int):
+            self._chains[item].dropped = self._chains[item].changed = True
+            return True
+        code = self._codes.setdefault(item.worker, len(self._codes))
+        rows = Rows.of(item, self._settings.tune, code, self._layout.n_q)
+        chain = self._chains[item.unit]
+        rows = rows.cut(max(rows.first, chain.stop), rows.stop)
+        if len(rows):
+            chain.parts.append(rows)
+        assert isinstance(item.state, ChainState)
+        chain.state, chain.fingerprint, chain.changed = item.state, item.fingerprint, True
+        if self.trouble is None and self.error is None and self._full(chain):
+            self._attempt(self._put_chunks, item.unit, False)
+        return True
+
+    def _attempt(self, act: Callable[..., None], *args: object) -> bool:
+        """Do something that may fail, and say so when that is news."""
+        try:
+            act(*args)
+        except StoreTaken as error:
+            self.error = error
+        except Exception as error:
+            if self.trouble is None:
+                self._on_trouble(
+                    f"the store {self._objects.root} takes no draws "
+                    f"({type(error).__name__}: {error}); the run goes on, keeps them in memory, "
+                    "and tries again"
+                )
+                self._retry_s = _FIRST_RETRY_S
+                self._due = time.monotonic() + self._retry_s
+            self.trouble = error
+            return False
+        else:
+            if self.trouble is not None and act == self._commit:
+                self._on_trouble(f"the store {self._objects.root} takes draws again")
+                self.trouble = None
+        return True
+
+    def _commit(self, last: bool) -> None:
+        """Bring the store to where the chains are; ``last``, and leave nothing in tails."""
+        if not self._aimed:
+            self._check_owner()
+            self._objects.put(OWNER, self._owner.to_bytes())
+            self._aimed = True
+        if not self._written or last:
+            self._put_skeleton()
+        for number, chain in self._chains.items():
+            self._put_chunks(number, last)
+            if chain.changed:
+                tail = self._tail(number, chain)
+                self._check_owner()
+                self._objects.put(name_of(number), tail.to_bytes())
+                chain.changed = False
+
+    def _put_skeleton(self) -> None:
+        if self._skeleton is None:
+            self._skeleton = self._make_skeleton()
+        attrs = {"sampling_time": self._seconds, "ending": self._ending}
+        found = self._skeleton.objects(self._settings, attrs, list(self._codes))
+        news = {n: content for n, content in found.items() if self._written.get(n) != content}
+        self._check_owner()
+        self._objects.put_all(news.items())
+        self._written = found
+
+    def _full(self, chain: _Chain) -> bool:
+        span = next(self._layout.spans(chain.stored, chain.stored + 1))
+        return chain.stop >= span.stop
+
+    def _put_chunks(self, number: int, last: bool) -> None:
+        """Write the full chunks of a chain, and the one begun if it is the ``last``."""
+        chain = self._chains[number]
+        for span in list(self._layout.spans(chain.stored, chain.stop)):
+            if chain.stop < span.stop and not last:
+                return
+            rows = Rows.join(chain.parts)
+            chain.parts = [rows]
+            self._check_owner()
+            self._put_chunk(number, span, rows)
+            chain.leave(min(span.stop, chain.stop))
+
+    def _put_chunk(self, number: int, span: Span, rows: Rows) -> None:
+        for array in self._layout.chunked(span.warmup):
+            content = encode(raw(array, self._layout, span, rows))
+            self._objects.put(key(array, number, span), content)
+
+    def _check_owner(self) -> None:
+        """Raise StoreTaken when another process writes here now.
+
+        Between this look and the next write another may come. Both write the same draws, so the
+        one that was overtaken can put back a tail at most, and never a wrong draw.
+        """
+        owner = Owner.read(self._objects)
+        if owner.token != self._owner.token:
+            raise StoreTaken(
+                f"{self._objects.root} was taken over by {owner.host} (epoch {owner.epoch} after "
+                f"{self._owner.epoch}), which goes on with this run; this process stops writing to "
+                "it and ends"
+            )
+
+    @property
+    def _ending(self) -> str:
+        """What the result says of why there are no more draws."""
+        wanted = -(-self._settings.draws // self._settings.thin)
+        going = (chain for chain in self._chains.values() if not chain.dropped)
+        return "complete" if all(chain.stop >= wanted for chain in going) else ""
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def _tail(self, number: int, chain: _Chain) -> Tail:
+        return Tail(
+            chain=number,
+            stored=chain.stored,
+            rows=Rows.join(chain.parts) if chain.parts else None,
+            state=chain.state,
+            fingerprint=chain.fingerprint,
+            workers=tuple(self._codes),
+            seconds=self._seconds,
+            dropped=chain.dropped,
+        )
