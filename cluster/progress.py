@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from math import isfinite
+from math import nan
 from typing import Any, Protocol, TextIO
 
 from exmc_dask.errors import OptionError
 
+from .bulletin import plain
 from .moves import BlockResult, Note, Progress
+from .notebook import Notebook, in_notebook
 from .tally import Clock, Tally, View
 from .terminal import Terminal
 
@@ -23,6 +25,7 @@ Sighting = Progress | Note
 Show = bool | str | Callable[[Sighting], None] | None
 
 LINE_S = 10.0
+JSON_S = 1.0
 
 
 class Watch(Protocol):
@@ -47,7 +50,7 @@ def watch(
     stream: TextIO | None = None,
     clock: Clock = time.monotonic,
 ) -> Watch:
-    """Make what the caller asked for with ``progress=``.
+    """Make what the caller asked for with ``progressbar=``.
 
     Parameters
     ----------
@@ -72,17 +75,18 @@ def watch(
         return _Call(show)
     if show is None or show is False:
         return _Call(_ignore)
+    notebook = stream is None and in_notebook()
     if show is True:
-        show = "rich" if out.isatty() or "ipykernel" in sys.modules else "log"
+        show = "rich" if out.isatty() or notebook else "log"
     tally = Tally(n_chains, total, tune, clock)
     if show == "rich":
-        return Terminal(tally, out, clock)
+        return Notebook(tally, clock) if notebook else Terminal(tally, out, clock)
     if show == "log":
         return _Lines(tally, out, clock)
     if show == "json":
-        return _Json(out)
+        return _Json(tally, out, clock)
     raise OptionError(
-        f"progress={show!r} is not possible; it has to be True, False, 'rich', 'log', 'json' or "
+        f"progressbar={show!r} is not possible; it has to be True, False, 'rich', 'log', 'json' or "
         "a function of one event"
     )
 
@@ -107,22 +111,37 @@ def _ignore(event: Sighting) -> None:
     """Show nothing."""
 
 
-class _Json:
-    """One line of JSON an event."""
+class _Json(View):
+    """One line of JSON an event, and one for the whole every second and at the end."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, tally: Tally, out: TextIO, clock: Clock) -> None:
+        super().__init__(tally, JSON_S, clock)
         self._out = out
+        self._shown = True
 
     def __call__(self, event: Sighting) -> None:
-        kind = type(event).__name__.lower()
-        fields = {key: _jsonable(value) for key, value in asdict(event).items()}
-        self._out.write(json.dumps({"event": kind, **fields}) + "\n")
+        self._try(lambda: self._write(type(event).__name__.lower(), asdict(event)))
+        super().__call__(event)
 
-    def block(self, result: BlockResult) -> None:
-        """Draws are not shown."""
+    def draw(self) -> None:
+        """Write a line about the whole."""
+        tally = self._tally
+        rhat, ess = (nan, nan) if tally.look is None else tally.look.worst
+        total = {
+            "draw": tally.draws,
+            "total": tally.n_chains * tally.total,
+            "seconds": tally.seconds,
+            "left_s": tally.left_s,
+            "divergences": tally.divergences,
+            "retries": tally.retries,
+            "chains": dict(tally.phases),
+            "rhat": rhat,
+            "ess": ess,
+        }
+        self._write("all", total)
 
-    def close(self) -> None:
-        """Let every line out."""
+    def _write(self, kind: str, fields: dict[str, Any]) -> None:
+        self._out.write(json.dumps({"event": kind, **plain(fields)}) + "\n")
         self._out.flush()
 
 
@@ -144,8 +163,3 @@ class _Lines(View):
     def _write(self, text: str) -> None:
         self._out.write(f"exmc_dask: {text}\n")
         self._out.flush()
-
-
-def _jsonable(value: Any) -> Any:
-    """Replace what JSON has no word for."""
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -129,24 +129,57 @@ class Tally:
         order = ("waiting", *(phase.value for phase in Phase), "dropped")
         return Counter({name: count[name] for name in order if count[name]})
 
+    @property
+    def divergences(self) -> int:
+        """Divergent transitions after warmup, of all chains."""
+        return sum(row.divergences for row in self.rows.values())
+
+    @property
+    def retries(self) -> int:
+        """Attempts that came to nothing, of all chains."""
+        return sum(row.retries for row in self.rows.values())
+
+    @property
+    def behind(self) -> list[Progress]:
+        """Chains that have begun, the furthest behind first."""
+        return sorted(self.rows.values(), key=lambda row: (row.draw, row.unit))
+
+    def parts(self) -> list[str]:
+        """Say where the chains are, and how well they agree."""
+        found = []
+        if self.rows:
+            found.append("chains: " + ", ".join(f"{n} {name}" for name, n in self.phases.items()))
+        if self.look is not None:
+            rhat, ess = self.look.worst
+            agree = (
+                f"R-hat up to {rhat:.3f}, " if isfinite(rhat) else ""
+            )  # of one chain there is none
+            found.append(f"{agree}ESS from {ess:.0f}")
+        return found
+
     def sentence(self) -> str:
         """Say where the run is, in one line."""
-        rows = self.rows.values()
-        parts = [f"{self.draws} of {self.n_chains * self.total} draws"]
-        if rows:
-            parts.append("chains: " + ", ".join(f"{n} {name}" for name, n in self.phases.items()))
+        parts = [f"{self.draws} of {self.n_chains * self.total} draws", *self.parts()]
         for count, one, many in (
-            (sum(row.divergences for row in rows), "divergence", "divergences"),
-            (sum(row.retries for row in rows), "block run again", "blocks run again"),
+            (self.divergences, "divergence", "divergences"),
+            (self.retries, "block run again", "blocks run again"),
         ):
             if count:
                 parts.append(f"{count} {one if count == 1 else many}")
-        if self.look is not None:
-            parts.append("R-hat up to {:.3f}, ESS from {:.0f}".format(*self.look.worst))
         if self.draws and self.seconds > 0:
             parts.append(f"{self.draws / self.seconds:.0f} draws/s")
             parts.append(f"{span(self.seconds)} gone, {span(self.left_s)} left")
         return "; ".join(parts)
+
+
+def speed(row: Progress) -> float:
+    """Return a chain's draws a second of drawing; 0 before there are any."""
+    return row.draw / row.seconds if row.seconds > 0 else 0.0
+
+
+def left(row: Progress) -> str:
+    """Return how long a chain still draws, for reading."""
+    return span((row.total - row.draw) / speed(row)) if speed(row) else ""
 
 
 class View:

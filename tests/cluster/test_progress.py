@@ -34,7 +34,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _width(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "120")
 
 
 class Terminal(io.StringIO):
@@ -44,7 +44,8 @@ class Terminal(io.StringIO):
 
 def last_frame(out: io.StringIO) -> str:
     """What the terminal shows at the end, without colours."""
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue().split("chain ")[-1])
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue()).replace("\r", "\n")
+    return text[text.rindex("chain  ") :]
 
 
 def progress(unit: int = 0, draw: int = 300, **changes) -> Progress:
@@ -78,10 +79,47 @@ def test_the_table_shows_each_chain_and_the_whole() -> None:
     show.close()
 
     last = last_frame(out)
-    for text in ("300/1500", "warmup (1 again)", "0.25", " 7 ", "150", "8 s", "done", "127.0.0.1:"):
+    for text in ("300/1500", "warmup", "0.25", " 7 ", "150", "8 s", "done", "127.0.0.1:4001"):
         assert text in last
-    assert "1800 of 3000 draws; chains: 1 warmup, 1 done; 6 divergences" in last
-    assert "300 of 3000 draws; chains: 1 waiting, 1 warmup; 3 divergences" in out.getvalue()
+    assert re.search(r"all .* 60% +6 .* 900 +1 s +2", last)
+    assert "chains: 1 warmup, 1 done; 2 s gone" in last
+    assert "chains: 1 waiting, 1 warmup; 1 s gone" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "lacks"),
+    [
+        (30, {"left", "div", "draws/s", "again", "step", "worker", "grad"}),
+        (60, {"draws/s", "step", "worker", "grad"}),
+        (80, {"worker", "grad"}),
+        (120, set()),
+    ],
+)
+def test_a_narrow_table_gives_up_what_matters_least(
+    width: int, lacks: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    clock, out = Clock(), Terminal()
+    show = watch("rich", 1, 1500, stream=out, clock=clock)
+    clock.now += 1.0
+    show(progress())
+    show.close()
+
+    lines = last_frame(out).splitlines()
+    assert max(map(len, lines)) <= width
+    titles = {
+        "chain",
+        "draws",
+        "phase",
+        "left",
+        "div",
+        "draws/s",
+        "again",
+        "step",
+        "worker",
+        "grad",
+    }
+    assert set(lines[0].split()) == titles - lacks
 
 
 def test_the_whole_has_rhat_and_ess_so_far() -> None:
@@ -115,7 +153,7 @@ def test_a_table_of_many_chains_shows_the_furthest_behind() -> None:
     last = last_frame(out)
     assert "1402/1500" in last
     assert "1500/1500" not in last
-    assert f"{100 - N_ROWS} more are further" in last
+    assert f"{100 - N_ROWS} chains are further" in last
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:
@@ -157,17 +195,49 @@ def test_notes_are_shown_whatever_happens(form: str) -> None:
     assert "worker lost: worker b died with 1 block(s) in flight" in out.getvalue()
 
 
-def test_json_is_one_line_an_event() -> None:
-    out = io.StringIO()
-    show = watch("json", 1, 1500, stream=out)
-
+def test_json_is_one_line_an_event_and_one_for_the_whole() -> None:
+    clock, out = Clock(), io.StringIO()
+    show = watch("json", 2, 1500, stream=out, clock=clock)
     show(progress(step_size=nan))
     show(NOTE)
+    clock.now += 2.0
+    show(progress(1, draw=900))
     show.close()
 
-    first, second = map(json.loads, out.getvalue().splitlines())
+    first, second, third, whole, last = map(json.loads, out.getvalue().splitlines())
     assert (first["event"], first["draw"], first["step_size"]) == ("progress", 300, None)
     assert (second["event"], second["kind"]) == ("note", "worker lost")
+    assert (third["event"], third["unit"]) == ("progress", 1)
+    assert whole == last
+    assert (last["event"], last["draw"], last["total"], last["left_s"]) == ("all", 1200, 3000, 3.0)
+    assert (last["chains"], last["retries"], last["rhat"]) == ({"warmup": 2}, 2, None)
+
+
+class Gone(io.StringIO):
+    """A pipe that nobody reads any more."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.tries = 0
+
+    def write(self, _: str) -> int:
+        self.tries += 1
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("I/O operation on closed file")])
+@pytest.mark.parametrize("form", ["rich", "log", "json"])
+def test_a_reader_that_is_gone_costs_no_run(form: str, error: Exception) -> None:
+    clock, out = Clock(), Gone(error)
+    show = watch(form, 1, 1500, stream=out, clock=clock)
+    for _ in range(3):
+        clock.now += 20.0
+        show(progress())
+        show(NOTE)
+    show.close()
+
+    assert out.tries == 1
 
 
 def test_a_callable_gets_every_event() -> None:
@@ -193,7 +263,7 @@ def test_nothing_is_shown_on_request(show: bool | None) -> None:
 
 
 def test_another_wish_is_refused() -> None:
-    with pytest.raises(OptionError, match="progress='bar' is not possible"):
+    with pytest.raises(OptionError, match="progressbar='bar' is not possible"):
         watch("bar", 1, 1500)
 
 
