@@ -70,6 +70,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:  # as in "exmc-dask ... | head": click ends without a word
+            raise
         except KeyboardInterrupt:
             click.echo("exmc-dask: interrupted", err=True)
             ctx.exit(INTERRUPTED)

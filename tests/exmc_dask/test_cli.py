@@ -56,6 +56,24 @@ def test_info_names_versions_devices_and_the_cache() -> None:
         assert word in result.output
 
 
+@pytest.mark.parametrize("unread", ["stdout", "both"])
+def test_a_pipe_that_is_read_no_further_is_no_error(unread: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-c", "from exmc_dask.cli import main; main()", "info"],
+        stdout=write,
+        stderr=write if unread == "both" else subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(write)
+
+    assert ended.returncode == 1
+    assert not ended.stderr
+
+
 def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path / "cache"))
     folder = tmp_path / "cache" / ("a" * 64)
