@@ -17,7 +17,8 @@ from exmc_dask import kernels
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.inference import mode as modes
 from exmc_dask.inference import pathfinder as paths
-from exmc_dask.inference.settings import ModeSettings, PathfinderSettings
+from exmc_dask.inference import smc as populations
+from exmc_dask.inference.settings import ModeSettings, PathfinderSettings, SmcSettings
 from exmc_dask.inference.state import FitState
 from exmc_dask.kernels import build
 from exmc_dask.model import ModelSpec
@@ -30,6 +31,7 @@ from .wire import Spec
 METHODS: dict[str, tuple[ModuleType, type[Checked]]] = {
     "mode": (modes, ModeSettings),
     "pathfinder": (paths, PathfinderSettings),
+    "smc": (populations, SmcSettings),
 }
 
 
@@ -84,3 +86,4 @@ def prepare(method: str, spec: Spec) -> Fit:
 
 mode = partial(prepare, "mode")
 pathfinder = partial(prepare, "pathfinder")
+smc = partial(prepare, "smc")

@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from exmc_dask.errors import ExmcError as ExmcError
     from exmc_dask.fitting.doors import find_map as find_map
     from exmc_dask.fitting.doors import fit as fit
+    from exmc_dask.fitting.doors import sample_smc as sample_smc
     from exmc_dask.many import map as map
     from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
     from exmc_dask.predictive.pointwise import compute_log_likelihood as compute_log_likelihood
@@ -204,7 +205,7 @@ _EXPORTS = {
         "ZeroInflatedPoisson",
     ),
     "errors": ("ExmcError",),
-    "fitting.doors": ("find_map", "fit"),
+    "fitting.doors": ("find_map", "fit", "sample_smc"),
     "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),
     "predictive.sampling": ("sample_posterior_predictive", "sample_prior_predictive"),
     "reopen": ("open_store", "resume"),

@@ -200,3 +200,20 @@ class Binding:
                 )
             result[name] = np.where(np.isfinite(z), z, 0.0)
         return result
+
+    def each_unconstrained(
+        self, draws: Mapping[str, np.ndarray], given: Given
+    ) -> dict[str, np.ndarray]:
+        """Return the unconstrained values of many draws of all free variables at once.
+
+        Parameters
+        ----------
+        draws : mapping of str to ndarray
+            (n, *shape) of each, inside the support.
+        given : Given
+        """
+        known: dict[Any, Any] = {**given.leaves}
+        known |= {start.variable: draws[str(start.variable.arg)] for start in self.starts}
+        moved = evaluate([start.unconstrained for start in self.starts], known, given.lengths)
+        names = (str(start.variable.arg) for start in self.starts)
+        return dict(zip(names, moved, strict=True))

@@ -14,15 +14,16 @@ from exmc_dask.errors import UnknownName
 from exmc_dask.evaluate import evaluate
 from exmc_dask.grad import gradient
 from exmc_dask.graph import axes_of, check, is_data, topological
-from exmc_dask.ir import Node, const
+from exmc_dask.ir import Node, const, param
 from exmc_dask.layout import Layout
 from exmc_dask.math.scan import selections
 from exmc_dask.model import ModelSpec
 from exmc_dask.ops import INT, Op
 from exmc_dask.rewrite import Choice, run
 from exmc_dask.rewrite.fold import fold, separate
+from exmc_dask.rewrite.forms import row
 from exmc_dask.rewrite.lanes import Ragged
-from exmc_dask.rewrite.roll import elements, roll, wholes
+from exmc_dask.rewrite.roll import Part, elements, roll, wholes
 from exmc_dask.rewrite.simplify import simplify
 from exmc_dask.rewrite.sufficient import summarise
 from exmc_dask.rewrite.terms import write
@@ -31,6 +32,7 @@ from exmc_dask.rewrite.unify import unify
 __all__ = ["Input", "LogDensity", "Output", "lower"]
 
 MOVED = frozenset({Op.DATA, Op.CONCAT, Op.RESHAPE})  # operations that calculate nothing
+TEMPERATURE = "inverse temperature"  # name of the power of a tempered likelihood
 LENGTH = "length.{}"  # slot of the length of an axis that no array shows
 
 
@@ -181,6 +183,7 @@ def lower(
     sufficient: bool = True,
     var_names: Sequence[str] | None = None,
     jacobian: bool = True,
+    tempered: bool = False,
 ) -> LogDensity:
     """Lower a model to its log density.
 
@@ -197,6 +200,9 @@ def lower(
     jacobian : bool
         Whether it is the density of the unconstrained vector, or, at that vector, the density of
         the variables on their own scales.
+    tempered : bool
+        Whether likelihood and potentials are raised to a power, which is one more coordinate
+        behind the others, TEMPERATURE. The derivative by it is their logarithm.
 
     Raises
     ------
@@ -205,7 +211,7 @@ def lower(
     """
     choice = ncp if isinstance(ncp, str | bool) else tuple(sorted(ncp.items()))
     names = None if var_names is None else tuple(var_names)
-    return _lower(spec, choice, sufficient, names, jacobian)
+    return _lower(spec, choice, sufficient, names, jacobian, tempered)
 
 
 @lru_cache(maxsize=32)
@@ -215,6 +221,7 @@ def _lower(
     sufficient: bool,
     var_names: tuple[str, ...] | None,
     jacobian: bool,
+    tempered: bool,
 ) -> LogDensity:
     written = write(run(spec, dict(ncp) if isinstance(ncp, tuple) else ncp), jacobian)
     names = _chosen(list(written.values), var_names)
@@ -234,12 +241,17 @@ def _lower(
     together = simplify(separate([*summands, *terms]))
     together = simplify(summarise(together)) if sufficient else together
     summands, terms = _split(together, sizes[0], sizes[3])
+    params = rolled.params
+    if tempered:
+        heat = param(TEMPERATURE, ())
+        summands = _tempered(rolled.terms, summands, terms, len(written.params), heat)
+        params = (*params, heat)
     logp = sum(summands[1:], start=summands[0]) if summands else const(0.0)
-    roots = [logp, *gradient(logp, rolled.params), *values, *pieces, *terms]
+    roots = [logp, *gradient(logp, params), *values, *pieces, *terms]
     roots, folded = fold(simplify(unify(simplify(roots))[0]))
     check(roots)
 
-    (logp,), grads, values, pieces, terms = _split(roots, 1, len(rolled.params), *sizes[1:])
+    (logp,), grads, values, pieces, terms = _split(roots, 1, len(params), *sizes[1:])
     values = elements(rolled.values, dict(zip(value_roots, values, strict=True)))
     terms = elements(rolled.terms, dict(zip(term_roots, terms, strict=True)))
     points = [node for s in written.starts for node in (s.point, s.unconstrained, s.inside)]
@@ -258,7 +270,7 @@ def _lower(
             for name, node in zip(names, values, strict=True)
         ),
         stored=tuple((name, node) for (name, _), node in zip(rolled.stored, pieces, strict=True)),
-        layout=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in rolled.params),
+        layout=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in params),
         variables=Layout.of((str(leaf.arg), _numbers(leaf)) for leaf in rolled.order),
         slots=(*slots, *(Input(LENGTH.format(i), (), INT) for i in range(len(hidden)))),
         axes=tuple(axes),
@@ -275,6 +287,33 @@ def _lower(
             starts=written.starts,
         ),
     )
+
+
+def _tempered(
+    parts: Sequence[Part], summands: Sequence[Node], whole: Sequence[Node], n: int, heat: Node
+) -> list[Node]:
+    """Multiply by `heat` what does not belong to the first `n` terms, which are priors.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Each term as a row of an expression, or as one.
+    summands, whole : sequence of Node
+        Those expressions, summed up and as they are.
+    """
+    sums = dict(zip((e for e, k in parts if not k), summands, strict=True))
+    rows = dict(zip(wholes(parts), whole, strict=True))
+    found = []
+    for expression, summed in sums.items():
+        of = [(place >= n, k) for place, (e, k) in enumerate(parts) if e is expression]
+        if len({hot for hot, _ in of}) == 1:
+            found.append(heat * summed if of[0][0] else summed)
+            continue
+        for hot, k in of:
+            assert k is not None  # it has a row for each of them
+            term = row(rows[expression], k)
+            found.append(heat * term if hot else term)
+    return found
 
 
 def _counted(spec: ModelSpec, roots: Sequence[Node]) -> list[Node]:

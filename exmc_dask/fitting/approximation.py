@@ -248,7 +248,7 @@ def named(
         Shape that takes the place of n: () for a single row, or (chains, draws).
     """
     kernel, bound = bind(lowered)
-    q, values = np.array(q), np.empty((len(q), bound.n_out))
+    q, values = np.array(q, order="C"), np.empty((len(q), bound.n_out))
     with build.compiling("cloud"):
         unfold = build.runtime_module("cloud").unfold()
     work = np.empty(bound.work_size)

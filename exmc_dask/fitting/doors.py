@@ -1,7 +1,7 @@
 """Fits as users call them: find_map() and fit()."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from exmc_dask.fitting.approximation import Approximation
 from exmc_dask.fitting.laplace import find_mode, laplace
 from exmc_dask.fitting.pathfinder import pathfinder
 from exmc_dask.fitting.running import Lowered, Place
-from exmc_dask.inference.settings import ModeSettings, PathfinderSettings
-from exmc_dask.options import model_of, refuse, seed_of
+from exmc_dask.fitting.smc import smc
+from exmc_dask.inference.settings import ModeSettings, PathfinderSettings, SmcSettings
+from exmc_dask.options import model_and_counts, model_of, refuse, seed_of
 from exmc_dask.sampler.checked import Checked
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 type Fitter = Callable[[Lowered, Any, Place, Mapping[str, Any] | None], Approximation]
 
@@ -36,6 +40,17 @@ ELSEWHERE = {
     "num_draws": "fit returns an approximation; draw from it with .sample(draws)",
     "num_paths": "it is called paths",
     "maxiter": "it is called max_iterations",
+}
+
+# Options of pm.sample_smc.
+ELSEWHERE_SMC = {
+    "kernel": "moves= says how particles are moved: 'hmc', 'mh' or 'imh'",
+    "start": "particles begin as draws from the prior",
+    "cores": "client= or cluster= says where populations run",
+    "compute_convergence_checks": "call diagnose on the result",
+    "return_inferencedata": "the result is always an xarray DataTree",
+    "idata_kwargs": "the result is an xarray DataTree; change it afterwards",
+    "correlation_threshold": "it is called correlation",
 }
 
 
@@ -157,3 +172,70 @@ def _settings(
         return kind.from_dict({**options, **fixed})
     except OptionError as error:
         raise OptionError(f"fit(method={method!r}): {error}") from None
+
+
+def sample_smc(
+    *first: Model | int,
+    draws: int = 1000,
+    chains: int = 4,
+    model: Model | None = None,
+    moves: Literal["hmc", "mh", "imh"] = "hmc",
+    threshold: float = 0.5,
+    correlation: float = 0.1,
+    ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
+    random_seed: int | None = None,
+    client: Any = None,
+    cluster: Any = None,
+    progressbar: Any = True,
+    **unknown: Any,
+) -> "xr.DataTree":
+    """Lead particles from the prior to the posterior, and estimate the evidence on the way.
+
+    The likelihood (and every potential) is raised to a power that grows from 0 to 1 in stages. A
+    stage is as large as the particles' weights allow; then they are resampled and moved. It finds
+    separate modes, and their weights, where chains do not.
+
+    Parameters
+    ----------
+    *first
+        The model, if it is not given by name or by being inside its ``with`` block.
+    draws : int
+        Particles of a population.
+    chains : int
+        Populations. They know nothing of each other, so that what they disagree about is the
+        error, and run side by side, on a cluster on its workers.
+    moves : {"hmc", "mh", "imh"}
+        Hamiltonian Monte Carlo; a random walk; independent proposals from a normal law, as PyMC's
+        default kernel IMH makes them.
+    threshold : float
+        Effective share of the particles that the weights of a stage leave.
+    correlation : float
+        Moves go on until particles correlate less than that with where the stage began.
+    ncp, random_seed, client, cluster, progressbar
+        As in `exmc_dask.sample`.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups posterior (a chain for each population), sample_stats (``lp`` and ``likelihood``, its
+        logarithm), fit, observed_data, constant_data. ``fit`` has ``log_evidence`` of each chain
+        and ``log_evidence_mean`` of their mean; and of each stage ``beta``, ``temperature`` (its
+        inverse), ``ess``, ``acceptance_rate``, ``sweeps`` and ``step_size``.
+
+    Raises
+    ------
+    OptionError, ModelError, SamplingError, ClusterError
+    """
+    refuse(sample_smc, unknown, ELSEWHERE_SMC)
+    model, counts = model_and_counts("sample_smc", first, model, ("draws", "chains"))
+    draws, chains = (*counts, *(draws, chains)[len(counts) :])
+    settings = SmcSettings(
+        seed=seed_of(random_seed),
+        draws=draws,
+        chains=chains,
+        moves=moves,
+        threshold=threshold,
+        correlation=correlation,
+    )
+    choice = ncp if isinstance(ncp, bool | str) else dict(ncp)
+    return smc(model, choice, settings, Place(client, cluster, progressbar))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from exmc_dask.sampler.checked import Checked
 
 MAX_SEED = 2**63 - 1
+MOVES = ("hmc", "mh", "imh")
 MAX_CURVED = 5000  # dimensions of a matrix that is kept and factored
 
 
@@ -128,3 +129,62 @@ class PathfinderSettings(Checked):
     def total(self) -> int:
         """Steps of a part, at most."""
         return self.max_iterations + 1
+
+
+@dataclass(frozen=True)
+class SmcSettings(Checked):
+    """How particles are led from the prior to the posterior.
+
+    Parameters
+    ----------
+    seed : int
+        Key of the random numbers, 0 <= seed < 2**63.
+    draws : int
+        Particles of a population.
+    chains : int
+        Populations, which know nothing of each other.
+    moves : {"hmc", "mh", "imh"}
+        Hamiltonian, random-walk or independent proposals.
+    threshold : float
+        Effective share of the particles that the weights of a stage leave, which decides how fast
+        the temperature falls.
+    correlation : float
+        Sweeps of moves go on until particles correlate less than that with where they were.
+    max_sweeps : int
+        Sweeps of a stage at most.
+    max_stages : int
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed.
+    """
+
+    seed: int
+    draws: int = 1000
+    chains: int = 4
+    moves: str = "hmc"
+    threshold: float = 0.5
+    correlation: float = 0.1
+    max_sweeps: int = 50
+    max_stages: int = 1000
+
+    def __post_init__(self) -> None:
+        self._need_int("seed", 0, MAX_SEED)
+        self._need_int("chains", 1, 100_000)
+        self._need_int("draws", 2, 2**32 // self.chains)
+        self._need("moves", self.moves in MOVES, f"one of {', '.join(MOVES)}")
+        self._need_float("threshold", "strictly between 0 and 1", lambda x: 0 < x < 1)
+        self._need_float("correlation", "above 0, at most 1", lambda x: 0 < x <= 1)
+        self._need_int("max_sweeps", 1, 10_000)
+        self._need_int("max_stages", 1, 2**32 // self.max_sweeps)
+
+    @property
+    def units(self) -> int:
+        """Parts that can be worked on side by side."""
+        return self.chains
+
+    @property
+    def total(self) -> int:
+        """Steps of a part, at most."""
+        return self.max_stages
