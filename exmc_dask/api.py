@@ -21,6 +21,8 @@ from exmc_dask.terms import Terms
 if TYPE_CHECKING:
     import xarray as xr
 
+TUNE, TUNE_STEP_SIZE = 400, 50  # warmup draws by default, and where the metric is known
+
 # Options of pm.sample that mean something else here: what to use instead.
 ELSEWHERE = {
     "cores": "client= or cluster= says where chains run; cluster='threads' uses every processor",
@@ -43,7 +45,7 @@ def sample(
     *first: Model | int,
     model: Model | None = None,
     draws: int = 1000,
-    tune: int = 400,
+    tune: int | None = None,
     chains: int = 4,
     client: Any = None,
     cluster: Any = None,
@@ -52,7 +54,8 @@ def sample(
     target_accept: float = 0.8,
     max_treedepth: int = 10,
     initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    adapt: Literal["fisher", "stan"] = "fisher",
+    warm_start: Any = None,
+    adapt: Literal["fisher", "stan", "step_size"] | None = None,
     metric: Literal["diag", "dense", "low_rank"] = "diag",
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
     sufficient: bool = True,
@@ -80,7 +83,8 @@ def sample(
     *first
         The model, if it is not given by name or by being inside its ``with`` block.
     draws, tune, chains : int
-        Kept draws and warmup draws of each chain; chains.
+        Kept draws and warmup draws of each chain; chains. `tune` is 400 by default, and 50 where
+        only the step size is tuned.
     client : distributed.Client, optional
         Run on its workers. It is neither closed nor restarted.
     cluster : "threads", "local", "kubernetes", an address or a Dask cluster, optional
@@ -98,8 +102,13 @@ def sample(
     initvals : mapping or sequence of mappings, optional
         Starting values by variable, on the variable's own scale, for all chains or for each;
         variables left out start at their support point. Given values are not jittered.
-    adapt : {"fisher", "stan"}
-        Warmup scheme: overlapping windows of draws and gradients, or Stan's windows.
+    warm_start : Run or DataTree, optional
+        An earlier run of the model, with other data perhaps. Chains begin at its last positions,
+        with its metric and step size, and need little warmup. A trace does as well, of PyMC or
+        Stan too, whose variables are found by name: the metric is then their variance.
+    adapt : {"fisher", "stan", "step_size"}, optional
+        Warmup scheme: overlapping windows of draws and gradients, the default; Stan's windows; or
+        the step size only, the default after a warm start.
     metric : {"diag", "dense", "low_rank"}
         Shape of the mass matrix. Correlated posteriors need far fewer gradients with "low_rank",
         a diagonal that is stretched along at most 10 directions, or, up to some hundred
@@ -164,6 +173,9 @@ def sample(
     model, counts = model_and_counts("sample", first, model, ("draws", "tune", "chains"))
     if target not in ("auto", "cpu"):
         raise CompileError(f"target={target!r} is not possible; kernels are compiled for 'cpu'")
+    adapt = adapt or ("fisher" if warm_start is None else "step_size")
+    if tune is None:
+        tune = TUNE_STEP_SIZE if adapt == "step_size" else TUNE
     given = (*counts, *(draws, tune, chains)[len(counts) :])
     draws, tune, chains = (int(n) if isinstance(n, np.integer) else n for n in given)
     if not isinstance(chains, int) or chains < 1:
@@ -190,6 +202,7 @@ def sample(
         settings,
         chains,
         initvals=initvals,
+        warm_start=warm_start.earlier if isinstance(warm_start, Run) else warm_start,
         ncp=ncp,
         sufficient=sufficient,
         var_names=var_names,

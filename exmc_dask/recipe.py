@@ -16,6 +16,7 @@ from exmc_dask.density import LogDensity, Output, lower
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.until import Until, looks, read
+from exmc_dask.warmstart import Earlier, from_run, from_trace
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,8 +38,8 @@ class Recipe:
     settings : Settings
         As in the spec, but for ``draws``, of which workers need not know.
     chains : int
-    initials : mapping of int to (dim,) float64
-        Unconstrained starting points of some chains.
+    initials : mapping of int to (dim,) or (n,) float64
+        What some chains start from, see `exmc_dask.sampler.start.start`.
     until : Until, optional
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
@@ -117,6 +118,7 @@ def write(
     ncp: Any = "auto",
     sufficient: bool = True,
     var_names: str | Sequence[str] | None = None,
+    warm_start: Any = None,
     until: Mapping[str, Any] | None = None,
     warmup: bool = False,
     log_likelihood: bool = False,
@@ -142,6 +144,14 @@ def write(
     _check_needed(model, density, log_likelihood, log_prior)
     data = density.fold(model.data)
     lengths = density.axis_lengths(data)
+    if warm_start is None:
+        initials = _initials(initvals, model, density, chains)
+    elif initvals is not None:
+        raise OptionError("give either initvals= or warm_start=, which has starting points too")
+    elif isinstance(warm_start, Earlier):
+        initials = from_run(warm_start, density, settings, chains)
+    else:
+        initials = from_trace(warm_start, model, density, settings, chains)
     recipe = Recipe(
         model=model,
         density=density,
@@ -156,7 +166,7 @@ def write(
         ),
         settings=settings,
         chains=chains,
-        initials=_initials(initvals, model, density, chains),
+        initials=initials,
         warmup=warmup,
         log_likelihood=log_likelihood,
         log_prior=log_prior,

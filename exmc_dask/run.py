@@ -20,9 +20,10 @@ from exmc_dask.cluster.progress import watch
 from exmc_dask.errors import ExmcError, OptionError
 from exmc_dask.harvest import Harvest
 from exmc_dask.recipe import Recipe
-from exmc_dask.sampler.state import State
+from exmc_dask.sampler.state import ChainState, State
 from exmc_dask.stream import Draw
 from exmc_dask.terms import Keeper, Terms
+from exmc_dask.warmstart import Earlier
 from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
@@ -174,6 +175,13 @@ class Run:
     def is_over(self) -> bool:
         """No block is under way and none will be, unless it is asked for."""
         return self._harvest.is_over
+
+    @property
+    def earlier(self) -> Earlier:
+        """What other runs may begin from."""
+        recipe, states = self._recipe, self._harvest.states
+        begun = {c: s for c, s in list(states.items()) if isinstance(s, ChainState)}
+        return Earlier(recipe.density, recipe.settings.tune, begun)
 
     @property
     def progress(self) -> list[Progress]:

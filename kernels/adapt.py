@@ -7,6 +7,7 @@ Scheme "fisher" is nuts-rs's: inverse mass sqrt(var(draws) / var(gradients)), es
 current and the previous window, changed after every draw, frozen for the last 15 %. Scheme "stan"
 is Stan's windowed_adaptation: one estimate per window, shrunk. Both differ from their models in
 the first metric, which the start takes from its gradient, and in which draws count (`_teaches`).
+Scheme "step_size" leaves the metric as it is, and the step size is told as late in "fisher".
 
 In the scheme "fisher" a metric that is not diagonal changes at the ends of windows only, but in the
 main phase also every twenty draws while there are fewer than a hundred in the estimate. In both
@@ -30,6 +31,7 @@ from .chain import (
     N_BACK,
     N_FRONT,
     SEARCH_DUE,
+    STEP_ONLY,
     TUNE,
     UPDATES,
     WINDOW,
@@ -60,7 +62,9 @@ def learn(reals: np.ndarray, ints: np.ndarray, vector: np.ndarray, spread: np.nd
     """
     draw, tune = ints[DRAW], ints[TUNE]
     accept = reals[ACCEPT]
-    if ints[ADAPT] == FISHER:
+    if ints[ADAPT] == STEP_ONLY:
+        accept = reals[ACCEPT_BOTH_WAYS]
+    elif ints[ADAPT] == FISHER:
         if draw < _freeze(tune):
             if spread.ndim == 4:
                 remember(ints, vector, _teaches(ints, False))
@@ -104,7 +108,7 @@ def _held(ints: np.ndarray, spread: np.ndarray) -> int:
 def turn(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
     """Change windows and metric, as the schedule says, after the warmup draw that was last."""
     last, tune = ints[DRAW] - 1, ints[TUNE]
-    if last < 0 or last + 1 >= tune:
+    if last < 0 or last + 1 >= tune or ints[ADAPT] == STEP_ONLY:
         return
     if ints[ADAPT] == FISHER:
         n = _turn_fisher(ints, vector, spread, last, tune)

@@ -66,7 +66,8 @@ BELOW = {
     "cluster.plan": "sampler",
     "cluster": "cluster.plan kernels inference convergence",
     "until": "convergence errors",
-    "recipe": "cluster predictive until",  # what decides a run's draws
+    "warmstart": "predictive sampler",
+    "recipe": "cluster predictive until warmstart",  # what decides a run's draws
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
     "harvest": "stream",  # the blocks of a run

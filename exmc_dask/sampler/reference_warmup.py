@@ -28,7 +28,7 @@ Chain = dict[str, Any]
 def change_metric(chain: Chain, settings: Settings) -> None:
     """Do between two draws what the schedule asks for after the draw that was last."""
     last = chain["draw"] - 1
-    if not 0 <= last < settings.tune - 1:
+    if not 0 <= last < settings.tune - 1 or settings.adapt == "step_size":
         return
     changed = (_fisher if settings.adapt == "fisher" else _stan)(chain, settings, last)
     if changed:
@@ -57,6 +57,9 @@ def learn(
     """
     draw, tune = chain["draw"], settings.tune
     good = abs(index) > 4 if diverging else index != 0
+    if settings.adapt == "step_size":
+        average(chain, settings, acceptance(errors, diverging, symmetric=True))
+        return
     symmetric = False
     if settings.adapt == "fisher":
         if draw < frozen_from(tune) and good:

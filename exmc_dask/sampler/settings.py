@@ -23,14 +23,15 @@ class Settings(Checked):
         Mean acceptance statistic that the step size is tuned for, between 0 and 1.
     max_treedepth : int
         A trajectory has at most ``2**max_treedepth - 1`` leapfrog steps; 1 to 20.
-    adapt : {"fisher", "stan"}
-        Warmup scheme: overlapping windows of draws and gradients, or Stan's windows of draws.
+    adapt : {"fisher", "stan", "step_size"}
+        Warmup scheme: overlapping windows of draws and gradients, or Stan's windows of draws; or
+        the metric stays as it was at the start, as after a warm start.
     metric : {"diag", "dense", "low_rank"}
         Shape of the inverse mass matrix. "low_rank" is a diagonal one that is stretched along at
         most 10 directions; it learns them from draws and gradients under either scheme.
     step_size_jitter : float, optional
-        Each transition multiplies the step size by U(1 - jitter, 1 + jitter). By default 0.1 for
-        "fisher" and 0 for "stan".
+        Each transition multiplies the step size by U(1 - jitter, 1 + jitter). By default 0 for
+        "stan" and 0.1 otherwise.
     init_jitter : float
         Chains start at the support point plus U(-init_jitter, init_jitter), unconstrained.
     store_unconstrained : bool
@@ -80,5 +81,5 @@ class Settings(Checked):
     def jitter(self) -> float:
         """The step size's jitter that is in force."""
         if self.step_size_jitter is None:
-            return 0.1 if self.adapt == "fisher" else 0.0
+            return 0.0 if self.adapt == "stan" else 0.1
         return self.step_size_jitter

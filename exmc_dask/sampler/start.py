@@ -32,8 +32,9 @@ def start(
     support_point : (dim,) float64
         A typical point, unconstrained. The chain starts at it plus U(-1, 1) times
         ``settings.init_jitter``, drawn anew up to 100 times until all is finite there.
-    initial : (dim,) float64, optional
-        Where the chain starts instead, exactly.
+    initial : (dim,) or (n,) float64, optional
+        Where the chain starts instead, exactly: a point, or all numbers ``f`` of a state of these
+        settings before its first draw, of which everything but ``logp`` and ``grad`` is kept.
 
     Raises
     ------
@@ -42,6 +43,10 @@ def start(
     """
     rng = build.runtime_module("rng")
     q = np.array(support_point if initial is None else initial, np.float64)
+    warm = None
+    if q.size != kernel.dim:
+        warm = _warm(settings, chain, kernel.dim, q)
+        q = np.array(warm.q)
     grad, u, work = np.zeros(kernel.dim), np.empty(kernel.dim), np.empty(bound.work_size)
     logp = np.nan
     for attempt in range(MAX_TRIES if initial is None else 1):
@@ -50,6 +55,8 @@ def start(
             q = support_point + settings.init_jitter * (2.0 * u - 1.0)
         logp = kernel.logp_grad(q, grad, bound.data, bound.data32, bound.index, work)
         if np.isfinite(logp) and np.isfinite(grad).all():
+            if warm is not None:
+                return warm.replace(grad=grad, logp=float(logp))
             return _state(settings, chain, q, grad, float(logp))
     raise BadStart(
         f"chain {chain} has no starting point: the log-density is {logp} and "
@@ -59,6 +66,13 @@ def start(
         grad,
         float(logp),
     )
+
+
+def _warm(settings: Settings, chain: int, dim: int, f: Floats) -> ChainState:
+    """Return the state with given numbers, which searches a step size if it has none."""
+    blank = ChainState.blank(dim, settings.adapt, settings.metric, chain, n_step=1)
+    warm = ChainState(f, blank.i)
+    return warm.replace(search=int(np.isnan(warm["step_anchor"])))
 
 
 def _state(settings: Settings, chain: int, q: Floats, grad: Floats, logp: float) -> ChainState:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exmc_dask.kernels.chain import INTS
+from exmc_dask.kernels.chain import INTS, METRICS
 from exmc_dask.sampler.block import run
 from exmc_dask.sampler.reference import Transition, transition
 from exmc_dask.sampler.settings import Settings
@@ -23,7 +23,7 @@ TIE, CLOSE = 1e-9, 1e-8
 SCHEMES = [
     {"adapt": adapt, "metric": metric, "tune": 160, "draws": 40}
     for adapt in ("fisher", "stan")
-    for metric in ("diag", "dense", "low_rank")
+    for metric in METRICS
 ]
 CASES = [
     *((target, options) for target in (AR_90, BANANA, NAN_WALL) for options in SCHEMES),
@@ -32,6 +32,7 @@ CASES = [
     (AR_90, {"tune": 60, "draws": 140, "max_treedepth": 3, "target_accept": 0.95}),
     (AR_90, {"tune": 1, "draws": 100, "max_treedepth": 9, "step_size_jitter": 0.5}),
     (NORMAL, {"tune": 0, "draws": 200}),
+    *((AR_90, {"adapt": "step_size", "metric": m, "tune": 60, "draws": 20}) for m in METRICS),
     (SLANTED, {"tune": 160, "draws": 40, "metric": "low_rank"}),  # too large for all directions
 ]
 
