@@ -10,7 +10,7 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import CompileError, OptionError
-from exmc_dask.keeper import begin
+from exmc_dask.keeper import begin, earlier
 from exmc_dask.options import model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
@@ -102,10 +102,11 @@ def sample(
     initvals : mapping or sequence of mappings, optional
         Starting values by variable, on the variable's own scale, for all chains or for each;
         variables left out start at their support point. Given values are not jittered.
-    warm_start : Run or DataTree, optional
-        An earlier run of the model, with other data perhaps. Chains begin at its last positions,
-        with its metric and step size, and need little warmup. A trace does as well, of PyMC or
-        Stan too, whose variables are found by name: the metric is then their variance.
+    warm_start : Run, path or DataTree, optional
+        An earlier run of the model, or its store, with other data perhaps. Chains begin at its
+        last positions, with its metric and step size, and need little warmup. A trace does as
+        well, of PyMC or Stan too, whose variables are found by name: the metric is then their
+        variance.
     adapt : {"fisher", "stan", "step_size"}, optional
         Warmup scheme: overlapping windows of draws and gradients, the default; Stan's windows; or
         the step size only, the default after a warm start.
@@ -202,7 +203,7 @@ def sample(
         settings,
         chains,
         initvals=initvals,
-        warm_start=warm_start.earlier if isinstance(warm_start, Run) else warm_start,
+        warm_start=_earlier(warm_start),
         ncp=ncp,
         sufficient=sufficient,
         var_names=var_names,
@@ -223,6 +224,13 @@ def sample(
     keeper = None if store is None else begin(store, recipe, on_failure, checkpoint_s)
     run = Run(recipe, terms, keeper=keeper)
     return run.wait() if blocking else run
+
+
+def _earlier(given: Any) -> Any:
+    """Return what a run begins from: of a handle or a store its states, else a trace."""
+    if isinstance(given, Run):
+        return given.earlier
+    return earlier(given) if isinstance(given, str | os.PathLike) else given
 
 
 def sample_stream(

@@ -29,6 +29,7 @@ from exmc_dask.store.skeleton import Skeleton, row_numbers
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.writer import Writer
 from exmc_dask.until import Until
+from exmc_dask.warmstart import Earlier
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -253,6 +254,14 @@ def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) ->
         stored.seconds,
         stored.manifest.run["on_failure"],
     )
+
+
+def earlier(place: str | os.PathLike[str]) -> Earlier:
+    """Return what other runs may begin from; raises as `read` does."""
+    stored = read(_reach(place, 0.0))
+    recipe = _recipe(stored)
+    states = {c: tail.state for c, tail in stored.tails.items() if tail.state is not None}
+    return Earlier(recipe.density, recipe.settings.tune, states)
 
 
 def read(objects: Objects) -> Stored:

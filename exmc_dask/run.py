@@ -1,10 +1,8 @@
 """Run: the handle of a run under way, from its first block to its result."""
 
-import atexit
 import contextlib
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from math import inf
@@ -18,6 +16,7 @@ from exmc_dask.cluster.moves import BlockResult, Note, Progress
 from exmc_dask.cluster.pool import open_pool
 from exmc_dask.cluster.progress import watch
 from exmc_dask.errors import ExmcError, OptionError
+from exmc_dask.farewell import close_at_end
 from exmc_dask.harvest import Harvest
 from exmc_dask.recipe import Recipe
 from exmc_dask.sampler.state import ChainState, State
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 # What the first and the second Ctrl-C while waiting ask for; a third is raised.
 INTERRUPTS = (Request.AFTER, Request.CANCEL)
-
-_EXIT_S = 10.0  # that runs which are not over may hold up the end of their process
 
 
 class Run:
@@ -248,9 +245,7 @@ class Run:
         except BaseException:
             self._pool.close()
             raise
-        _alive.add(self)
-        atexit.unregister(_end_with_process)  # to run before what Dask has registered since
-        atexit.register(_end_with_process)
+        close_at_end(self)
         if terms.cluster == "local":  # while its workers load, import what the result is made of
             threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
 
@@ -397,12 +392,3 @@ class Run:
             error.partial = self._recipe.tree(begun, self._attrs())
         if error is not None:
             raise error
-
-
-_alive: "weakref.WeakSet[Run]" = weakref.WeakSet()
-
-
-def _end_with_process() -> None:
-    """Have runs that nobody waited for not hold up the end of their process."""
-    for run in list(_alive):
-        run.close(_EXIT_S)

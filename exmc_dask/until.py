@@ -2,10 +2,10 @@
 
 A run is looked at after 200, 300, 450, ... draws of each chain, each time half as many again, and
 at the end. It ends with the first look at which every criterion holds for every variable, and its
-result is the draws up to that look. Stopping so is a choice made by the draws: R-hat and ESS at the
-end are a little better than those of a run of fixed length, because looks at which they were worse
-by chance were passed over. The means of the draws are hardly touched; docs/decisions/0027 has the
-measured size of both.
+result is the draws up to that look. Stopping so is a choice made by the draws: the numbers that
+were asked for are better at the end than in a run of fixed length, because looks at which they were
+worse by chance were passed over. Measured, the largest R-hat says 0.002 less, and neither means nor
+their errors are touched (docs/decisions/0027).
 """
 
 import math

@@ -73,7 +73,8 @@ BELOW = {
     "harvest": "stream",  # the blocks of a run
     "store": "output",  # what lies on disk while a run goes on
     "keeper": "terms store",  # runs that are kept in a store
-    "run": "terms harvest diagnosis",  # the handle of a run
+    "farewell": "",  # ends with the process
+    "run": "terms harvest diagnosis farewell",  # the handle of a run
     "reopen": "run keeper",  # doors to stored runs
     "fitting": "cluster predictive",  # doors of the other methods
     "many": "run",

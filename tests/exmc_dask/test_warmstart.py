@@ -77,6 +77,18 @@ def test_new_data_are_followed_with_little_warmup(model: ed.Model, earlier: ed.R
     assert 0.7 < accepted < 0.95
 
 
+def test_a_store_gives_what_its_run_would(model: ed.Model, tmp_path: Any) -> None:
+    kept = tmp_path / "run.zarr"
+    first = ed.sample(model, draws=50, random_seed=1, store=kept, blocking=False, **QUIET)
+    first.wait()
+    traces = [
+        ed.sample(model, draws=50, warm_start=given, random_seed=2, **QUIET)
+        for given in (first, kept)
+    ]
+
+    np.testing.assert_array_equal(*(trace.posterior["beta"].values for trace in traces))
+
+
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("with_q", [False, True])
 def test_a_trace_will_do(model: ed.Model, metric: Any, with_q: bool) -> None:
