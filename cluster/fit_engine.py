@@ -15,10 +15,16 @@ from numpy.typing import NDArray
 
 from exmc_dask import kernels
 from exmc_dask.density import LogDensity, lower
+from exmc_dask.inference import advi as variational
 from exmc_dask.inference import mode as modes
 from exmc_dask.inference import pathfinder as paths
 from exmc_dask.inference import smc as populations
-from exmc_dask.inference.settings import ModeSettings, PathfinderSettings, SmcSettings
+from exmc_dask.inference.settings import (
+    AdviSettings,
+    ModeSettings,
+    PathfinderSettings,
+    SmcSettings,
+)
 from exmc_dask.inference.state import FitState
 from exmc_dask.kernels import build
 from exmc_dask.model import ModelSpec
@@ -32,6 +38,7 @@ METHODS: dict[str, tuple[ModuleType, type[Checked]]] = {
     "mode": (modes, ModeSettings),
     "pathfinder": (paths, PathfinderSettings),
     "smc": (populations, SmcSettings),
+    "advi": (variational, AdviSettings),
 }
 
 
@@ -87,3 +94,4 @@ def prepare(method: str, spec: Spec) -> Fit:
 mode = partial(prepare, "mode")
 pathfinder = partial(prepare, "pathfinder")
 smc = partial(prepare, "smc")
+advi = partial(prepare, "advi")

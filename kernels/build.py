@@ -45,7 +45,7 @@ RUNTIME = (
     *("vecmath.py", "special.py", "incomplete.py", "loops.py", "linalg.py"),
     *("chain.py", "walk.py", "group.py", "rng.py", "metric.py", "dense.py", "low_rank.py"),
     *("stepsize.py", "adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
-    *("lbfgs.py", "mode.py", "cloud.py", "pathfinder.py", "smc.py"),
+    *("lbfgs.py", "mode.py", "cloud.py", "pathfinder.py", "smc.py", "advi.py"),
 )
 """Files of this folder that generated kernels and samplers are compiled with."""
 

@@ -7,12 +7,18 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError
+from exmc_dask.fitting.advi import advi, fullrank
 from exmc_dask.fitting.approximation import Approximation
 from exmc_dask.fitting.laplace import find_mode, laplace
 from exmc_dask.fitting.pathfinder import pathfinder
 from exmc_dask.fitting.running import Lowered, Place
 from exmc_dask.fitting.smc import smc
-from exmc_dask.inference.settings import ModeSettings, PathfinderSettings, SmcSettings
+from exmc_dask.inference.settings import (
+    AdviSettings,
+    ModeSettings,
+    PathfinderSettings,
+    SmcSettings,
+)
 from exmc_dask.options import model_and_counts, model_of, refuse, seed_of
 from exmc_dask.sampler.checked import Checked
 
@@ -22,9 +28,12 @@ if TYPE_CHECKING:
 type Fitter = Callable[[Lowered, Any, Place, Mapping[str, Any] | None], Approximation]
 
 METHODS: dict[str, tuple[Fitter, type[Checked]]] = {
+    "advi": (advi, AdviSettings),
+    "fullrank": (fullrank, AdviSettings),
     "laplace": (laplace, ModeSettings),
     "pathfinder": (pathfinder, PathfinderSettings),
 }
+ALIASES = {"fullrank_advi": "fullrank"}
 
 # Options of pm.fit and pm.find_MAP that mean something else here: what to use instead.
 ELSEWHERE = {
@@ -113,7 +122,7 @@ def find_map(
 def fit(
     model: Model | None = None,
     *,
-    method: Literal["laplace", "pathfinder"] = "pathfinder",
+    method: Literal["advi", "fullrank", "laplace", "pathfinder"] = "advi",
     start: Mapping[str, Any] | None = None,
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
     random_seed: int | None = None,
@@ -128,9 +137,11 @@ def fit(
     ----------
     model : Model, optional
         By default that of the ``with`` block.
-    method : {"laplace", "pathfinder"}
-        ``"laplace"``: the normal law at the mode of the unconstrained density. ``"pathfinder"``:
-        the best normal laws on several ways to modes, their draws put together by importance.
+    method : {"advi", "fullrank", "laplace", "pathfinder"}
+        ``"advi"``: the normal law without correlations that has the highest ELBO. ``"fullrank"``,
+        or PyMC's ``"fullrank_advi"``: that with all correlations. ``"laplace"``: that at the mode
+        of the unconstrained density, with its curvature. ``"pathfinder"``: the best normal laws on
+        several ways to modes, their draws put together by importance.
     start : mapping, optional
         Values by variable, on their own scales, where the fit begins.
     ncp
@@ -153,9 +164,10 @@ def fit(
     OptionError, ModelError, SamplingError, ClusterError
     """
     model = model_of("fit", model)
-    if method not in METHODS:
+    name = ALIASES.get(method, method)
+    if name not in METHODS:
         raise OptionError(f"method={method!r} is not possible; there are {', '.join(METHODS)}")
-    fitter, kind = METHODS[method]
+    fitter, kind = METHODS[name]
     settings = _settings(kind, method, {"seed": seed_of(random_seed)}, options)
     choice = ncp if isinstance(ncp, bool | str) else dict(ncp)
     lowered = Lowered.of(model, ncp=choice)

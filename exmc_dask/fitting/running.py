@@ -144,4 +144,4 @@ def run_parts(
 def _part(blocks: "list[BlockResult]") -> Part:
     state = blocks[-1].state
     assert isinstance(state, FitState)
-    return Part(state, np.concatenate([block.draws.values for block in blocks if len(block.draws)]))
+    return Part(state, np.concatenate([block.draws.values for block in blocks]))

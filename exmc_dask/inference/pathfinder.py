@@ -8,7 +8,7 @@ from exmc_dask.inference.state import FitState
 from exmc_dask.inference.steps import first_point, model_arguments, reported
 from exmc_dask.kernels import build
 from exmc_dask.sampler.block import Bound, Kernel
-from exmc_dask.sampler.state import Draws, Floats, Ints
+from exmc_dask.sampler.state import ChainState, Draws, Floats, Ints
 
 
 def start(
@@ -28,11 +28,16 @@ def start(
     """
     around = (settings.seed, settings.jitter, unit, support_point)
     point = first_point(kernel, bound, *around, initial, exact=False)
-    arrays = mode.foot(point, settings.moves(kernel.dim))
+    return begin(point, unit, settings)
+
+
+def begin(point: ChainState, unit: int, settings: PathfinderSettings) -> FitState:
+    """Return the beginning of a path at a point."""
+    arrays = mode.foot(point, settings.moves(point.dim))
     arrays["reals"] = np.append(arrays["reals"], -np.inf)  # the best ELBO
-    spread = np.ones(kernel.dim)
+    spread = np.ones(point.dim)
     best = {"best_path": arrays["path"], "best_ints": arrays["ints"], "best_spread": spread}
-    return FitState(unit, 0, arrays | {"spread": spread} | best)
+    return FitState(unit, 0, arrays | {"spread": spread, "foot": point.q} | best)
 
 
 def run(
@@ -83,7 +88,7 @@ def run(
             *(*law.values(), *cloud.values()),
         )
     law["spread"] = arrays["best_spread"]
-    kept = {"elbo": arrays["reals"][-1:], **law, **cloud}
+    kept = {"elbo": arrays["reals"][-1:], "foot": arrays["foot"], **law, **cloud}
     return FitState(state.unit, settings.total, kept), rows
 
 
@@ -104,3 +109,18 @@ def log_density(state: FitState, q: Floats) -> Floats:
     square = (z**2).sum(axis=1) - (inside**2).sum(axis=1) + (white**2).sum(axis=1)
     size = np.log(state["spread"]).sum() + 2 * np.log(np.diag(root)).sum()
     return np.asarray(-0.5 * (square + size + q.shape[1] * np.log(2 * np.pi)))
+
+
+def covariance(state: FitState, *, full: bool) -> Floats:
+    """Return the covariance of a finished path's law, (dim, dim), or with all others fixed (dim,).
+
+    The inverse is D^-1/2 (1 + basis' (W - 1) basis) D^-1/2 with W = (root root')^-1.
+    """
+    basis, root, sd = state["basis"], state["root"], np.sqrt(state["spread"])
+    one = np.eye(len(root))
+    if full:
+        inside = basis.T @ (root @ root.T - one) @ basis
+        return np.asarray((np.eye(len(sd)) + inside) * np.outer(sd, sd))
+    inverse = np.linalg.inv(root) if len(root) else root
+    precision = 1.0 + ((inverse.T @ inverse - one) @ basis * basis).sum(axis=0)
+    return np.asarray(sd**2 / precision)

@@ -188,3 +188,59 @@ class SmcSettings(Checked):
     def total(self) -> int:
         """Steps of a part, at most."""
         return self.max_stages
+
+
+@dataclass(frozen=True)
+class AdviSettings(Checked):
+    """How a normal law is fitted by its ELBO.
+
+    Parameters
+    ----------
+    seed : int
+        Key of the random numbers, 0 <= seed < 2**63.
+    full : bool
+        Whether the law has all correlations; otherwise it has none.
+    restarts : int
+        Fits, of which that with the highest ELBO counts. The first begins at the support point,
+        the others at it plus U(-jitter, jitter), unconstrained.
+    jitter : float
+    gradient_draws : int
+        From which each gradient is estimated.
+    max_iterations : int
+        A fit ends by itself when the ELBO stands still at the smallest steps.
+
+    Raises
+    ------
+    OptionError
+        An option has a value that is not allowed.
+    """
+
+    seed: int
+    full: bool = False
+    restarts: int = 1
+    jitter: float = 1.0
+    gradient_draws: int = 16
+    max_iterations: int = 20_000
+
+    def __post_init__(self) -> None:
+        self._need_int("seed", 0, MAX_SEED)
+        self._need("full", isinstance(self.full, bool), "True or False")
+        self._need_int("restarts", 1, 100_000)
+        self._need_float("jitter", "finite and >= 0", lambda x: 0 <= x < math.inf)
+        self._need_int("gradient_draws", 1, 100_000)
+        self._need_int("max_iterations", 1, 2**32 // self.gradient_draws)
+
+    @property
+    def units(self) -> int:
+        """Parts that can be worked on side by side."""
+        return self.restarts
+
+    @property
+    def total(self) -> int:
+        """Steps of a part, at most."""
+        return self.path.total + self.max_iterations
+
+    @property
+    def path(self) -> PathfinderSettings:
+        """Settings of the path on which the first law is looked for."""
+        return PathfinderSettings(seed=self.seed, paths=self.restarts, pool=10)
