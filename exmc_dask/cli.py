@@ -1,4 +1,4 @@
-"""The command line: ``exmc-dask demo | sample | check | info | certs | cache clear``.
+"""The command line: ``exmc-dask demo | sample | resume | inspect | check | info | certs | cache``.
 
 Exit codes::
 
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from exmc_dask.cli_results import OUT, SCHEDULER, check_out, go_on, holds_run, inspect, resume, show
 from exmc_dask.errors import DataError, ExmcError, OptionError
 
 if TYPE_CHECKING:
@@ -120,24 +121,27 @@ def demo(draws: int, tune: int, chains: int, seed: int, scheduler: str, plot: st
         cluster=scheduler,
         compute_convergence_checks=False,
     )
-    _report(trace)
+    show(trace)
     _plot(trace, Path(plot))
     click.echo(f"plot: {plot}")
+
+
+main.add_command(resume)
+main.add_command(inspect)
 
 
 @main.command()
 @click.argument("model")
 @click.option("--data", type=click.Path(exists=True), help="Arrays by name: .npz or .json.")
-@click.option(
-    "--scheduler",
-    help="tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of processes, 'threads'.",
-)
+@click.option("--scheduler", help=SCHEDULER)
 @click.option("--draws", default=1000, show_default=True)
 @click.option("--tune", default=400, show_default=True)
 @click.option("--chains", default=4, show_default=True)
 @click.option("--target-accept", default=0.8, show_default=True)
 @click.option("--seed", type=int, help="By default one that the result names.")
-@click.option("--out", type=click.Path(), help="Where to keep the result: a .zarr folder.")
+@click.option("--store", help="Path or URL where the run is kept while it goes on.")
+@click.option("--resume", "again", is_flag=True, help="Go on with the run in STORE, if it has one.")
+@click.option("--out", type=click.Path(), help=OUT)
 def sample(
     model: str,
     data: str | None,
@@ -147,28 +151,39 @@ def sample(
     chains: int,
     target_accept: float,
     seed: int | None,
+    store: str | None,
+    again: bool,
     out: str | None,
 ) -> None:
-    """Sample MODEL, given as FILE.py:NAME."""
+    """Sample MODEL, given as FILE.py:NAME.
+
+    With --store and --resume the same command begins a run and, after whatever ended it, goes on
+    with it, so a job can be started over and over until it is done.
+    """
     import exmc_dask as ed
 
-    if out and not out.endswith(".zarr"):
-        raise OptionError(f"--out {out}: the name has to end in .zarr")
+    check_out(out)
+    if again and store is None:
+        raise OptionError("--resume needs --store, which says where the run is")
     loaded = load(model, data)
-    trace = ed.sample(
-        loaded,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        target_accept=target_accept,
-        random_seed=seed,
-        cluster=scheduler,
-        compute_convergence_checks=False,
-    )
-    _report(trace)
-    if out:
-        trace.to_zarr(out, mode="w", consolidated=False)
-        click.echo(f"result: {out}")
+    asked: dict[str, Any] = {
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "target_accept": target_accept,
+    }
+    if again and store and holds_run(store):
+        trace = go_on(store, loaded, {**asked, "seed": seed}, scheduler)
+    else:
+        trace = ed.sample(
+            loaded,
+            **asked,
+            random_seed=seed,
+            cluster=scheduler,
+            store=store,
+            compute_convergence_checks=False,
+        )
+    show(trace, out)
 
 
 @main.command()
@@ -296,18 +311,6 @@ def read_data(path: Path) -> dict[str, np.ndarray]:
             raise DataError(f"--data {path}: it has to hold one object, name -> numbers")
         return {name: np.asarray(value) for name, value in values.items()}
     raise DataError(f"--data {path}: the name has to end in .npz or .json")
-
-
-def _report(trace: "xr.DataTree") -> None:
-    """Print the summary table and what is wrong."""
-    from exmc_dask.diagnosis import diagnose, summary
-
-    click.echo(summary(trace).to_string())
-    findings = diagnose(trace)
-    for finding in findings:
-        click.echo(f"warning: {finding}")
-    if not findings:
-        click.echo("diagnosis: nothing found")
 
 
 def _plot(trace: "xr.DataTree", path: Path) -> None:

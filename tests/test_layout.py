@@ -91,6 +91,7 @@ ONE_ROOM = {
     "matrices": "evaluate",
     "body": "ir",
     "adjoint": "grad",
+    "cli_results": "cli",
     "codec": "model",
     "outline": "model",
     "unobserved": "verify",
@@ -122,7 +123,7 @@ THIRD_PARTY = {
     "prometheus_client": "cluster.metrics",
     "IPython": "cluster.notebook",
     "xarray": "output predictive fitting diagnosis comparison recipe run store keeper reopen many "
-    "calibration api cli",
+    "calibration api cli cli_results",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",
@@ -134,7 +135,7 @@ THIRD_PARTY = {
     "numcodecs": "store.chunk",
     "fsspec": "store.objects",
     "platformdirs": "kernels.cache",
-    "click": "cli",
+    "click": "cli cli_results",
     "rich": "cluster.terminal cli",
 }
 

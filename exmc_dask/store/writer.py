@@ -22,7 +22,9 @@ from exmc_dask.store.rows import Made, Rows
 from exmc_dask.store.skeleton import Skeleton
 from exmc_dask.store.tail import Tail, name_of
 
-_SHARE = 0.01  # of the time, at most, that may go into tails, which are written again and again
+# Of the time, at most, that may go into tails, which are written again and again: of a processor's
+# time, and of that of this thread, which waits for disks and networks.
+_CPU_SHARE, _SHARE = 0.01, 0.1
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
 
 
@@ -131,6 +133,7 @@ class Writer:
         self._aimed = True
         self._due = time.monotonic() + checkpoint_s
         self._retry_s = _FIRST_RETRY_S
+        self._cost_s = 0.0  # how long the last tails ask us to wait before the next
         self._thread = threading.Thread(target=self._work, name="exmc-store", daemon=True)
         self._thread.start()
 
@@ -181,10 +184,9 @@ class Writer:
         while open_:
             open_ = self._receive()
             if self.error is None and (not open_ or time.monotonic() >= self._due):
-                began = time.monotonic()
-                done = self._attempt(self._commit, not open_)
-                took = time.monotonic() - began
-                pause = max(self._checkpoint_s, took / _SHARE)
+                self._cost_s = 0.0
+                done = self._attempt(self._commit, last=not open_)
+                pause = max(self._checkpoint_s, self._cost_s)
                 if not done:
                     pause, self._retry_s = self._retry_s, min(2 * self._retry_s, _LAST_RETRY_S)
                 self._due = time.monotonic() + pause
@@ -212,17 +214,17 @@ class Writer:
         assert isinstance(item.state, ChainState)
         chain.state, chain.fingerprint, chain.changed = item.state, item.fingerprint, True
         if self.trouble is None and self.error is None and self._full(chain):
-            self._attempt(self._put_chunks, item.unit, False)
+            self._attempt(self._put_chunks, item.unit)
         return True
 
-    def _attempt(self, act: Callable[..., None], *args: object) -> bool:
-        """Do something that may fail, and say so when that is news."""
+    def _attempt(self, act: Callable[..., None], *args: object, last: bool = False) -> bool:
+        """Do something that may fail, and say so when that is news and not the end of it."""
         try:
-            act(*args)
+            act(*args, last)
         except StoreTaken as error:
             self.error = error
         except Exception as error:
-            if self.trouble is None:
+            if self.trouble is None and not last:
                 self._on_trouble(
                     f"the store {self._objects.root} takes no draws "
                     f"({type(error).__name__}: {error}); the run goes on, keeps them in memory, "
@@ -246,13 +248,17 @@ class Writer:
             self._aimed = True
         if not self._written or last:
             self._put_skeleton()
-        for number, chain in self._chains.items():
+        for number in self._chains:
             self._put_chunks(number, last)
+        began, cpu_began = time.monotonic(), time.thread_time()
+        for number, chain in self._chains.items():
             if chain.changed:
                 tail = self._tail(number, chain)
                 self._check_owner()
                 self._objects.put(name_of(number), tail.to_bytes())
                 chain.changed = False
+        took, cpu_took = time.monotonic() - began, time.thread_time() - cpu_began
+        self._cost_s = max(took / _SHARE, cpu_took / _CPU_SHARE)
 
     def _put_skeleton(self) -> None:
         if self._skeleton is None:

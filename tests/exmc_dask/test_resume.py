@@ -11,7 +11,7 @@ import exmc_dask as ed
 from exmc_dask.errors import OptionError, StoreError, StoreTaken
 from tests.exmc_dask.store.story import equal
 
-QUIET = {"progressbar": False, "compute_convergence_checks": False}
+QUIET: dict[str, Any] = {"progressbar": False, "compute_convergence_checks": False}
 MODEL = (
     ed.Builder(coords={"school": ["A", "B", "C"]})
     .data("x", [1.0, 2.0, 4.0], dims="school")
@@ -70,8 +70,8 @@ def test_a_run_that_was_ended_goes_on_as_if_it_had_not_been(options, place):
 
     assert 5 < n < 200 // options.get("thin", 1)
     assert (ed.open_store(place).posterior["mu"] == whole.posterior["mu"][:, :n]).all()
-    equal(_unnamed(resume(place)), _unnamed(whole))
-    equal(_unnamed(ed.open_store(place)), _unnamed(whole, ["log_likelihood"]))
+    equal(without_workers(resume(place)), without_workers(whole))
+    equal(without_workers(ed.open_store(place)), without_workers(whole, ["log_likelihood"]))
 
 
 @pytest.mark.parametrize("way", ["resume", "extend", "both", "while it goes on"])
@@ -91,9 +91,9 @@ def test_more_draws_are_those_of_a_run_that_was_asked_for_all(way, place):
         run.wait()
         found = resume(place, draws=100) if way == "both" else run.wait()
 
-    equal(_unnamed(found), _unnamed(whole))
-    equal(_unnamed(ed.open_store(place)), _unnamed(whole))
-    equal(_unnamed(resume(place)), _unnamed(whole))
+    equal(without_workers(found), without_workers(whole))
+    equal(without_workers(ed.open_store(place)), without_workers(whole))
+    equal(without_workers(resume(place)), without_workers(whole))
 
 
 def test_a_run_until_its_draws_suffice_ends_where_it_would_have(place):
@@ -103,7 +103,7 @@ def test_a_run_until_its_draws_suffice_ends_where_it_would_have(place):
     found = resume(place)
 
     assert 200 <= whole.posterior.sizes["draw"] < 2000
-    equal(_unnamed(found), _unnamed(whole))
+    equal(without_workers(found), without_workers(whole))
     more = resume(place, draws=30)
     assert more.posterior.sizes["draw"] == whole.posterior.sizes["draw"] + 30
 
@@ -111,10 +111,10 @@ def test_a_run_until_its_draws_suffice_ends_where_it_would_have(place):
 def test_a_store_behind_a_url(place):
     whole = sample(draws=150)
     sample(draws=100, store="memory://exmc-test/run.zarr")
-    equal(_unnamed(resume("memory://exmc-test/run.zarr", draws=50)), _unnamed(whole))
-    equal(_unnamed(ed.open_store("memory://exmc-test/run.zarr")), _unnamed(whole))
+    equal(without_workers(resume("memory://exmc-test/run.zarr", draws=50)), without_workers(whole))
+    equal(without_workers(ed.open_store("memory://exmc-test/run.zarr")), without_workers(whole))
     sample(draws=150, store=f"file://{place}")
-    equal(_unnamed(ed.open_store(place)), _unnamed(whole))
+    equal(without_workers(ed.open_store(place)), without_workers(whole))
 
 
 def test_the_process_that_was_overtaken_stops_and_keeps_what_it_has(place):
@@ -172,7 +172,7 @@ def test_what_is_no_place_is_refused(store):
         sample(draws=10, store=store)
 
 
-def _unnamed(tree: xr.DataTree, without: tuple[str, ...] | list[str] = ()) -> xr.DataTree:
+def without_workers(tree: xr.DataTree, without: tuple[str, ...] | list[str] = ()) -> xr.DataTree:
     """Leave out who drew what, which threads decide anew each time."""
     groups = {n: node.to_dataset() for n, node in tree.children.items() if n not in without}
     own = [name for name in ("sample_stats", "warmup_sample_stats") if name in groups]

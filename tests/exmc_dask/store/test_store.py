@@ -39,6 +39,7 @@ def test_plain_xarray_reads_a_finished_run(story, tmp_path):
 
 def test_whenever_the_writer_dies_a_prefix_is_read_and_the_rest_can_be_added(monkeypatch):
     monkeypatch.setattr("exmc_dask.store.writer._SHARE", 1e9)
+    monkeypatch.setattr("exmc_dask.store.writer._CPU_SHARE", 1e9)
     story = Story(Settings(seed=5, draws=60, tune=20), chunk=25)
     objects, blocks = Shelf(), story.blocks(size=17)
     story.write(objects, blocks, checkpoint_s=0.0)

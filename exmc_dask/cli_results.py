@@ -1,0 +1,117 @@
+"""What the command line does with results: print them, keep them, go on with stored runs."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from exmc_dask.errors import OptionError, StoreError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    import exmc_dask as ed
+
+SCHEDULER = "tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of processes, 'threads'."
+OUT = "Where to keep the result: a .zarr folder."
+
+
+def check_out(out: str | None) -> None:
+    """Raise OptionError for a result that could not be written in the end."""
+    if out and not out.endswith(".zarr"):
+        raise OptionError(f"--out {out}: the name has to end in .zarr")
+
+
+def show(trace: "xr.DataTree", out: str | None = None) -> None:
+    """Print the summary table and what is wrong, and write the result if that is wanted."""
+    from exmc_dask.diagnosis import diagnose, summary
+
+    click.echo(summary(trace).to_string())
+    findings = diagnose(trace)
+    for finding in findings:
+        click.echo(f"warning: {finding}")
+    if not findings:
+        click.echo("diagnosis: nothing found")
+    if out:
+        trace.to_zarr(out, mode="w", consolidated=False)
+        click.echo(f"result: {out}")
+
+
+@click.command()
+@click.argument("store")
+@click.option("--draws", default=0, help="Draws of each chain beyond those asked for before.")
+@click.option("--scheduler", help=SCHEDULER)
+@click.option("--out", type=click.Path(), help=OUT)
+def resume(store: str, draws: int, scheduler: str | None, out: str | None) -> None:
+    """Go on with the run in STORE, a path or URL, after whatever ended it."""
+    import exmc_dask as ed
+
+    check_out(out)
+    show(ed.resume(store, draws=draws, cluster=scheduler, compute_convergence_checks=False), out)
+
+
+@click.command()
+@click.argument("store")
+def inspect(store: str) -> None:
+    """Show the run in STORE: whose it is, how far each chain has come, the draws so far."""
+    import exmc_dask as ed
+    from exmc_dask.keeper import read
+    from exmc_dask.store.objects import objects_at
+
+    stored = read(objects_at(store))
+    settings, owner = stored.settings, stored.owner
+    click.echo(f"run of {stored.manifest.layout.chains} chains by exmc_dask, seed {settings.seed}")
+    click.echo(f"owner: {owner.host}, epoch {owner.epoch}; {stored.seconds:.0f} s so far")
+    for chain in range(stored.manifest.layout.chains):
+        tail = stored.tails.get(chain)
+        draw = tail.state.draw if tail and tail.state else 0
+        given_up = ", given up" if tail and tail.dropped else ""
+        click.echo(f"chain {chain}: draw {draw} of {settings.total}, warmup included{given_up}")
+    try:
+        trace = ed.open_store(store)
+    except StoreError:
+        trace = None
+    if trace is None or trace["posterior"].sizes["draw"] < 4:
+        click.echo("too few draws for a summary yet")
+    else:
+        show(trace)
+
+
+def go_on(store: str, model: "ed.Model", asked: dict[str, Any], cluster: Any) -> "xr.DataTree":
+    """Go on with a run, which has to be the one that was asked for, to the draws asked for.
+
+    Raises
+    ------
+    StoreError
+        It is another run.
+    """
+    import exmc_dask as ed
+    from exmc_dask.keeper import read
+    from exmc_dask.store.objects import objects_at
+
+    stored = read(objects_at(store))
+    before = stored.settings.to_dict() | {"chains": stored.manifest.layout.chains}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    draws = wanted.pop("draws")
+    others = [f"{n}={before[n]!r} and not {v!r}" for n, v in wanted.items() if before[n] != v]
+    if model.spec.to_bytes() != stored.manifest.model:
+        others.append("another model")
+    elif not all(np.array_equal(stored.manifest.data[n], at) for n, at in model.data.items()):
+        others.append("other data")  # of the same slots, as the model is the same
+    if others:
+        raise StoreError(f"--store {store} holds another run: it has {', '.join(others)}")
+    return ed.resume(
+        store,
+        draws=max(0, draws - before["draws"]),
+        cluster=cluster,
+        compute_convergence_checks=False,
+    )
+
+
+def holds_run(store: str) -> bool:
+    """Whether there is a run in a store."""
+    from exmc_dask.store.manifest import MANIFEST
+    from exmc_dask.store.objects import objects_at
+
+    return objects_at(os.fspath(store)).get(MANIFEST) is not None
