@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench clean
+.PHONY: help demo test test-slow test-pods check format bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ test: $(STAMP)  ## the whole fast suite
 
 test-slow: $(STAMP)  ## the fast suite and the long statistical tests
 	$(PY) -m pytest --runslow $(PYTEST_ARGS)
+
+test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cluster through Dask's operator
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[test,kubernetes]"
+	$(PY) -m pytest --runpods -s tests/helm/test_pods.py tests/cluster/test_kubernetes.py $(PYTEST_ARGS)
 
 check: $(STAMP)  ## format, lint and types, changing nothing
 	$(PY) -m ruff format --check .

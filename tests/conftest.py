@@ -10,16 +10,17 @@ Mutant = Callable[[str, str, str], ModuleType]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--runpods", action="store_true", help="also run the tests marked pods")
     parser.addoption("--update-golden", action="store_true", help="accept emitted text as it is")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--runslow"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        items[:] = [item for item in items if item not in set(slow)]
-        config.hook.pytest_deselected(items=slow)
+    """Leave out what an option has to ask for."""
+    unasked = [name for name in ("slow", "pods") if not config.getoption(f"--run{name}")]
+    left_out = {item for item in items if any(map(item.get_closest_marker, unasked))}
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
 
 
 @pytest.fixture
