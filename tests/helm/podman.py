@@ -163,4 +163,4 @@ def clear() -> None:
     names = podman("pod", "ps", "--format", "{{.Name}}").split()
     for name in names:
         if name.startswith("rel-exmc-dask-"):
-            podman("pod", "rm", "--force", name)
+            podman("pod", "rm", "--force", "--time", "0", name)

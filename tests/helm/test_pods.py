@@ -75,7 +75,7 @@ def test_the_first_draw_of_a_fresh_pod_comes_fast():
     said = client("first")
 
     print(said)
-    found = re.search(r"after ([\d.]+) s", said)
+    found = re.search(r"small model: first draw after ([\d.]+) s", said)
     assert found
     assert float(found[1]) < 3.0
 

@@ -13,7 +13,7 @@ client.wait_for_workers(1, timeout=timeout_s)
 with ed.Model() as model:
     mu = ed.Normal("mu", 0, 5)
     ed.Normal("y", mu, 1, observed=[1.0, 2.0, 3.0])
-trace = ed.sample(model, draws=200, tune=200, chains=2, random_seed=1, client=client)
+trace = ed.sample(model, draws=500, tune=200, chains=2, random_seed=1, client=client)
 
 mean = trace.posterior["mu"].mean().item()
 workers = client.scheduler_info(n_workers=-1)["workers"]

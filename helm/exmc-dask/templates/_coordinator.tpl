@@ -1,5 +1,11 @@
 {{/* The pod of the coordinator, apart from its Job because the Job is named by a hash of it. */}}
 
+{{/* Another model is another run, beside the old one; more draws of the same go on with it. */}}
+{{- define "exmc.store" -}}
+{{- $what := pick .own "model" "files" "existingConfigMap" "data" "tune" "chains" "seed" "extraArgs" -}}
+/checkpoints/run-{{ $what | toJson | sha256sum | trunc 8 }}.zarr
+{{- end -}}
+
 {{- define "exmc.coordinatorPod" -}}
 {{- $own := .own -}}
 metadata:
@@ -32,8 +38,11 @@ spec:
         - --seed
         - {{ $own.seed | quote }}
         {{- end }}
-        - --out
-        - {{ ternary "/checkpoints/result.zarr" "/tmp/result.zarr" $own.persistence.enabled }}
+        {{- if $own.persistence.enabled }}
+        - --store
+        - {{ include "exmc.store" . }}
+        - --resume  # the same command begins a run and goes on with it
+        {{- end }}
         {{- range $own.extraArgs }}
         - {{ . | quote }}
         {{- end }}
