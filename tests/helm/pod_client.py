@@ -1,4 +1,4 @@
-"""What a pod of the tests runs: sample, say when it is under way, and what it drew in the end."""
+"""What a pod of the tests runs, as ``python pod_client.py first | STORE.zarr | CLUSTER``."""
 
 import hashlib
 import sys
@@ -8,37 +8,44 @@ import numpy as np
 
 import exmc_dask as ed
 
-cluster = sys.argv[1]
-began = time.process_time()
+what = sys.argv[1]
 
-with ed.Model() as small:  # the image's seed has its kernel, see helm/docker/warm.py
-    mu = ed.Normal("mu", 0, 5)
-    ed.Normal("y", mu, 1, observed=[1.0, 2.0, 3.0])
 
-rng = np.random.default_rng(0)
-x, y = rng.normal(size=(3000, 5)), rng.normal(size=3000)
-with ed.Model() as model:
-    b = ed.Normal("b", 0, 1, shape=5)
-    nu = ed.Gamma("nu", 2, 0.1)
-    ed.StudentT("y", nu, x @ b, 1, observed=y)
+def drawn(trace: object) -> str:
+    """Return a digest of what was drawn."""
+    values = trace.posterior["b"].values  # type: ignore[attr-defined]
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
-if cluster == "first":  # how long a fresh pod takes to its first draw
+
+def first() -> None:
+    """Say how long a fresh process takes to its first draw, for two models."""
+    with ed.Model() as small:  # the image's seed has its kernel, see helm/docker/warm.py
+        mu = ed.Normal("mu", 0, 5)
+        ed.Normal("y", mu, 1, observed=[1.0, 2.0, 3.0])
+    from pod_model import model
+
     for name, one in (("small", small), ("new", model)):
         ed.sample(one, 1, 0, 1, cluster="threads", random_seed=1, compute_convergence_checks=False)
-        print(
-            f"{name} model: first draw after {time.process_time() - began:.2f} s of processor time"
-        )
-    sys.exit()
+        print(f"{name} model: first draw after {time.process_time():.2f} s of processor time")
 
 
-def report(event):
-    if getattr(event, "first", 0) >= 600:
-        print("under way", flush=True)
+def sample(cluster: str) -> None:
+    """Sample, and say when that is under way and what was drawn in the end."""
+    from pod_model import model
+
+    run = ed.sample(model, 2000, 400, 4, cluster=cluster, random_seed=1, blocking=False)
+    for draw in run.stream():
+        if draw.draw == 200:
+            print("under way", flush=True)
+    trace = run.wait()
+    stats = trace.sample_stats
+    print(f"drew {drawn(trace)} by {stats['worker'].attrs['names']}", end=", ")
+    print(f"tried {stats['attempt'].values.max()} times more")
 
 
-trace = ed.sample(
-    model, 2000, 400, 4, cluster=cluster, random_seed=1, progressbar=report, block_draws=100
-)
-digest = hashlib.sha256(np.ascontiguousarray(trace.posterior["b"].values).tobytes()).hexdigest()
-again = trace.sample_stats["attempt"].values.max()
-print(f"drew {digest} by {trace.sample_stats['worker'].attrs['names']}, tried {again} times more")
+if what == "first":
+    first()
+elif what.endswith(".zarr"):
+    print(f"drew {drawn(ed.open_store(what))}")
+else:
+    sample(what)

@@ -23,6 +23,7 @@ from tests.helm.chart import ROOT, Pod, Release
 
 TOOLS = ("podman", "runc", "debootstrap", "tar")
 BASE, IMAGE, NETWORK = "localhost/exmc-base", "localhost/exmc-dask:0.1.0", "exmc-test"
+USER = 10001  # of the image
 SUITE = "trixie"  # Debian 13 has Python 3.13
 SETTINGS = """
 [containers]
@@ -156,6 +157,26 @@ def says(container: str, words: str, wait_s: float = WAIT_S) -> str:
         assert time.monotonic() < until, f"{container} never said {words!r}:\n{said[-2000:]}"
         time.sleep(0.1)
     return said
+
+
+def claim(name: str) -> None:
+    """Make a volume that the image's user may write, as fsGroup does for a claim."""
+    podman("volume", "rm", "--force", name, check=False)
+    podman("volume", "create", name)
+    os.chown(_mounted(name), USER, USER)
+
+
+def _mounted(volume: str) -> Path:
+    return Path(podman("volume", "inspect", volume, "--format", "{{.Mountpoint}}").strip())
+
+
+def appears(volume: str, pattern: str, wait_s: float = WAIT_S) -> Path:
+    """Wait for a file on a volume and return its path there."""
+    root, until = _mounted(volume), time.monotonic() + wait_s
+    while not (found := list(root.glob(pattern))):
+        assert time.monotonic() < until, f"no {pattern}: {list(root.rglob('*'))[:50]}"
+        time.sleep(0.1)
+    return found[0].relative_to(root)
 
 
 def clear() -> None:

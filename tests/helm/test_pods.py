@@ -14,7 +14,10 @@ pytestmark = [
     pytest.mark.pods,
     pytest.mark.skipif(bool(podman.lacking()), reason=f"no podman here: {podman.lacking()}"),
 ]
-CLIENT = Path(__file__).with_name("pod_client.py")
+HERE = Path(__file__).parent
+FILES = {name: (HERE / name).read_text() for name in ("pod_client.py", "pod_model.py")}
+JOB = {"enabled": True, "model": "pod_model.py:model", "files": FILES, "seed": 1, "draws": 2000}
+CLAIM = "rel-exmc-dask-coordinator"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,15 +25,18 @@ def _image() -> Iterator[None]:
     podman.build()
     podman.podman("network", "create", podman.NETWORK, check=False)
     podman.clear()
+    podman.claim(CLAIM)
     yield
     podman.clear()
+    podman.podman("volume", "rm", "--force", CLAIM)
     podman.podman("network", "rm", podman.NETWORK, check=False)
 
 
 @pytest.fixture
 def stage() -> Iterator[podman.Stage]:
     """Scheduler and workers of the chart's default values, with this image."""
-    staged = podman.Stage(render({"image": {"repository": "localhost/exmc-dask"}}))
+    values = {"image": {"repository": "localhost/exmc-dask"}, "coordinator": JOB}
+    staged = podman.Stage(render(values))
     yield staged
     podman.clear()
 
@@ -43,7 +49,8 @@ def client(*words: str, wait: bool = True) -> str:
         *("run", "--detach", "--name", name, "--network", podman.NETWORK),
         *("--read-only", "--tmpfs", "/tmp:mode=1777", "--cap-drop", "all"),
         *("--env", "HOME=/tmp", "--env", "EXMC_CACHE_DIR=/tmp/exmc-dask"),
-        *("--volume", f"{CLIENT}:/client.py:ro", podman.IMAGE, "python", "/client.py", *words),
+        *("--volume", f"{HERE}:/client:ro", "--volume", f"{CLAIM}:/checkpoints"),
+        *(podman.IMAGE, "python", "/client/pod_client.py", *words),
     )
     if not wait:
         return name
@@ -106,3 +113,16 @@ def test_a_lost_worker_changes_no_draw(stage, undisturbed, trouble):
     print(said)
     assert drawn(said) == undisturbed
     assert "tried 0 times more" not in said
+
+
+def test_a_coordinator_that_is_replaced_goes_on(stage, undisturbed):
+    stage.play("scheduler")
+    stage.play("worker")
+    (job,) = stage.play("coordinator")
+    store = podman.appears(CLAIM, "run-*.zarr/exmc/tail*")
+    podman.podman("pod", "rm", "--force", "--time", "0", job.removesuffix("-coordinator"))
+    (job,) = stage.play("coordinator")
+    assert podman.ended(job) == 0, podman.podman("logs", job)
+
+    print(podman.podman("logs", job)[-2000:])
+    assert drawn(client(f"/checkpoints/{store.parts[0]}")) == undisturbed

@@ -77,7 +77,21 @@ def test_a_changed_model_makes_another_job():
 
     (job,), (other,) = (render(one).of("Job") for one in (values, changed))
     assert job["metadata"]["name"] != other["metadata"]["name"]
-    assert job["spec"] == other["spec"]
+    assert store(job) != store(other)
+
+
+def test_more_draws_go_on_in_the_same_store():
+    values = values_of("job")
+    longer = {**values, "coordinator": {**values["coordinator"], "draws": 9000}}
+
+    (job,), (other,) = (render(one).of("Job") for one in (values, longer))
+    assert job["metadata"]["name"] != other["metadata"]["name"]
+    assert store(job) == store(other)
+
+
+def store(job):
+    words = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    return words[words.index("--store") + 1]
 
 
 def test_uninstalling_keeps_the_draws():
