@@ -119,7 +119,7 @@ def test_a_coordinator_that_is_replaced_goes_on(stage, undisturbed):
     stage.play("scheduler")
     stage.play("worker")
     (job,) = stage.play("coordinator")
-    store = podman.appears(CLAIM, "run-*.zarr/exmc/tail*")
+    store = podman.appears(CLAIM, "run-*.zarr/exmc/tails/*")
     podman.podman("pod", "rm", "--force", "--time", "0", job.removesuffix("-coordinator"))
     (job,) = stage.play("coordinator")
     assert podman.ended(job) == 0, podman.podman("logs", job)
