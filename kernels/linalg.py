@@ -29,8 +29,18 @@ def times(X, n, k, start, m, b, out):  # type: ignore[no-untyped-def]
     """
     for i in range(m):
         out[i] = 0.0
-    quads = k // 4 * 4
-    for j in range(0, quads, 4):
+    eights, quads = k // 8 * 8, k // 4 * 4
+    for j in range(0, eights, 8):  # `out` is read and written once for eight columns
+        b0, b1, b2, b3 = b[j], b[j + 1], b[j + 2], b[j + 3]
+        b4, b5, b6, b7 = b[j + 4], b[j + 5], b[j + 6], b[j + 7]
+        x0, x1 = view(X, j * n + start), view(X, (j + 1) * n + start)
+        x2, x3 = view(X, (j + 2) * n + start), view(X, (j + 3) * n + start)
+        x4, x5 = view(X, (j + 4) * n + start), view(X, (j + 5) * n + start)
+        x6, x7 = view(X, (j + 6) * n + start), view(X, (j + 7) * n + start)
+        for i in range(m):
+            total = out[i] + (b0 * x0[i] + b1 * x1[i]) + (b2 * x2[i] + b3 * x3[i])
+            out[i] = total + (b4 * x4[i] + b5 * x5[i]) + (b6 * x6[i] + b7 * x7[i])
+    for j in range(eights, quads, 4):
         b0, b1, b2, b3 = b[j], b[j + 1], b[j + 2], b[j + 3]
         x0, x1 = view(X, j * n + start), view(X, (j + 1) * n + start)
         x2, x3 = view(X, (j + 2) * n + start), view(X, (j + 3) * n + start)

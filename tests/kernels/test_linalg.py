@@ -14,7 +14,7 @@ def flat(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(x).ravel()
 
 
-@pytest.mark.parametrize("k", [1, 3, 4, 9])
+@pytest.mark.parametrize("k", [1, 3, 4, 9, 14, 16])
 @pytest.mark.parametrize(("start", "m"), [(0, 10), (3, 5), (9, 1), (4, 0)])
 def test_rows_of_a_matrix_times_a_vector(k: int, start: int, m: int) -> None:
     X, b, r = RNG.normal(size=(10, k)), RNG.normal(size=k), RNG.normal(size=m)
