@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -138,9 +139,7 @@ def to_datatree(
         shape = (len(chains), high - low)
         columns = _columns(parts, shape, outputs, "values")
         groups[f"{prefix}posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
-        groups[f"{prefix}sample_stats"] = xr.Dataset(
-            _stats(parts, shape), indexed(index), {**about, "sample_dims": list(SAMPLE_DIMS)}
-        )
+        groups[f"{prefix}sample_stats"] = _group(_stats(parts, shape), index, about, SAMPLE_DIMS)
         if free and settings.store_unconstrained and not prefix:
             columns = _columns(parts, shape, free, "q")
             groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
@@ -170,7 +169,52 @@ def dataset(
         variables[name] = _variable(full, array)
         for dim, extent in zip(full, array.shape, strict=True):
             used[dim] = coords[dim] if dim in coords else np.arange(extent)
-    return xr.Dataset(variables, indexed(used), {**attrs, "sample_dims": list(sample_dims)})
+    return _group(variables, used, attrs, sample_dims)
+
+
+def _group(
+    variables: dict[str, xr.Variable],
+    labels: Mapping[str, Any],
+    attrs: Mapping[str, Any],
+    sample_dims: Sequence[str],
+) -> xr.Dataset:
+    """Put variables and the labels of all their dimensions together."""
+    make = _unchecked if _unchecked_is_right() else xr.Dataset
+    return make(variables, indexed(labels), {**attrs, "sample_dims": list(sample_dims)})
+
+
+def _unchecked(
+    variables: dict[str, xr.Variable], coords: xr.Coordinates, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Make what ``xr.Dataset`` makes, without asking again whether the parts fit: a sixth of it.
+
+    By a method of xarray's own that has no promise to stay; see `_unchecked_is_right`.
+    """
+    return xr.Dataset._construct_direct(
+        variables={**variables, **coords.variables},
+        coord_names=set(coords),
+        attrs=attrs,
+        indexes=dict(coords.xindexes),
+    )
+
+
+@cache
+def _unchecked_is_right() -> bool:
+    """Try once, in each process, whether this xarray makes the same both ways."""
+    coords = indexed({"a": np.arange(2), "b": ["x", "y", "z"]})
+    variables = {"v": _variable(("a", "b"), np.zeros((2, 3))), "w": _variable((), np.zeros(()))}
+    checked = xr.Dataset(variables, coords, {"c": 1})
+    try:
+        found = _unchecked(dict(variables), coords, {"c": 1})
+        return (
+            found.identical(checked)
+            and found.sizes == checked.sizes
+            and set(found.coords) == set(checked.coords)
+            and found.xindexes.keys() == checked.xindexes.keys()
+            and found.sel(b="y").identical(checked.sel(b="y"))
+        )
+    except Exception:
+        return False
 
 
 def _variable(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from exmc_dask import output
 from exmc_dask.layout import Layout
 from exmc_dask.output import to_datatree
 from exmc_dask.sampler.settings import Settings
@@ -242,3 +243,35 @@ def test_it_takes_milliseconds() -> None:
         times.append(time.perf_counter() - began)
 
     assert min(times) < 0.008
+
+
+def test_what_is_put_together_unchecked_is_what_xarray_puts_together(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = {0: chain_of(0, 300), 1: chain_of(1, 300)}
+    assert output._unchecked_is_right()
+    fast = to_datatree(results, OUTPUTS, settings, coords=COORDS, warmup=True)
+    monkeypatch.setattr(output, "_unchecked_is_right", lambda: False)
+    slow = to_datatree(results, OUTPUTS, settings, coords=COORDS, warmup=True)
+    for name, group in slow.children.items():
+        assert fast[name].attrs.keys() == group.attrs.keys()
+        mine, theirs = (tree.to_dataset().drop_attrs() for tree in (fast[name], group))
+        assert mine.identical(theirs)
+        assert {k: i.to_pandas_index().tolist() for k, i in mine.xindexes.items()} == {
+            k: i.to_pandas_index().tolist() for k, i in theirs.xindexes.items()
+        }
+        assert mine.sel(draw=theirs["draw"][3]).identical(theirs.sel(draw=theirs["draw"][3]))
+
+
+def test_a_short_way_that_leads_elsewhere_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_indexes(variables, coords, attrs):
+        return xr.Dataset(variables, coords, attrs).drop_indexes("b")
+
+    def gone(variables, coords, attrs):
+        raise AttributeError
+
+    for other in (without_indexes, gone):
+        monkeypatch.setattr(output, "_unchecked", other)
+        output._unchecked_is_right.cache_clear()
+        assert not output._unchecked_is_right()
+    output._unchecked_is_right.cache_clear()
