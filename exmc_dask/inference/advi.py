@@ -65,6 +65,7 @@ def run(
         *(first, n, settings.gradient_draws, settings.seed, state.unit, rows, control),
     )
     reach, reports = state.draw + n, reported(state.draw, rows[: arrays["ints"][advi.N_ROWS]])
+    arrays["ints"][advi.N_ROWS] = 0
     if arrays["ints"][advi.DONE]:
         arrays |= {"mean": arrays["mean_sum"], "root": arrays["root_sum"]}
         reach = settings.total
