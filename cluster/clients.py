@@ -8,6 +8,7 @@ from distributed import Client, get_worker, secede
 from exmc_dask.errors import OptionError
 
 from . import clusters, kubernetes
+from .care import Care
 from .dask_pool import DaskPool
 from .pool import n_processors
 
@@ -29,7 +30,7 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
             f"cluster={cluster!r} is not known; it can be 'threads', 'local', 'kubernetes', the "
             "address of a scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
         )
-    grace_s = GRACE_S
+    grace_s, n_workers = GRACE_S, 0
     with ExitStack() as opened:
         if cluster == "kubernetes":
             cluster = opened.enter_context(kubernetes.kubernetes(units or 1))
@@ -39,7 +40,8 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
             cluster = opened.enter_context(clusters.local(n_workers))
         own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
         client = opened.enter_context(own)
-        return DaskPool(client, grace_s=grace_s, on_close=opened.pop_all().close)
+        care = Care(client, cluster, n_workers) if n_workers else None
+        return DaskPool(client, grace_s=grace_s, care=care, on_close=opened.pop_all().close)
 
 
 def current_client() -> Client | None:

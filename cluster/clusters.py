@@ -11,6 +11,7 @@ from distributed import LocalCluster
 
 from exmc_dask.errors import ClusterStartError
 
+from . import adaptive
 from .pool import n_processors
 
 _PRELOAD = "exmc_dask.cluster.preload"
@@ -18,7 +19,11 @@ _MARK = "EXMC_UNGUARDED_MARK"  # the file in which a child tells its parent of t
 
 
 def local(
-    n_workers: int | None = None, *, dashboard: bool | str = False, **options: Any
+    n_workers: int | None = None,
+    *,
+    adapt: tuple[int, int] | None = None,
+    dashboard: bool | str = False,
+    **options: Any,
 ) -> LocalCluster:
     """Start a cluster of processes on this machine, one thread each, seen from nowhere else.
 
@@ -29,6 +34,9 @@ def local(
     dashboard : bool or str
         Serve Dask's dashboard with our page on it, at 127.0.0.1:8787 or at an address that is
         given, and print the link. It costs a second at the start.
+    adapt : (int, int), optional
+        The fewest and the most workers. The cluster then has as many as there are chains that
+        could go on, and begins with ``n_workers`` or the fewest; busy ones are never closed.
     **options
         Of `distributed.LocalCluster`, such as ``memory_limit`` or ``security``.
 
@@ -52,7 +60,7 @@ def local(
         os.environ[_MARK] = str(mark_file)
         try:
             cluster: LocalCluster = LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=n_workers or n_processors(),
+                n_workers=n_workers or (adapt[0] if adapt else n_processors()),
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=_address(dashboard),
@@ -70,6 +78,8 @@ def local(
             raise ClusterStartError(f"the local cluster did not come up: {error}") from error
         finally:
             del os.environ[_MARK]
+    if adapt is not None:
+        adaptive.adapt(cluster, *adapt)
     if dashboard:
         from .install import link
 

@@ -18,10 +18,12 @@ from distributed import Client
 
 from exmc_dask.errors import ClientError
 
+from .adaptive import wish
+from .care import Care
 from .errands import Errands
 from .herald import Herald
 from .hub import Hub
-from .moves import BlockDone, BlockFailed, Event, Fault
+from .moves import BlockDone, BlockFailed, Event, Fault, Note, Trouble
 from .pool import Order, Pool, Post
 from .roster import Roster, refusal
 from .scribe import Scribe
@@ -48,6 +50,8 @@ class DaskPool(Pool):
         Neither closed nor restarted, here or anywhere.
     grace_s : float
         Time without workers after which the coordinator helps itself.
+    care : Care, optional
+        Of a cluster that was opened for this pool.
     on_close : callable
         Gives back what was opened for this pool.
 
@@ -62,6 +66,7 @@ class DaskPool(Pool):
         client: Client,
         *,
         grace_s: float = 5.0,
+        care: Care | None = None,
         on_close: Callable[[], object] | None = None,
     ) -> None:
         if client.asynchronous:
@@ -75,12 +80,13 @@ class DaskPool(Pool):
             )
         self.grace_s = grace_s
         self._client: Any = client  # of its methods only some have types
-        self._on_close = on_close
+        self._care, self._on_close = care, on_close
 
     def attach(self, run: str, spec: Spec, post: Post) -> None:
         """Begin to serve a run."""
         self._run, self._spec, self._post = run, spec, post
         self._errands = Errands(self._client)
+        self._address: str = self._client.scheduler.address
         self._holds: dict[str, set[str]] = {}  # parcels that a worker was sent
         self._installs: dict[str, asyncio.Task[None]] = {}
         self._sent: dict[str, _Sent] = {}
@@ -130,8 +136,20 @@ class DaskPool(Pool):
         scribe = Scribe(self._run, self._client.id, n_units, total, tune, self._spec.columns)
         return Herald(self._client, scribe, max(1.0, n_units / 1000))
 
+    def want(self, n: int) -> None:
+        """Hear how many blocks could run at once from now on."""
+        wish(self._address, self._run, n)
+
+    def heed(self, note: Note) -> None:
+        """Mend the cluster if it is ours."""
+        if self._care is not None and note.kind is Trouble.WORKER_HUNG and note.worker:
+            self._care.restart(note.worker)
+        elif self._care is not None and note.kind is Trouble.FALLBACK:
+            self._care.fill()
+
     def detach(self) -> None:
         """End the service."""
+        self.want(0)
         self._hub.leave(self)
         for sent in self._sent.values():
             sent.future.release()
@@ -148,6 +166,8 @@ class DaskPool(Pool):
     def on_cluster(self, event: dict[str, Any]) -> None:
         """Take word of a worker that came or went."""
         self._roster.on_cluster(event)
+        if self._care is not None and event["action"] == "remove-worker":
+            self._errands.run(self._care.mend())
 
     def on_report(self, run: str, body: bytes) -> None:
         """Take what a running block says about itself."""

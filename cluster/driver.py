@@ -146,6 +146,7 @@ class Driver:
         self._results: dict[int, list[BlockResult]] = {unit: [] for unit in units}
         self._events: deque[Progress | Note] = deque(maxlen=_MAX_EVENTS)
         self._dropped: set[int] = set()
+        self._wanted = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._drive, name=f"exmc-{self.name}", daemon=True)
 
@@ -264,6 +265,9 @@ class Driver:
             elif isinstance(command, RunBlock):
                 pool = self._pool_of(command.worker)
                 orders.setdefault(pool, []).append(Order(command.worker, self._task(command)))
+        if self._plan.runnable != self._wanted:
+            self._wanted = self._plan.runnable
+            self._pool.want(self._wanted)
         for pool, ends in stops.items():
             pool.stop(ends)
         for pool, starts in orders.items():
@@ -291,6 +295,8 @@ class Driver:
                     and event.unit is not None
                 ):
                     self._dropped.add(event.unit)
+                if isinstance(event, Note):
+                    self._pool.heed(event)
                 if self._on_event is not None:
                     self._on_event(event)
             case Look(draw):

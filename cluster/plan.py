@@ -114,6 +114,11 @@ class Plan:
             return self._course.deadline
         return min(self._flights.deadline, self._fleet.deadline, self._course.deadline)
 
+    @property
+    def runnable(self) -> int:
+        """The number of blocks that could be out at once, were there workers for them."""
+        return len(self._flights) + (0 if self._course.held else len(self._waiting))
+
     # Rules, one per event ------------------------------------------------------------------------
 
     def _tick(self, event: Tick) -> None:
@@ -130,11 +135,9 @@ class Plan:
         for unit in self._flights.overdue(self._now):
             self._overdue(self._chains[unit])
         if self._fleet.pass_time(self._now):
-            self._note(
-                Trouble.FALLBACK,
-                f"no worker for {self._options.grace_s:g} s: the coordinator runs the blocks "
-                "itself, in child processes, until a worker joins",
-            )
+            what = "the coordinator runs the blocks itself, in child processes"
+            words = f"no worker for {self._options.grace_s:g} s: {what}, until a worker joins"
+            self._note(Trouble.FALLBACK, words)
 
     def _joined(self, event: WorkerJoined) -> None:
         if event.worker not in self._fleet:
@@ -146,12 +149,9 @@ class Plan:
         self._note(Trouble.WORKER_REFUSED, event.why, worker=event.worker)
         self._remove(event.worker, blame=False)
         if not self._fleet and not self._delivered:
-            reasons = "; ".join(self._refused.values())
-            self._fail(
-                ClusterMismatch(
-                    f"no worker can run this model: {reasons}. Install the same versions there"
-                )
-            )
+            why = "; ".join(self._refused.values())
+            words = f"no worker can run this model: {why}. Install the same versions there"
+            self._fail(ClusterMismatch(words))
 
     def _lost(self, event: WorkerLost) -> None:
         self._refused.pop(event.worker, None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exmc_dask.errors import OptionError
 
 from . import watch, worker
-from .moves import BlockDone, Event, WorkerJoined
+from .moves import BlockDone, Event, Note, WorkerJoined
 from .watch import Watch
 from .wire import Failure, Spec, Stop, Task
 
@@ -58,6 +58,12 @@ class Pool(ABC):
     @abstractmethod
     def stop(self, stops: Sequence[tuple[str, Stop]]) -> None:
         """Let blocks end, given the worker of each; of dropped ones no answer is wanted."""
+
+    def want(self, n: int) -> None:  # noqa: B027  most have what they have
+        """Hear how many blocks could run at once from now on."""
+
+    def heed(self, note: Note) -> None:  # noqa: B027  most have nothing of their own to mend
+        """Hear of trouble, and mend what the pool itself has opened; nothing else."""
 
     @abstractmethod
     def detach(self) -> None:
