@@ -7,8 +7,9 @@ from typing import Any
 
 import dask
 from dask.utils import parse_timedelta
-from distributed import Client
+from distributed import Client, Status
 
+_OVER = (Status.closed, Status.failed)
 _RESTART_S = 20.0  # for a hung worker to be gone and another to be there
 
 
@@ -34,11 +35,28 @@ class Care:
         Dask looks for it once, and one that dies a second time just then is gone for good.
         """
         patience = dask.config.get("distributed.deploy.lost-worker-timeout")
-        await asyncio.sleep(parse_timedelta(patience) + 1.0)
-        self.fill()
+        while True:
+            await asyncio.sleep(parse_timedelta(patience) + 1.0)
+            if len(self._cluster.scheduler.workers) >= self._n_workers:
+                return
+            self._fill()
 
     def fill(self) -> None:
-        """Have all workers that there should be; those that are there stay."""
+        """Have all workers that there should be, those that are there among them."""
+        self._cluster.loop.add_callback(self._fill)
+
+    def _fill(self) -> None:
+        """Forget workers whose nanny has ended, and ask for others.
+
+        These have new names, as one that is still leaving keeps the scheduler from taking in
+        another of its name, and Dask then believes that it is there.
+        """
+        workers, spec = self._cluster.workers, self._cluster.worker_spec
+        if self._cluster._lock.locked():  # it is starting some, and these are in neither
+            return
+        for name in [name for name in spec if name not in workers or workers[name].status in _OVER]:
+            workers.pop(name, None)
+            del spec[name]
         self._cluster.scale(self._n_workers)
 
     def restart(self, worker: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from distributed import Client, get_worker, secede
 
-from exmc_dask.errors import OptionError
+from exmc_dask.errors import ClientError, OptionError
 
 from . import clusters, kubernetes
 from .care import Care
@@ -38,10 +38,23 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
         if cluster == "local":
             n_workers = min(n_processors(), units or n_processors())
             cluster = opened.enter_context(clusters.local(n_workers))
-        own: Client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
-        client = opened.enter_context(own)
+        client = opened.enter_context(_connect(cluster))
         care = Care(client, cluster, n_workers) if n_workers else None
         return DaskPool(client, grace_s=grace_s, care=care, on_close=opened.pop_all().close)
+
+
+def _connect(cluster: Any) -> Client:
+    try:
+        return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TypeError) as error:  # the latter of tls:// without a certificate
+        where = cluster if isinstance(cluster, str) else type(cluster).__name__
+        how = "see that the scheduler runs and can be reached from here"
+        if str(where).startswith("tls:"):
+            how = (
+                "give the certificates of that cluster, as client=Client(address, security=...) "
+                "or in Dask's configuration under distributed.comm.tls"
+            )
+        raise ClientError(f"no connection to {where}: {error}; {how}") from error
 
 
 def current_client() -> Client | None:

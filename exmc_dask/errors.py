@@ -25,7 +25,7 @@ shape, chain, draw); what to do about it.
     └── ClusterError
         ├── ClusterMismatch       workers lack the package or run other versions
         ├── ClusterStartError     a cluster of ours did not come up
-        ├── ClientError           a client that is closed or asynchronous
+        ├── ClientError           a client that is closed or asynchronous, or no connection
         ├── BlockError            a block raised in Python; names chain and draw
         └── PoisonModelError      the model kills every process that runs it
 """
@@ -137,7 +137,7 @@ class ClusterStartError(ClusterError):
 
 
 class ClientError(ClusterError):
-    """A client that is closed or asynchronous."""
+    """A client that is closed or asynchronous, or a scheduler that cannot be reached."""
 
 
 class BlockError(ClusterError):

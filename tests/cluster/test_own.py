@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dask
@@ -43,7 +43,7 @@ def test_a_hung_worker_of_ours_is_replaced(own: DaskPool, undisturbed: dict[int,
 
     assert draws(run) == undisturbed
     assert notes(run)[0] is Trouble.WORKER_HUNG
-    wait_for(own._client, 2)
+    until(lambda: strike.struck not in present(own._client))
     with pytest.raises(ProcessLookupError):
         os.kill(strike.pid, signal.SIGCONT)
 
@@ -62,7 +62,7 @@ def test_workers_that_dask_has_given_up_are_replaced(
 
     def hold(block: BlockResult) -> None:
         if block.worker == HOME:
-            wait_for(client, 2)
+            until(lambda: len(present(client)) == 2)
 
     run = start(own, real.slow_spec(), on_event=strike, on_block=hold, grace_s=0.1)
 
@@ -71,9 +71,13 @@ def test_workers_that_dask_has_given_up_are_replaced(
     assert len(workers(run)) > 2
 
 
-def wait_for(client: Client, n: int) -> None:
+def present(client: Client) -> set[str]:
+    return set(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + 120
-    while len(client.scheduler_info(n_workers=-1)["workers"]) != n:
+    while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
 
@@ -95,7 +99,7 @@ def test_a_cluster_grows_to_the_chains_that_can_go_on_and_shrinks_under_load(
 
         def hold(_: BlockResult) -> None:
             if not small:
-                wait_for(client, 3)
+                until(lambda: len(present(client)) == 3)
                 cluster._adaptive.maximum = 1  # from now on it wants to close two of three
                 small.append(True)
 
@@ -103,6 +107,6 @@ def test_a_cluster_grows_to_the_chains_that_can_go_on_and_shrinks_under_load(
 
         assert draws(run) == undisturbed
         assert len(workers(run)) == 3
-        wait_for(client, 1)
+        until(lambda: len(present(client)) == 1)
         assert not [e for e in run.events() if isinstance(e, Note) and "died" in e.message]
         time.sleep(0.3)
