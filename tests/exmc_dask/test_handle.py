@@ -1,6 +1,7 @@
 """Pause, abort, extend, stream, until: the same draws whatever is asked and whatever breaks."""
 
 import itertools
+import threading
 import time
 from collections import defaultdict
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from exmc_dask import Draw
 from exmc_dask.cluster.moves import Phase
 from exmc_dask.errors import BlockError, OptionError
+from exmc_dask.harvest import Harvest
 from exmc_dask.run import Run
+from exmc_dask.sampler.settings import Settings
 from tests.cluster.toy_runs import CHAINS, begin, draws_of
 
 SLOW = {"pause_s": 0.005}
@@ -147,3 +150,28 @@ def test_time_that_is_up_ends_the_run() -> None:
 def test_extending_by_what_is_no_number_is_refused(draws: Any) -> None:
     with begin() as run, pytest.raises(OptionError, match="draws="):
         run.extend(draws)
+
+
+def test_a_wish_that_comes_with_the_last_draw_is_heard(undisturbed: np.ndarray) -> None:
+    wishes, is_there = [150, 100], threading.Event()
+
+    def extend(event: Any) -> None:  # in the run's thread, when its plan has ended already
+        is_there.wait()
+        ends = [p for p in run.progress if p.phase is Phase.DONE]
+        if wishes and len(ends) == CHAINS and {p.draw for p in ends} == {p.total for p in ends}:
+            run.extend(wishes.pop())
+
+    run = begin(draws=150, progressbar=extend)
+    is_there.set()
+
+    np.testing.assert_array_equal(draws_of(run.wait()), undisturbed)
+
+
+def test_a_dropped_chain_stays_if_it_has_all_that_is_asked_for() -> None:
+    run = begin(draws=30)
+    run.wait()
+    blocks = [block for chain in run._harvest.by_chain().values() for block in chain]
+    harvest = Harvest(CHAINS, blocks, {})
+
+    assert list(harvest.kept(Settings(0, draws=30, tune=20), {1})) == [0, 1, 2]
+    assert list(harvest.kept(Settings(0, draws=31, tune=20), {1})) == [0, 2]
