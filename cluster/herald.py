@@ -11,7 +11,7 @@ from typing import Any
 from .asks import Ending
 from .moves import BlockResult, Note, Progress
 from .scribe import Scribe
-from .tally import SHARE, Clock, Meter
+from .tally import POST_SHARE, Clock, Meter
 from .wire import pack
 
 POST = "exmc_post"
@@ -48,7 +48,7 @@ class Herald:
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
         self._scribe = scribe
         self._every_s = every_s
-        self._meter = Meter(clock, SHARE / 2)
+        self._meter = Meter(clock, POST_SHARE)
         self._clock = clock
         self._board = False  # there is one
         self._busy = False  # a bulletin is under way

@@ -11,7 +11,10 @@ from exmc_dask.convergence import MIN_LOOK, Look, Running
 from .moves import BlockResult, Note, Phase, Progress, Trouble
 
 QUIET_S = 0.5  # shorter runs show nothing
-SHARE = 0.005  # of a run's time, at most, for each of those who watch it
+# Of a run's time, at most: for the terminal or notebook, for the dashboard, and for R-hat and ESS,
+# which each of the two finds for itself. Together they are one percent.
+DRAW_SHARE, POST_SHARE, LOOK_SHARE = 0.004, 0.002, 0.002
+LOOK_S = 0.6e-6  # for each number that R-hat and ESS are found from, about
 
 Clock = Callable[[], float]
 
@@ -34,14 +37,29 @@ class Meter:
         self._due = self._began + first_s
         self._cost = 0.0
 
-    def when_due(self, every_s: float, act: Callable[[], None], *, last: bool = False) -> None:
+    @property
+    def due(self) -> bool:
+        """Whether the time has come."""
+        return self._clock() >= self._due
+
+    def when_due(
+        self,
+        every_s: float,
+        act: Callable[[], None],
+        *,
+        expected_s: float = 0.0,
+        last: bool = False,
+    ) -> None:
         """Do it, when that is due, and measure what it costs.
 
-        The last time need not be due, if it will not cost more than the share of all the time.
+        Nothing is done that is expected to cost more than the share of all the time so far. The
+        last time need not be due otherwise.
         """
         began = self._clock()
-        cheap = self._cost <= self._share * (began - self._began)
-        if began < self._due and not (last and cheap):
+        allowed = self._share * (began - self._began)
+        if last:
+            expected_s = max(expected_s, self._cost)
+        if expected_s > allowed or (began < self._due and not last):
             return
         act()
         now = self._clock()
@@ -59,7 +77,7 @@ class Tally:
     dropped : set of int
         Chains that were given up.
     look : Look or None
-        R-hat and ESS so far; at most half of the share goes into them.
+        R-hat and ESS so far.
     """
 
     def __init__(
@@ -77,7 +95,7 @@ class Tally:
         self.running = Running(n_chains, tune, total - tune)
         self._clock = clock
         self._began = clock()
-        self._meter = Meter(clock, SHARE / 2, quiet_s)
+        self._meter = Meter(clock, LOOK_SHARE, quiet_s)
 
     def see(self, event: Progress | Note) -> None:
         """Remember where a chain is, or that it was given up."""
@@ -97,7 +115,8 @@ class Tally:
         if common < MIN_LOOK or (self.look is not None and self.look.n_draws == common):
             return
         import_module("scipy.special")  # the result will need it anyway, so it does not count
-        self._meter.when_due(0.0, self._look, last=last)
+        expected_s = LOOK_S * self.running.size
+        self._meter.when_due(0.0, self._look, expected_s=expected_s, last=last)
 
     def _look(self) -> None:
         self.look = self.running.look()
@@ -195,7 +214,7 @@ class View:
     def __init__(self, tally: Tally, every_s: float, clock: Clock) -> None:
         self._tally = tally
         self._every_s = every_s
-        self._meter = Meter(clock, SHARE / 2, QUIET_S)
+        self._meter = Meter(clock, DRAW_SHARE, QUIET_S)
         self._gone = False
         self._shown = False
 
@@ -204,7 +223,9 @@ class View:
         self._tally.see(event)
         if isinstance(event, Note):
             self._try(lambda: self.note(event))
-        self._meter.when_due(self._every_s, lambda: self._try(self._show))
+        if self._meter.due:
+            self.load()
+            self._meter.when_due(self._every_s, lambda: self._try(self._show))
 
     def block(self, result: BlockResult) -> None:
         """Take published draws."""
@@ -216,6 +237,9 @@ class View:
             self._tally.look_again(last=True)
             self._try(self.draw)
         self._try(self.end)
+
+    def load(self) -> None:
+        """Import what drawing needs; that happens once and does not count as drawing."""
 
     def note(self, note: Note) -> None:
         """Show a note, now or with the next drawing."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -94,6 +95,11 @@ class Terminal(View):
         self._out = out
         self._live: Live | None = None
         self._notes: list[Note] = []
+
+    def load(self) -> None:
+        """Import rich."""
+        for name in ("console", "live", "progress_bar", "table", "text"):
+            import_module(f"rich.{name}")
 
     def note(self, note: Note) -> None:
         """Keep it for the next drawing."""

@@ -136,6 +136,11 @@ class Running:
             return 0
         return min(sum(map(len, kept)) for kept in self._kept.values())
 
+    @property
+    def size(self) -> int:
+        """How many numbers a look would look at."""
+        return 0 if self.columns is None else self._n_chains * self.common * len(self.columns)
+
     def look(self) -> Look | None:
         """Look at the draws that all chains have; None when there are too few to say."""
         common = self.common

@@ -14,7 +14,7 @@ import pytest
 
 from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
 from exmc_dask.cluster.progress import LINE_S, watch
-from exmc_dask.cluster.tally import SHARE, Meter, span
+from exmc_dask.cluster.tally import DRAW_SHARE, Meter, span
 from exmc_dask.cluster.terminal import N_ROWS
 from exmc_dask.errors import OptionError
 from exmc_dask.sampler.state import Draws
@@ -270,7 +270,7 @@ def test_another_wish_is_refused() -> None:
 @pytest.mark.parametrize("cost", [0.001, 0.01, 0.3])
 def test_showing_takes_no_more_than_its_share_of_the_time(cost: float) -> None:
     clock = Clock()
-    meter = Meter(clock, SHARE)
+    meter = Meter(clock, DRAW_SHARE)
     spent, began = 0.0, clock.now
 
     def draw() -> None:
@@ -283,7 +283,17 @@ def test_showing_takes_no_more_than_its_share_of_the_time(cost: float) -> None:
         meter.when_due(0.0, draw)
 
     seconds = clock.now - began
-    assert 0.8 * SHARE < spent / seconds < 1.01 * SHARE + cost / seconds
+    assert 0.8 * DRAW_SHARE < spent / seconds < 1.01 * DRAW_SHARE + cost / seconds
+
+
+def test_nothing_is_done_that_is_expected_to_take_more_than_its_share() -> None:
+    clock, done = Clock(), []
+    meter = Meter(clock, 0.01)
+    for _ in range(9):
+        clock.now += 1.0
+        meter.when_due(0.0, lambda: done.append(clock.now), expected_s=0.055, last=True)
+
+    assert done == [106.0, 107.0, 108.0, 109.0]
 
 
 def test_rich_is_loaded_only_to_draw() -> None:
