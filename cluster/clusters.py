@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from . import adaptive
 from .pool import n_processors
 
 _PRELOAD = "exmc_dask.cluster.preload"
+_PORT = 8787  # where Dask's users look for a dashboard
 _MARK = "EXMC_UNGUARDED_MARK"  # the file in which a child tells its parent of the missing guard
 
 
@@ -32,8 +34,8 @@ def local(
     n_workers : int, optional
         As many as there are processors by default.
     dashboard : bool or str
-        Serve Dask's dashboard with our page on it, at 127.0.0.1:8787 or at an address that is
-        given, and print the link. It costs a second at the start.
+        Serve Dask's dashboard with our page on it, at an address that is given, or at
+        127.0.0.1:8787 or any free port, and print the link. It costs a second at the start.
     adapt : (int, int), optional
         The fewest and the most workers. The cluster then has as many as there are chains that
         could go on, and begins with ``n_workers`` or the fewest; busy ones are never closed.
@@ -96,4 +98,6 @@ def _address(dashboard: bool | str) -> str:
     """Return where to serve; without a dashboard it is a health page, where None would be 8787."""
     if isinstance(dashboard, str):
         return dashboard
-    return "127.0.0.1:8787" if dashboard else "127.0.0.1:0"
+    with socket.socket() as probe:  # Dask would warn where its port is taken
+        free = dashboard and probe.connect_ex(("127.0.0.1", _PORT)) != 0
+    return f"127.0.0.1:{_PORT if free else 0}"

@@ -15,6 +15,8 @@ import platform
 import runpy
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     import exmc_dask as ed
 
+DASHBOARD = "Show the run on the dashboard of a local cluster; the link is printed."
 ERROR, UNFIT, INTERRUPTED = 1, 3, 130
 
 PACKAGES = (
@@ -101,8 +104,11 @@ def main(debug: bool) -> None:
 @click.option("--chains", default=4, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--scheduler", default="local", show_default=True, help="As for 'sample'.")
+@click.option("--dashboard", is_flag=True, help=DASHBOARD)
 @click.option("--plot", default="eight_schools.png", show_default=True, type=click.Path())
-def demo(draws: int, tune: int, chains: int, seed: int, scheduler: str, plot: str) -> None:
+def demo(
+    draws: int, tune: int, chains: int, seed: int, scheduler: str, dashboard: bool, plot: str
+) -> None:
     """Sample the eight schools on a local Dask cluster."""
     import exmc_dask as ed
 
@@ -111,16 +117,17 @@ def demo(draws: int, tune: int, chains: int, seed: int, scheduler: str, plot: st
         tau = ed.HalfNormal("tau", 5)
         theta = ed.Normal("theta", mu, tau, dims="school")
         ed.Normal("effect", theta, np.array(ERRORS), observed=np.array(EFFECTS), dims="school")
-    trace = ed.sample(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        random_seed=seed,
-        target_accept=0.9,  # small tau make a narrow neck, even with theta off centre
-        cluster=scheduler,
-        compute_convergence_checks=False,
-    )
+    with opened(scheduler, dashboard, chains) as cluster:
+        trace = ed.sample(
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            random_seed=seed,
+            target_accept=0.9,  # small tau make a narrow neck, even with theta off centre
+            cluster=cluster,
+            compute_convergence_checks=False,
+        )
     show(trace)
     _plot(trace, Path(plot))
     click.echo(f"plot: {plot}")
@@ -134,6 +141,7 @@ main.add_command(inspect)
 @click.argument("model")
 @click.option("--data", type=click.Path(exists=True), help="Arrays by name: .npz or .json.")
 @click.option("--scheduler", help=SCHEDULER)
+@click.option("--dashboard", is_flag=True, help=DASHBOARD)
 @click.option("--draws", default=1000, show_default=True)
 @click.option("--tune", default=400, show_default=True)
 @click.option("--chains", default=4, show_default=True)
@@ -146,6 +154,7 @@ def sample(
     model: str,
     data: str | None,
     scheduler: str | None,
+    dashboard: bool,
     draws: int,
     tune: int,
     chains: int,
@@ -172,17 +181,18 @@ def sample(
         "chains": chains,
         "target_accept": target_accept,
     }
-    if again and store and holds_run(store):
-        trace = go_on(store, loaded, {**asked, "seed": seed}, scheduler)
-    else:
-        trace = ed.sample(
-            loaded,
-            **asked,
-            random_seed=seed,
-            cluster=scheduler,
-            store=store,
-            compute_convergence_checks=False,
-        )
+    with opened(scheduler, dashboard, chains) as cluster:
+        if again and store and holds_run(store):
+            trace = go_on(store, loaded, {**asked, "seed": seed}, cluster)
+        else:
+            trace = ed.sample(
+                loaded,
+                **asked,
+                random_seed=seed,
+                cluster=cluster,
+                store=store,
+                compute_convergence_checks=False,
+            )
     show(trace, out)
 
 
@@ -265,6 +275,24 @@ def clear(older_than: float) -> None:
     click.echo(f"deleted {len(done.deleted)} versions of the runtime, {size / 1e6:.1f} MB")
     for runtime in done.in_use:
         click.echo(f"kept {runtime.path}: in use, or on a file system without locks")
+
+
+@contextmanager
+def opened(scheduler: str | None, dashboard: bool, chains: int) -> Iterator[Any]:
+    """Give what ``cluster=`` is to be: the scheduler, or for a dashboard a cluster with one."""
+    if not dashboard:
+        yield scheduler
+        return
+    if scheduler not in (None, "local"):
+        raise OptionError(
+            f"--dashboard is for clusters that we start, not for {scheduler}; start that scheduler "
+            "with --preload exmc_dask.cluster.preload, and its dashboard has our page"
+        )
+    import exmc_dask as ed
+    from exmc_dask.cluster.pool import n_processors
+
+    with ed.local(min(chains, n_processors()), dashboard=True) as cluster:
+        yield cluster
 
 
 def load(model: str, data: str | None = None) -> "ed.Model":

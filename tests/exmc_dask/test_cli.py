@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_info_names_versions_devices_and_the_cache() -> None:
     assert result.exit_code == 0
     for word in ("exmc-dask     0.1.0", "numba", "distributed", "cores, class", "kernel cache"):
         assert word in result.output
+
+
+def test_a_run_has_a_dashboard_on_request(model: str) -> None:
+    shown = run("sample", model, *FEW, "--dashboard")
+    refused = run("sample", model, *FEW, "--dashboard", "--scheduler", "threads")
+
+    assert shown.exit_code == 0
+    assert re.search(r"dashboard at http://127\.0\.0\.1:\d+/exmc\n", shown.stderr)
+    assert refused.exit_code == 1
+    assert "--dashboard is for clusters that we start, not for threads" in refused.stderr
 
 
 @pytest.mark.parametrize("unread", ["stdout", "both"])
