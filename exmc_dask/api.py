@@ -10,6 +10,8 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import CompileError, OptionError
+from exmc_dask.fitting.begin import begun
+from exmc_dask.fitting.running import Place
 from exmc_dask.keeper import begin, earlier
 from exmc_dask.options import model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
@@ -31,7 +33,6 @@ ELSEWHERE = {
     "idata_kwargs": "log_likelihood=True and log_prior=True are options of sample itself",
     "progress": "it is called progressbar here, as in PyMC",
     "seed": "it is called random_seed here, as in PyMC",
-    "init": "chains start at the support point plus jitter; initvals= gives exact points",
 }
 
 
@@ -54,6 +55,7 @@ def sample(
     target_accept: float = 0.8,
     max_treedepth: int = 10,
     initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    init: Literal["adapt", "map", "advi", "fullrank", "laplace", "pathfinder"] = "adapt",
     warm_start: Any = None,
     adapt: Literal["fisher", "stan", "step_size"] | None = None,
     metric: Literal["diag", "dense", "low_rank"] = "diag",
@@ -102,6 +104,9 @@ def sample(
     initvals : mapping or sequence of mappings, optional
         Starting values by variable, on the variable's own scale, for all chains or for each;
         variables left out start at their support point. Given values are not jittered.
+    init : {"adapt", "map", "advi", "fullrank", "laplace", "pathfinder"}
+        Where chains begin: at the support point plus jitter, all at the mode of the unconstrained
+        density, or each at a draw of its own from what ``ed.fit`` finds by this method.
     warm_start : Run, path or DataTree, optional
         An earlier run of the model, or its store, with other data perhaps. Chains begin at its
         last positions, with its metric and step size, and need little warmup. A trace does as
@@ -212,6 +217,7 @@ def sample(
         log_likelihood=log_likelihood,
         log_prior=log_prior,
     )
+    recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
     terms = Terms(
         client=client,
         cluster=cluster,

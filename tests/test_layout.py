@@ -76,7 +76,7 @@ BELOW = {
     "farewell": "",  # ends with the process
     "run": "terms harvest diagnosis farewell",  # the handle of a run
     "reopen": "run keeper",  # doors to stored runs
-    "fitting": "cluster predictive",  # doors of the other methods
+    "fitting": "recipe",  # doors of the other methods
     "many": "run",
     "calibration": "many",
     "api": "reopen fitting comparison calibration",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import logsumexp
 
 from exmc_dask import kernels
 from exmc_dask.axes import extents
@@ -19,6 +20,9 @@ from exmc_dask.predictive.groups import data_groups, tree
 
 type Array = np.ndarray
 type Stats = Mapping[str, tuple[Array, tuple[str, ...]]]  # name -> (array, dims)
+
+
+MIN_SMOOTHED = 30  # draws, of which a fifth is the tail that is smoothed
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,13 +189,16 @@ def smoothed(log_ratios: Array) -> tuple[Array, float]:
     """Return normalised log-weights with a smoothed tail, and the tail's shape k-hat.
 
     A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Pareto smoothed importance sampling,
-    JMLR 25 (2024). Equal weights have no tail and k-hat is then minus infinity.
+    JMLR 25 (2024). Equal weights have no tail and k-hat is then minus infinity; it is NaN where
+    draws are too few for one.
     """
     from arviz_stats.base import array_stats
 
     finite = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
     if not np.ptp(finite) > 1e-9:
         return np.full(finite.size, -np.log(finite.size)), -np.inf
+    if finite.size < MIN_SMOOTHED:
+        return finite - logsumexp(finite), np.nan
     weights, khat = array_stats.psislw(-finite)  # it takes log-likelihoods, whose inverse weighs
     return np.asarray(weights), float(khat)
 

@@ -109,6 +109,15 @@ def test_draws_have_the_law_that_was_found():
     np.testing.assert_allclose(np.cov(z), np.eye(2), atol=4 * np.sqrt(2 / 20_000))
 
 
+@pytest.mark.parametrize("n", [1, 5, 29, 30])
+def test_few_draws_can_be_had_too(n):
+    trace = ed.fit(heights()[0], method="laplace", **HERE).sample(n, random_seed=1)
+
+    assert trace.posterior.sizes == {"chain": 1, "draw": n}
+    np.testing.assert_allclose(np.exp(trace.sample_stats["log_weight"]).sum(), 1.0, rtol=1e-9)
+    assert np.isnan(trace.fit["khat"]) or n >= 30 or trace.fit["khat"] == -np.inf
+
+
 def test_restarts_find_the_higher_of_two_peaks():
     with ed.Model() as model:
         x = ed.Flat("x")
