@@ -94,7 +94,7 @@ def test_a_release_samples_and_shows_itself(stage):
 
     assert podman.ended(test) == 0, podman.podman("logs", test)
     assert "2 workers" in podman.podman("logs", test)
-    for path in ("/health", "/status"):
+    for path in ("/health", "/status", "/exmc", "/exmc.json", "/metrics"):
         url = f"http://{podman.address(scheduler)}:8787{path}"
         with urllib.request.urlopen(url, timeout=20) as page:
             assert page.status == 200
