@@ -58,6 +58,7 @@ class StoreKeeper:
         self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
         self._notes: deque[Note] = deque()
         self._writer: Writer | None = None
+        self._open()  # here and not with the first block, which the run's own thread brings
 
     def block(self, result: BlockResult) -> None:
         """Take an accepted block.
@@ -115,14 +116,13 @@ class StoreKeeper:
 
     def _open(self) -> Writer:
         if self._writer is None:
-            stored, recipe = self._stored, self._recipe
-            layout = stored.manifest.layout
+            stored, layout = self._stored, self._stored.manifest.layout
             self._writer = Writer(
                 stored.objects,
                 stored.owner,
                 layout,
-                recipe.settings,
-                lambda: Skeleton(_empty(recipe), layout),
+                self._recipe.settings,
+                lambda: Skeleton(_empty(self._recipe), layout, self._recipe.settings),
                 tails=stored.reopened(),
                 seconds=stored.seconds,
                 checkpoint_s=self._checkpoint_s,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,43 +23,49 @@ class Skeleton:
     empty : DataTree
         The result of the run, without draws.
     layout : Layout
+    settings : Settings
+        ``draws`` decides how long the arrays are.
     """
 
-    def __init__(self, empty: xr.DataTree, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, empty: xr.DataTree, layout: Layout, settings: Settings) -> None:
+        self._layout, self._settings = layout, settings
         self._groups = {name: node.to_dataset() for name, node in empty.children.items()}
 
-    def objects(
-        self, settings: Settings, attrs: Mapping[str, Any], workers: Sequence[str]
-    ) -> dict[str, bytes]:
+    def objects(self, attrs: Mapping[str, Any], workers: Sequence[str]) -> dict[str, bytes]:
         """Return all objects by name, the root last: it repeats the metadata of all others.
 
         Parameters
         ----------
-        settings : Settings
-            ``draws`` decides how long the arrays are.
         attrs : mapping
             Further attributes of the groups of draws.
         workers : sequence of str
             Names of the workers by code.
         """
         layout = self._layout
-        sampled = {name: name.startswith(WARMUP) for name in layout.groups}
-        numbers = {True: row_numbers(settings, True), False: row_numbers(settings, False)}
-        tree = xr.DataTree()
-        for name, group in self._groups.items():
-            if name in sampled:
-                group = group.drop_vars(group.data_vars).drop_dims("draw")
-                group = group.assign_coords(draw=numbers[sampled[name]]).assign_attrs(attrs)
-            tree[name] = xr.DataTree(group)
-        found = _written(tree)
+        found = dict(self._at_rest)
+        for name in layout.groups:
+            about = json.loads(found[f"{name}/{ROOT}"])
+            about["attributes"] |= attrs
+            found[f"{name}/{ROOT}"] = _json(about)
         for warmup in layout.parts:
             for array in layout.of(warmup):
-                about = metadata(array, layout, len(numbers[warmup]))
+                about = metadata(array, layout, len(row_numbers(self._settings, warmup)))
                 if array.source == "worker":
                     about["attributes"] = {"names": list(workers)}
-                found[f"{array.path}/zarr.json"] = _json(about)
+                found[f"{array.path}/{ROOT}"] = _json(about)
         return {**found, ROOT: _consolidated(found)}
+
+    @cached_property
+    def _at_rest(self) -> dict[str, bytes]:
+        """What never changes again, as xarray writes it."""
+        tree = xr.DataTree()
+        for name, group in self._groups.items():
+            if name in self._layout.groups:
+                numbers = row_numbers(self._settings, name.startswith(WARMUP))
+                group = group.drop_vars(group.data_vars).drop_dims("draw")
+                group = group.assign_coords(draw=numbers)
+            tree[name] = xr.DataTree(group)
+        return _written(tree)
 
 
 def row_numbers(settings: Settings, warmup: bool) -> np.ndarray:

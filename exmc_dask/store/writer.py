@@ -90,7 +90,7 @@ class Writer:
     settings : Settings
         With the number of draws that is wanted.
     skeleton : callable
-        Returns the `Skeleton`; it may take a while.
+        Returns the `Skeleton`, anew after each `aim`; it may take a while.
     tails : mapping of int to Tail
         Where chains go on that were begun earlier; none ends inside a chunk.
     seconds : float
@@ -201,6 +201,7 @@ class Writer:
             return False
         if isinstance(item, _Aim):
             self._aimed, self._owner, self._settings = False, item.owner, item.settings
+            self._skeleton, self._written = None, {}
             return True
         if isinstance(item, int):
             self._chains[item].dropped = self._chains[item].changed = True
@@ -264,7 +265,7 @@ class Writer:
         if self._skeleton is None:
             self._skeleton = self._make_skeleton()
         attrs = {"sampling_time": self._seconds, "ending": self._ending}
-        found = self._skeleton.objects(self._settings, attrs, list(self._codes))
+        found = self._skeleton.objects(attrs, list(self._codes))
         news = {n: content for n, content in found.items() if self._written.get(n) != content}
         self._check_owner()
         self._objects.put_all(news.items())
@@ -288,7 +289,7 @@ class Writer:
 
     def _put_chunk(self, number: int, span: Span, rows: Rows) -> None:
         for array in self._layout.chunked(span.warmup):
-            content = encode(raw(array, self._layout, span, rows))
+            content = encode(raw(array, self._layout, span, rows), array)
             self._objects.put(key(array, number, span), content)
 
     def _check_owner(self) -> None:

@@ -110,7 +110,7 @@ class Story:
             Owner.read(objects),
             manifest.layout,
             self.settings,
-            lambda: Skeleton(self.result([]), manifest.layout),
+            lambda: Skeleton(self.result([]), manifest.layout, self.settings),
             **options,
         )
 
