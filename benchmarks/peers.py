@@ -3,7 +3,6 @@
 Needs ``pymc`` and ``nutpie``, which are not dependencies of this project.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -110,12 +109,12 @@ class PeerRun:
     gradients: int
 
 
-def prepare_nutpie(model: Any) -> Callable[[int], PeerRun]:
+def prepare_nutpie(model: Any, clock: Callable[[], float]) -> Callable[[int], PeerRun]:
     """Compile for nutpie; the result runs one chain for a seed."""
     compiled = nutpie.compile_pymc_model(model, backend="numba")
 
     def run(seed: int) -> PeerRun:
-        began = time.perf_counter()
+        began = clock()
         trace = nutpie.sample(
             compiled,
             draws=1000,
@@ -127,18 +126,18 @@ def prepare_nutpie(model: Any) -> Callable[[int], PeerRun]:
             maxdepth=10,
             progress_bar=False,
         )
-        seconds = time.perf_counter() - began
+        seconds = clock() - began
         groups = (trace["sample_stats"], trace["warmup_sample_stats"])
         return PeerRun(trace, seconds, int(sum(np.sum(g["n_steps"].values) for g in groups)))
 
     return run
 
 
-def prepare_pymc(model: Any) -> Callable[[int], PeerRun]:
+def prepare_pymc(model: Any, clock: Callable[[], float]) -> Callable[[int], PeerRun]:
     """PyMC's own NUTS; its compile time is inside the call and cannot be taken out."""
 
     def run(seed: int) -> PeerRun:
-        began = time.perf_counter()
+        began = clock()
         with model:
             trace = pm.sample(
                 1000,
@@ -151,14 +150,14 @@ def prepare_pymc(model: Any) -> Callable[[int], PeerRun]:
                 compute_convergence_checks=False,
                 discard_tuned_samples=False,
             )
-        seconds = time.perf_counter() - began
+        seconds = clock() - began
         groups = (trace["sample_stats"], trace["warmup_sample_stats"])
         return PeerRun(trace, seconds, int(sum(np.sum(g["n_steps"].values) for g in groups)))
 
     return run
 
 
-PEERS: dict[str, Callable[[Any], Callable[[int], PeerRun]]] = {
+PEERS: dict[str, Callable[[Any, Callable[[], float]], Callable[[int], PeerRun]]] = {
     "nutpie": prepare_nutpie,
     "pymc": prepare_pymc,
 }
