@@ -12,7 +12,7 @@ from .care import Care
 from .dask_pool import DaskPool
 from .pool import n_processors
 
-OWN = ("local", "kubernetes")
+OWN = ("local", "cuda", "kubernetes")
 GRACE_S = 5.0
 
 
@@ -27,8 +27,9 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
         return DaskPool(client)
     if isinstance(cluster, str) and cluster not in OWN and ":" not in cluster:
         raise OptionError(
-            f"cluster={cluster!r} is not known; it can be 'threads', 'local', 'kubernetes', the "
-            "address of a scheduler such as 'tcp://10.0.0.1:8786', or a cluster of Dask's"
+            f"cluster={cluster!r} is not known; it can be 'threads', 'local', 'cuda', "
+            "'kubernetes', the address of a scheduler such as 'tcp://10.0.0.1:8786', or a "
+            "cluster of Dask's"
         )
     grace_s, n_workers = GRACE_S, 0
     with ExitStack() as opened:
@@ -38,6 +39,8 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
         if cluster == "local":
             n_workers = min(n_processors(), units or n_processors())
             cluster = opened.enter_context(clusters.local(n_workers))
+        elif cluster == "cuda":
+            cluster = opened.enter_context(clusters.cuda())
         client = opened.enter_context(_connect(cluster))
         care = Care(client, cluster, n_workers) if n_workers else None
         return DaskPool(client, grace_s=grace_s, care=care, on_close=opened.pop_all().close)

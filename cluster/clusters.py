@@ -14,10 +14,49 @@ from exmc_dask.errors import ClusterStartError
 
 from . import adaptive
 from .pool import n_processors
+from .roster import GPU
 
 _PRELOAD = "exmc_dask.cluster.preload"
 _PORT = 8787  # where Dask's users look for a dashboard
 _MARK = "EXMC_UNGUARDED_MARK"  # the file in which a child tells its parent of the missing guard
+
+
+def cuda(**options: Any) -> Any:
+    """Start a cluster of one process for each GPU of this machine, seen from nowhere else.
+
+    Parameters
+    ----------
+    **options
+        Of `dask_cuda.LocalCUDACluster`, such as ``CUDA_VISIBLE_DEVICES``.
+
+    Returns
+    -------
+    dask_cuda.LocalCUDACluster
+        To be closed by the caller, as by ``with``.
+
+    Raises
+    ------
+    ClusterStartError
+        dask-cuda is not installed, or finds no GPU.
+    """
+    try:
+        from dask_cuda import LocalCUDACluster
+    except ImportError as error:
+        raise ClusterStartError(
+            f"cluster='cuda' needs dask-cuda ({error}): pip install 'exmc-dask[cuda]'"
+        ) from error
+    try:
+        return LocalCUDACluster(
+            **{
+                "host": "127.0.0.1",
+                "dashboard_address": "127.0.0.1:0",
+                "resources": {GPU: 1},
+                "preload": [_PRELOAD],
+                **options,
+            }
+        )
+    except Exception as error:
+        raise ClusterStartError(f"the cluster of GPUs did not come up: {error}") from error
 
 
 def local(

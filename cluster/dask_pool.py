@@ -25,7 +25,7 @@ from .herald import Herald
 from .hub import Hub
 from .moves import BlockDone, BlockFailed, Event, Fault, Note, Trouble
 from .pool import Order, Pool, Post
-from .roster import Roster, refusal
+from .roster import GPU, Roster, refusal
 from .scribe import Scribe
 from .watch import arrival
 from .wire import Failure, Missing, Spec, Stop, pack, unpack
@@ -99,6 +99,7 @@ class DaskPool(Pool):
             post,
             on_gone=lambda worker: self._holds.pop(worker, None),
             on_found=lambda: self._hub.renew(),
+            needs=GPU if spec.target == "cuda" else "",
         )
         self._hub = Hub.join(self._client, self)
         self._roster.open()
@@ -194,6 +195,7 @@ class DaskPool(Pool):
                     [{"run": self._run, "body": pack(arrival(task))} for task in tasks],
                     key=list(pins),
                     pure=False,
+                    resources={GPU: 1} if self._spec.target == "cuda" else None,
                 )
         except Exception:
             if self._client.status == "running":

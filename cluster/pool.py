@@ -84,7 +84,8 @@ def open_pool(client: Any = None, cluster: Any = None, units: int | None = None)
     ----------
     client : distributed.Client, optional
     cluster : str or cluster object, optional
-        ``"threads"``, ``"local"`` for processes on this machine, the address of a scheduler, or a
+        ``"threads"``, ``"local"`` for processes on this machine, ``"cuda"`` for one for each of
+        its GPUs, the address of a scheduler, or a
         cluster of Dask's. By default the current client of Dask if there is one, else threads;
         inside a Dask task one thread.
     units : int, optional
@@ -116,6 +117,17 @@ def open_pool(client: Any = None, cluster: Any = None, units: int | None = None)
     from .clients import open_dask_pool
 
     return open_dask_pool(client, cluster, units)
+
+
+def is_here(client: Any, cluster: Any) -> bool:
+    """Tell whether `open_pool` would run blocks in this process."""
+    if client is not None or cluster is not None:
+        return bool(client is None and cluster == "threads")
+    if "distributed" not in sys.modules:
+        return True
+    from .clients import current_client, in_task
+
+    return in_task() or current_client() is None
 
 
 def n_processors() -> int:

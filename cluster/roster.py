@@ -12,6 +12,9 @@ from .errands import Errands
 from .moves import Event, WorkerJoined, WorkerLost, WorkerRefused
 from .pool import Post
 
+GPU = "GPU"
+"""The resource that a worker with a GPU offers: ``dask worker --resources GPU=1``."""
+
 _CHECK_S = 10.0  # for a worker to say its versions
 _LOOK_S = 0.25  # between two looks whether the scheduler is the one it was
 
@@ -30,6 +33,8 @@ class Roster:
     on_found : callable
         Called when the client has found a scheduler again, before workers are greeted: it knows
         of nothing that the one before was told.
+    needs : str, optional
+        Resource, in Dask's sense, that workers have to offer.
     """
 
     def __init__(
@@ -39,10 +44,12 @@ class Roster:
         post: Post,
         on_gone: Callable[[str], object],
         on_found: Callable[[], object],
+        needs: str = "",
     ) -> None:
         self._client: Any = client
         self._errands, self._post = errands, post
         self._on_gone, self._on_found = on_gone, on_found
+        self._needs = needs
         self._present: set[str] = set()  # workers that are there, checked or not
         self._line = self._client.scheduler_comm  # another one means another scheduler
 
@@ -115,6 +122,7 @@ class Roster:
             async with asyncio.timeout(_CHECK_S):
                 answers = await scheduler.broadcast(msg=ask, workers=workers, on_error="ignore")
                 slots = await scheduler.ncores(workers=workers)
+                offers = await self._offers(slots)
         except TimeoutError:
             if len(workers) > 1:
                 for worker in workers:
@@ -132,9 +140,19 @@ class Roster:
                 why = versions.mismatch(versions.here(), answers[worker]["packages"])
                 if why:
                     refused.append(refusal(worker, f"it has {why}"))
+                elif offers[worker] < 1:
+                    why = f"it offers no {self._needs} (dask worker --resources {self._needs}=1)"
+                    refused.append(refusal(worker, why))
                 else:
-                    joined.append(WorkerJoined(worker, slots[worker]))
+                    joined.append(WorkerJoined(worker, offers[worker]))
         self._post([*joined, *refused])
+
+    async def _offers(self, slots: dict[str, int]) -> dict[str, int]:
+        """Return how many blocks each worker can run at a time: by what they need, if anything."""
+        if not self._needs:
+            return slots
+        workers = (await self._client.scheduler.identity(n_workers=-1))["workers"]
+        return {w: int(workers.get(w, {}).get("resources", {}).get(self._needs, 0)) for w in slots}
 
 
 def refusal(worker: str, why: str) -> WorkerRefused:

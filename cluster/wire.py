@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from exmc_dask import errors
 from exmc_dask.errors import FormatError
 from exmc_dask.inference.state import FitState
+from exmc_dask.sampler.batch import BatchState
 from exmc_dask.sampler.state import ChainState, Draws, State
 
 from .bulletin import Bulletin
@@ -128,10 +129,11 @@ class Task:
         Distance of progress messages.
     isolated : bool
         Run it in a child process.
-    state : ChainState, FitState or None
+    state : ChainState, FitState, BatchState or None
         None: the unit begins.
     initial : (dim,) float64 or None
-        Unconstrained starting point asked for by the user, if the chain begins.
+        Unconstrained starting point asked for by the user, if the chain begins; (chains, dim) for
+        a batch.
     parcels : dict of str to bytes
         What the receiver is thought to lack.
     """
@@ -227,6 +229,7 @@ _RECORDS = (
     Stop,
     FitState,
     Bulletin,
+    BatchState,
 )
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 TUNE, TUNE_STEP_SIZE = 400, 50  # warmup draws by default, and where the metric is known
+_GPUS = 8  # of a cluster: batches for as many, if they are not too small
 
 # Options of pm.sample that mean something else here: what to use instead.
 ELSEWHERE = {
@@ -50,7 +51,7 @@ def sample(
     chains: int = 4,
     client: Any = None,
     cluster: Any = None,
-    target: Literal["auto", "cpu"] = "auto",
+    target: Literal["auto", "cpu", "cuda"] = "auto",
     random_seed: int | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
@@ -89,12 +90,15 @@ def sample(
         only the step size is tuned.
     client : distributed.Client, optional
         Run on its workers. It is neither closed nor restarted.
-    cluster : "threads", "local", "kubernetes", an address or a Dask cluster, optional
-        Threads of this process; a LocalCluster of processes for this call; one of Dask's
-        Kubernetes operator; a scheduler. Without client and cluster: the current Dask client if
-        there is one, else threads.
-    target : {"auto", "cpu"}
-        What kernels are compiled for.
+    cluster : "threads", "local", "cuda", "kubernetes", an address or a Dask cluster, optional
+        Threads of this process; a LocalCluster of processes for this call; a LocalCUDACluster with
+        a process for each GPU; one of Dask's Kubernetes operator; a scheduler. Without client and
+        cluster: the current Dask client if there is one, else threads.
+    target : {"auto", "cpu", "cuda"}
+        What kernels are compiled for. "cuda" runs batches of chains on NVIDIA GPUs and is worth it
+        from some hundred chains on; it needs the extra of that name, and ``metric="diag"``. "auto"
+        is "cuda" with ``cluster="cuda"`` and "cpu" otherwise. The result's attributes say what it
+        was.
     random_seed : int, optional
         One seed, one result, on whatever cluster of equal machines; drawn and kept in the result's
         attributes by default.
@@ -177,8 +181,8 @@ def sample(
     """
     refuse(sample, unknown, ELSEWHERE)
     model, counts = model_and_counts("sample", first, model, ("draws", "tune", "chains"))
-    if target not in ("auto", "cpu"):
-        raise CompileError(f"target={target!r} is not possible; kernels are compiled for 'cpu'")
+    if target not in ("auto", "cpu", "cuda"):
+        raise CompileError(f"target={target!r} is not possible; use 'auto', 'cpu' or 'cuda'")
     adapt = adapt or ("fisher" if warm_start is None else "step_size")
     if tune is None:
         tune = TUNE_STEP_SIZE if adapt == "step_size" else TUNE
@@ -207,6 +211,7 @@ def sample(
         model,
         settings,
         chains,
+        gpus=_gpus(target, client, cluster),
         initvals=initvals,
         warm_start=_earlier(warm_start),
         ncp=ncp,
@@ -237,6 +242,26 @@ def _earlier(given: Any) -> Any:
     if isinstance(given, Run):
         return given.earlier
     return earlier(given) if isinstance(given, str | os.PathLike) else given
+
+
+def _gpus(target: str, client: Any, cluster: Any) -> int:
+    """Return the number of GPUs that may share a run, 0 for none.
+
+    Raises
+    ------
+    CompileError
+        A GPU of this process is asked for, and there is none.
+    """
+    if target == "cpu" or (target == "auto" and cluster != "cuda"):
+        return 0
+    from exmc_dask.cluster.pool import is_here
+
+    if is_here(client, cluster):
+        from exmc_dask.kernels import gpu
+
+        gpu.require()
+        return 1
+    return _GPUS
 
 
 def sample_stream(

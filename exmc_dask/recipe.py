@@ -15,6 +15,7 @@ from exmc_dask.cluster.wire import Spec
 from exmc_dask.density import LogDensity, Output, lower
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.units import CHAINS, Batches, Chains
 from exmc_dask.until import Until, looks, read
 from exmc_dask.warmstart import Earlier, from_run, from_trace
 
@@ -40,6 +41,8 @@ class Recipe:
     chains : int
     initials : mapping of int to (dim,) or (n,) float64
         What some chains start from, see `exmc_dask.sampler.start.start`.
+    units : Chains
+        What is handed to workers.
     until : Until, optional
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
@@ -52,6 +55,7 @@ class Recipe:
     settings: Settings
     chains: int
     initials: Mapping[int, NDArray[np.float64]]
+    units: Chains = CHAINS
     until: Until | None = None
     warmup: bool = False
     log_likelihood: bool = False
@@ -114,6 +118,7 @@ def write(
     settings: Settings,
     chains: int,
     *,
+    gpus: int = 0,
     initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ncp: Any = "auto",
     sufficient: bool = True,
@@ -126,9 +131,11 @@ def write(
 ) -> Recipe:
     """Write the recipe of a run; options are those of `exmc_dask.sample`.
 
+    With `gpus` above 0 it is one for GPUs, so many as may share its chains.
+
     Raises
     ------
-    ModelError, OptionError
+    CompileError, ModelError, OptionError
         The model cannot be sampled, or an option has an impossible value.
     """
     options: dict[str, Any] = {
@@ -171,10 +178,21 @@ def write(
         log_likelihood=log_likelihood,
         log_prior=log_prior,
     )
+    if gpus:
+        recipe = _on_gpus(recipe, gpus)
     if until is None:
         return recipe
     kept = -(-settings.draws // settings.thin)
     return recipe.to_draw(settings.draws, read(until, recipe.columns, kept, chains))
+
+
+def _on_gpus(recipe: Recipe, gpus: int) -> Recipe:
+    """Make batches of the chains of a recipe."""
+    from exmc_dask.cluster.batch_engine import join, lanes_for
+
+    units = Batches.for_gpus(recipe.chains, gpus)
+    lanes = lanes_for(recipe.density, recipe.spec.data, recipe.chains)
+    return replace(recipe, units=units, spec=join(recipe.spec, units.bounds, lanes))
 
 
 def _initials(

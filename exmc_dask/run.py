@@ -251,15 +251,16 @@ class Run:
 
     def _drive(self) -> None:
         recipe, terms, harvest = self._recipe, self._terms, self._harvest
-        units = set(range(recipe.chains)) - self._dropped()
+        chains, units = set(range(recipe.chains)) - self._dropped(), recipe.units
+        states = {chain: state for chain, state in harvest.states.items() if chain in chains}
         self._goes_on, self._wanting = False, ""
         driver = Driver(
             self._pool,
             recipe.spec,
-            units=sorted(units),
+            units=units.of(chains),
             total=recipe.settings.total,
-            initials=recipe.initials,
-            states={unit: state for unit, state in harvest.states.items() if unit in units},
+            initials=units.initials(recipe.initials),
+            states=units.states(states),
             on_block=self._accept,
             on_event=self._see,
             on_look=self._judge,
@@ -281,18 +282,22 @@ class Run:
             raise
 
     def _accept(self, result: BlockResult) -> None:
-        if self._keeper is not None:
-            self._keeper.block(result)
-            self._pass_on()
-        self._show.block(result)
-        self._harvest.bring_in(result)
+        for block in self._recipe.units.results(result):
+            if self._keeper is not None:
+                self._keeper.block(block)
+            self._show.block(block)
+            self._harvest.bring_in(block)
+        self._pass_on()
 
     def _see(self, event: Progress | Note) -> None:
-        if isinstance(event, Progress):
-            self._progress[event.unit] = event
-        elif self._keeper is not None:
-            self._keeper.see(event)
-        self._show(event)
+        if isinstance(event, Note):
+            if self._keeper is not None:
+                self._keeper.see(event)
+            self._show(event)
+            return
+        for progress in self._recipe.units.progress(event):
+            self._progress[progress.unit] = progress
+            self._show(progress)
 
     def _pass_on(self) -> None:
         """Show what the keeper has to say."""
@@ -371,7 +376,8 @@ class Run:
         return any(self._harvest.reached(chain) < total for chain in chains)
 
     def _dropped(self) -> set[int]:
-        return set().union(*(driver.dropped() for driver in self._drivers))
+        units = set().union(*(driver.dropped() for driver in self._drivers))
+        return self._recipe.units.chains(units)
 
     def _tree(self) -> "xr.DataTree":
         kept = self._harvest.kept(self._recipe.settings, self._dropped())

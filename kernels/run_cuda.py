@@ -125,7 +125,7 @@ def run(
     option_f, option_i
         OPTION_FLOATS and OPTION_INTS of `chain`.
     n : int
-        Transitions.
+        Transitions; 0 only has everything compiled.
     control : (8,) int64
         CONTROL of `chain`. "Stop after this transition" ends the block where the chain is that has
         come furthest; "stop now" gives the states back as they were, with no draws.
@@ -182,7 +182,7 @@ def run(
         _look(ints, sizes, control, draw)
         slowest = int(ints[:, DRAW].min())
         made = len(range(first, slowest, thin))
-        if made > copied:
+        if made > copied or n == 0:
             device.launch(
                 *("outputs", sizes.chains, arrays["q"], arrays["values"], arrays["work"], *model),
                 *(sizes.chains, copied, made - copied),

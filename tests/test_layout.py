@@ -67,7 +67,8 @@ BELOW = {
     "cluster": "cluster.plan kernels inference convergence",
     "until": "convergence errors",
     "warmstart": "predictive sampler",
-    "recipe": "cluster predictive until warmstart",  # what decides a run's draws
+    "units": "cluster",  # what is handed to a worker
+    "recipe": "units predictive until warmstart",  # what decides a run's draws
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
     "harvest": "stream",  # the blocks of a run
@@ -114,6 +115,7 @@ THIRD_PARTY = {
     "llvmlite": "kernels",
     "numba.cuda": "kernels.group_cuda kernels.vecmath_cuda kernels.gpu",
     "cupy": "kernels.gpu",
+    "cupyx": "kernels.gpu",
     "dask": "cluster api predictive.lazy",
     "distributed": "cluster api",
     "dask_cuda": "cluster",

@@ -1,0 +1,140 @@
+"""NUTS on a GPU as an engine: a unit is a batch of chains."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask.density import LogDensity, lower
+from exmc_dask.errors import OptionError
+from exmc_dask.kernels import Bound, build, gpu, on_gpu, run_cuda
+from exmc_dask.kernels.chain import CONTROL
+from exmc_dask.kernels.program import write as program_of
+from exmc_dask.model import ModelSpec
+from exmc_dask.sampler import block
+from exmc_dask.sampler.batch import BatchState
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.start import start
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
+
+from .engine import naming_broken_terms
+from .wire import Spec
+
+_LAYOUT = "batch/layout"  # name of the array with lanes and with where each batch begins
+_LARGER = 64  # times a GPU's block may be than a CPU's: its journey must not take longer than it
+
+
+def join(spec: Spec, bounds: Sequence[int], lanes: int) -> Spec:
+    """Return a spec whose units are batches: unit u has chains ``bounds[u]`` to ``bounds[u + 1]``.
+
+    Raises
+    ------
+    OptionError
+        A GPU cannot do what the settings ask for.
+    """
+    metric = spec.settings["metric"]
+    if metric != "diag":
+        raise OptionError(
+            f"metric={metric!r} is not possible with target='cuda'; use 'diag', or target='cpu'"
+        )
+    layout = np.array([lanes, *bounds], np.int64)
+    return replace(
+        spec, target="cuda", data={**spec.data, _LAYOUT: layout}, engine=f"{__name__}:prepare"
+    )
+
+
+def lanes_for(density: LogDensity, data: Mapping[str, NDArray[Any]], chains: int) -> int:
+    """Return how many threads are to share each of so many chains of a model with these data."""
+    program = program_of(density, "cuda")
+    cost = program.count.at(program.storage.numbers(density.axis_lengths(data)))
+    return on_gpu.choose_lanes(cost, density.layout.dim, chains)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A model on a GPU with its data and settings; see `exmc_dask.cluster.worker.Engine`."""
+
+    density: LogDensity
+    kernel: on_gpu.GpuKernel
+    device: run_cuda.Device
+    bound: Bound
+    on_cpu: Bound
+    spec: Spec
+    bounds: tuple[int, ...]
+    settings: Settings
+    fingerprint: str
+
+    @property
+    def row_bytes(self) -> int:
+        """Size of one draw of all chains, on a scale on which a GPU may send as much at a time."""
+        stored = self.kernel.dim if self.settings.store_unconstrained else 0
+        row = 8 * (self.bound.n_out + stored + len(FLOAT_STATS) + len(INT_STATS))
+        return -(-row * int(np.diff(self.bounds).max()) // _LARGER)
+
+    def start(self, unit: int, initial: NDArray[np.float64] | None) -> BatchState:
+        """Return the states before a batch's first draw; `initial` as `units.Batches` has it."""
+        first, end = self.bounds[unit : unit + 2]
+        point = np.asarray(self.spec.support_point, np.float64)
+        states = []
+        with naming_broken_terms(self.density, self.spec.data):
+            for chain in range(first, end):
+                own = None if initial is None else initial[chain - first]
+                given = None if own is None or np.isnan(own[0]) else own[~np.isnan(own)]
+                host = self.kernel.host
+                states.append(start(host, self.on_cpu, self.settings, chain, point, given))
+        return BatchState.of(states)
+
+    def run(
+        self, state: BatchState, n: int, control: NDArray[np.int64]
+    ) -> tuple[BatchState, Draws]:
+        """Draw ``n`` times with every chain, or fewer if ``control`` says so."""
+        settings = self.settings
+        f, i, kept, _ = run_cuda.run(
+            *(self.device, self.bound, self.kernel.lanes, state.f, state.i),
+            *block.options(settings),
+            n,
+            control,
+        )
+        first = state.draw + (settings.tune - state.draw) % settings.thin
+        rows = {name: np.moveaxis(array, 0, 1) for name, array in kept.items()}
+        q = rows["q"] if settings.store_unconstrained else rows["q"][:0]
+        draws = Draws(first, rows["values"], q, rows["stats_f"], rows["stats_i"], settings.thin)
+        return BatchState(f, i), draws
+
+
+def prepare(spec: Spec) -> Batches:
+    """Write the model of a spec that `join` made for the GPU of this process, and bind its data.
+
+    Raises
+    ------
+    CompileError
+        There is no GPU, or an operation cannot be done on one.
+    """
+    gpu.require()
+    data: dict[str, NDArray[Any]] = dict(spec.data)
+    lanes, *bounds = data.pop(_LAYOUT).tolist()
+    density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
+    kernel = on_gpu.compile(density, lanes)
+    settings = Settings.from_dict(spec.settings)
+    block.compile_sampler("cpu", settings)
+    bound, device = kernel.bind(data), kernel.device()
+    blank = BatchState.of([ChainState.blank(kernel.dim, settings.adapt, settings.metric, 0)])
+    control = np.zeros(len(CONTROL), np.int64)
+    run_cuda.run(  # here, so that it counts as compiling
+        device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control
+    )
+    marks = {**build.fingerprint("cuda"), "lanes": str(lanes)}
+    return Batches(
+        density=density,
+        kernel=kernel,
+        device=device,
+        bound=bound,
+        on_cpu=kernel.host.bind(data),
+        spec=replace(spec, data=data),
+        bounds=tuple(bounds),
+        settings=settings,
+        fingerprint=json.dumps(marks, sort_keys=True),
+    )

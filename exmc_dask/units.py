@@ -1,0 +1,110 @@
+"""What is handed to a worker: a chain, or a batch of chains that a GPU runs together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc_dask.cluster.moves import BlockResult, Progress
+from exmc_dask.sampler.batch import BatchState, part
+from exmc_dask.sampler.state import State
+
+type Floats = NDArray[np.float64]
+
+_MOST, _LEAST = 8192, 256  # chains of a batch
+
+
+class Chains:
+    """Every chain is a unit of its own, under its own number."""
+
+    def of(self, chains: Iterable[int]) -> list[int]:
+        """Return the units that have one of these chains."""
+        return sorted(chains)
+
+    def chains(self, units: Iterable[int]) -> set[int]:
+        """Return the chains of units."""
+        return set(units)
+
+    def initials(self, initials: Mapping[int, Floats]) -> Mapping[int, Floats]:
+        """Return starting points by unit, given those of chains."""
+        return initials
+
+    def states(self, states: Mapping[int, State]) -> Mapping[int, State]:
+        """Return states by unit, given those of chains."""
+        return states
+
+    def results(self, result: BlockResult) -> Iterator[BlockResult]:
+        """Go over what a unit's block means for its chains."""
+        yield result
+
+    def progress(self, progress: Progress) -> Iterator[Progress]:
+        """Go over what a unit's progress means for its chains."""
+        yield progress
+
+
+CHAINS = Chains()
+
+
+@dataclass(frozen=True)
+class Batches(Chains):
+    """Unit u has the chains from ``bounds[u]`` to ``bounds[u + 1]``."""
+
+    bounds: tuple[int, ...]
+
+    @classmethod
+    def for_gpus(cls, chains: int, gpus: int) -> "Batches":
+        """Return batches for so many GPUs, fewer where they would be small."""
+        n = max(1, min(gpus, chains // _LEAST), -(-chains // _MOST))
+        return cls(tuple(int(x) for x in np.linspace(0, chains, n + 1).round()))
+
+    def of(self, chains: Iterable[int]) -> list[int]:
+        """Return the units that have one of these chains."""
+        starts = np.asarray(self.bounds)
+        return sorted({int(np.searchsorted(starts, chain, "right")) - 1 for chain in chains})
+
+    def chains(self, units: Iterable[int]) -> set[int]:
+        """Return the chains of units."""
+        return {chain for unit in units for chain in self._of(unit)}
+
+    def _of(self, unit: int) -> range:
+        return range(self.bounds[unit], self.bounds[unit + 1])
+
+    def initials(self, initials: Mapping[int, Floats]) -> Mapping[int, Floats]:
+        """Return starting points by unit, a row a chain, with NaN behind what there is of each."""
+        if not initials:
+            return {}
+        longest = max(map(len, initials.values()))
+        rows = np.full((self.bounds[-1], longest), nan)
+        for chain, initial in initials.items():
+            rows[chain, : len(initial)] = initial
+        return {unit: rows[first:end] for unit, (first, end) in enumerate(pairwise(self.bounds))}
+
+    def states(self, states: Mapping[int, State]) -> Mapping[int, State]:
+        """Return states by unit, of those all of whose chains have one."""
+        whole = [unit for unit in self.of(states) if all(c in states for c in self._of(unit))]
+        return {unit: BatchState.of([states[c] for c in self._of(unit)]) for unit in whole}  # type: ignore[misc]
+
+    def results(self, result: BlockResult) -> Iterator[BlockResult]:
+        """Go over the blocks of a batch's chains; what was counted is told with the first."""
+        assert isinstance(result.state, BatchState)
+        for k, (state, draws) in enumerate(zip(result.state, part(result.draws), strict=True)):
+            yield replace(
+                result,
+                unit=self.bounds[result.unit] + k,
+                state=state,
+                draws=draws,
+                gradients=result.gradients if k == 0 else 0,
+                divergences=result.divergences if k == 0 else 0,
+                step_size=state.step_size,
+            )
+
+    def progress(self, progress: Progress) -> Iterator[Progress]:
+        """Go over the progress of a batch's chains; what was counted is told with the first."""
+        for k, chain in enumerate(self._of(progress.unit)):
+            gradients, divergences = (
+                (progress.gradients, progress.divergences) if k == 0 else (0, 0)
+            )
+            yield replace(progress, unit=chain, gradients=gradients, divergences=divergences)

@@ -1,0 +1,115 @@
+"""A log-density for a GPU: its text, and how many lanes of threads share a chain.
+
+The number of lanes follows from the model and the number of chains alone, never from the machine,
+as other lanes add up in another order: it is part of what decides a run's bits.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exmc_dask.density import LogDensity
+from exmc_dask.errors import OptionError
+
+from . import Kernel, build, gpu
+from . import compile as compile_for_cpu
+from .bind import Bound
+from .cost import Cost
+from .program import Program, write
+
+RESIDENT = 2**15
+"""Threads that keep a large GPU busy: 8 warps on each of some 130 processors."""
+_WIDE = 5000  # operations of a gradient from which on a whole warp has enough to do
+_TRANSCENDENTAL = 20  # operations that one is worth
+
+
+@dataclass(frozen=True)
+class GpuKernel:
+    """A log-density as text for a GPU.
+
+    Attributes
+    ----------
+    host : Kernel
+        The same density for the CPU, where chains begin.
+    lanes : int
+        Threads that share a chain.
+    program : Program
+    """
+
+    host: Kernel
+    lanes: int
+    program: Program = field(repr=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the unconstrained vector."""
+        return self.host.dim
+
+    @property
+    def key(self) -> str:
+        """Sha256 of the text and the number of lanes."""
+        return hashlib.sha256(f"{self.lanes}\n{self.program.source}".encode()).hexdigest()
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The text as a module; numba compiles it for the GPU when it is launched."""
+        return build.load(self.program.source, build.runtime(build.device_sources(self.lanes)))
+
+    def bind(self, data: Mapping[str, npt.NDArray[Any]]) -> Bound:
+        """Lay the arrays of a run out as the GPU reads them; see `Kernel.bind`."""
+        density = self.host.density
+        shapes = [output.shape for output in density.outputs]
+        return self.program.storage.bind(data, density.axis_lengths(data), shapes)
+
+    def device(self) -> gpu.Gpu:
+        """Return the GPU of this process with this kernel on it.
+
+        Raises
+        ------
+        CompileError
+            There is none.
+        """
+        return gpu.Gpu(self.module, self.lanes)
+
+
+def compile(density: LogDensity, lanes: int) -> GpuKernel:
+    """Write a log-density for a GPU, and compile it for the CPU that its chains begin on.
+
+    Raises
+    ------
+    CompileError
+        An operation cannot be translated for a GPU; the message names it.
+    OptionError
+        No chain can be shared by so many lanes.
+    """
+    if lanes not in build.LANES:
+        allowed = ", ".join(map(str, build.LANES))
+        raise OptionError(f"lanes={lanes!r} is not possible; it has to be one of {allowed}")
+    return GpuKernel(compile_for_cpu(density), lanes, write(density, "cuda"))
+
+
+def choose_lanes(cost: Cost, dim: int, chains: int) -> int:
+    """Return how many lanes are to share a chain.
+
+    As few as fill a large GPU: lanes of one chain wait for each other, chains do not. No more than
+    there are coordinates to share, unless a gradient is so much work that a warp is glad of it.
+
+    Parameters
+    ----------
+    cost : Cost
+        Of one gradient.
+    dim : int
+        Length of a position.
+    chains : int
+        In the whole run.
+    """
+    work = cost.flops + _TRANSCENDENTAL * cost.transcendentals
+    useful = [n for n in build.LANES if n <= max(dim, 1) or work >= _WIDE]
+    enough = [n for n in useful if chains * n >= RESIDENT]
+    return int(np.min(enough)) if enough else useful[-1]

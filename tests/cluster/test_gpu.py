@@ -1,0 +1,144 @@
+"""Runs on GPUs, end to end, on a device that is none: batches of chains, and what cannot be."""
+
+import os
+import sys
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+import exmc_dask as ed
+from benchmarks.models import seven
+from exmc_dask.cluster import clusters
+from exmc_dask.errors import ClusterMismatch, ClusterStartError, CompileError, OptionError
+from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.units import Batches
+from tests.kernels.devices import Host
+
+OPTIONS: dict[str, Any] = {
+    "draws": 30, "tune": 40, "chains": 6, "random_seed": 5, "progressbar": False,
+    "compute_convergence_checks": False, "cluster": "threads",
+}  # fmt: skip
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
+    """Let numba on the CPU be the GPU; return the devices that were opened."""
+    opened: list[Host] = []
+
+    def open_device(kernel: on_gpu.GpuKernel) -> Host:
+        opened.append(Host(kernel.program.source))
+        return opened[-1]
+
+    monkeypatch.setattr(gpu, "missing", lambda: "")
+    monkeypatch.setattr(on_gpu.GpuKernel, "device", open_device)
+    monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
+    return opened
+
+
+def test_a_run_on_a_gpu_is_that_of_the_cpu(device: list[Host]) -> None:
+    model = seven.eight_schools()
+    here = ed.sample(model, target="cpu", **OPTIONS)
+    there = ed.sample(model, target="cuda", **OPTIONS)
+
+    assert there.posterior.attrs["target"] == "cuda"
+    assert here.posterior.sizes == there.posterior.sizes
+    for name, values in here.posterior.data_vars.items():
+        np.testing.assert_allclose(there.posterior[name], values, rtol=1e-2, atol=1e-2)
+    np.testing.assert_array_equal(there.sample_stats.n_steps, here.sample_stats.n_steps)
+    assert len(device) == 1
+    assert device[0].launches > 0
+
+
+def test_how_chains_are_put_into_batches_changes_no_draw(
+    device: list[Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = seven.eight_schools()
+    whole = ed.sample(model, target="cuda", **OPTIONS)
+    monkeypatch.setattr(Batches, "for_gpus", lambda chains, gpus: Batches((0, 1, 4, 6)))
+    parts = ed.sample(model, target="cuda", **OPTIONS, block_draws=17)
+
+    np.testing.assert_array_equal(whole.posterior.mu, parts.posterior.mu)
+
+
+def test_initial_values_are_those_of_their_chain(device: list[Host]) -> None:
+    points = [{"mu": float(chain)} if chain != 2 else {} for chain in range(6)]
+    options = OPTIONS | {"draws": 1, "tune": 0}
+    here = ed.sample(seven.eight_schools(), target="cpu", initvals=points, **options)
+    there = ed.sample(seven.eight_schools(), target="cuda", initvals=points, **options)
+
+    np.testing.assert_allclose(there.posterior.mu, here.posterior.mu, rtol=1e-6)
+
+
+def test_a_run_on_a_gpu_can_be_extended(device: list[Host]) -> None:
+    options = OPTIONS | {"draws": 40}
+    whole = ed.sample(seven.eight_schools(), target="cuda", **options)
+    with ed.sample(seven.eight_schools(), target="cuda", blocking=False, **OPTIONS) as run:
+        run.wait()
+        run.extend(10)
+        longer = run.wait()
+
+    np.testing.assert_array_equal(longer.posterior.mu, whole.posterior.mu)
+
+
+def test_without_a_gpu_the_error_says_what_is_missing() -> None:
+    if not gpu.missing():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(CompileError, match=r"needs an NVIDIA GPU, but .*; or use target='cpu'"):
+        ed.sample(seven.simple(), target="cuda", **OPTIONS)
+
+
+def test_what_a_gpu_cannot_do_is_an_error(device: list[Host]) -> None:
+    with pytest.raises(OptionError, match="metric='dense' is not possible with target='cuda'"):
+        ed.sample(seven.simple(), target="cuda", metric="dense", **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("chains", "gpus", "sizes"),
+    [(4, 8, [4]), (1000, 8, [333, 334, 333]), (20_000, 1, [6667, 6666, 6667]), (512, 1, [512])],
+)
+def test_batches_are_neither_small_nor_huge(chains: int, gpus: int, sizes: list[int]) -> None:
+    assert np.diff(Batches.for_gpus(chains, gpus).bounds).tolist() == sizes
+
+
+def test_a_worker_that_offers_no_gpu_is_not_used() -> None:
+    options = OPTIONS | {"cluster": None}
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+        pytest.raises(ClusterMismatch, match=r"it offers no GPU \(dask worker --resou"),
+    ):
+        ed.sample(seven.simple(), target="cuda", client=client, **options)
+
+
+def test_a_cluster_of_gpus_has_a_worker_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two GPUs that are none, as dask-cuda's own tests have them."""
+    pytest.importorskip("dask_cuda", reason="needs dask-cuda: pip install 'exmc-dask[cuda]'")
+    from dask_cuda import local_cuda_cluster
+
+    monkeypatch.setenv("DASK_CUDA_TEST_DISABLE_DEVICE_SPECIFIC", "1")
+    monkeypatch.setenv("DASK_CUDA_TEST_SINGLE_GPU", "1")
+    monkeypatch.setattr(
+        local_cuda_cluster,
+        "nvml_device_index",
+        lambda i, devices: int(devices[i] if isinstance(devices, list) else devices.split(",")[i]),
+    )
+    fake = {"device_memory_limit": None, "memory_limit": None}
+    with (
+        dask.config.set({"distributed.diagnostics.nvml": False}),
+        clusters.cuda(CUDA_VISIBLE_DEVICES=[0, 1], **fake) as cluster,
+        Client(cluster) as client,
+    ):
+        workers = client.scheduler_info()["workers"].values()
+        seen = client.run(lambda: os.environ["CUDA_VISIBLE_DEVICES"]).values()
+
+        assert [worker["resources"] for worker in workers] == [{"GPU": 1}] * 2
+        assert sorted(seen) == ["0,1", "1,0"]
+
+
+def test_a_cluster_of_gpus_needs_dask_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dask_cuda", None)
+    with pytest.raises(ClusterStartError, match="needs dask-cuda"):
+        ed.sample(seven.simple(), **OPTIONS | {"cluster": "cuda"})

@@ -1,0 +1,67 @@
+"""Every model becomes PTX without a GPU, in good time, and takes no more registers than before.
+
+``golden/registers.json`` says what ptxas said; ``--update-golden`` writes the rows anew that run.
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.models import seven
+from benchmarks.models.examples import EXAMPLES
+from exmc_dask.density import LogDensity, lower
+from exmc_dask.kernels.program import write
+from tests.kernels import ptx
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("numba_cuda") is None,
+        reason="needs numba-cuda: pip install 'exmc-dask[cuda]'",
+    ),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # numba-cuda's, of NumPy
+    pytest.mark.filterwarnings("ignore::exmc_dask.warned.ImputationWarning"),
+]
+TABLE = Path(__file__).parent / "golden" / "registers.json"
+SEVEN = ["simple", "medium", "stress", "eight_schools", "funnel", "logistic", "sv"]
+HOPPER, AMPERE = (9, 0), (8, 0)
+COMPILE_S = 15.0
+SLACK = 1.25
+QUICK = [("eight_schools", 8, HOPPER)]
+SLOW = [
+    *((name, lanes, HOPPER) for name in SEVEN for lanes in (1, 8, 32)),
+    *((name, 32, AMPERE) for name in SEVEN),
+    *((name, 32, cc) for name in EXAMPLES for cc in (HOPPER, AMPERE)),
+]
+CASES = [
+    *QUICK,
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW if case not in QUICK),
+]
+
+
+def density(name: str) -> LogDensity:
+    model = getattr(seven, name)() if name in SEVEN else EXAMPLES[name].model()
+    return lower(model.spec)
+
+
+@pytest.mark.parametrize(("name", "lanes", "cc"), CASES)
+@pytest.mark.parametrize("entry", ["sample", "outputs"])
+def test_a_model_becomes_ptx(
+    name: str, lanes: int, cc: tuple[int, int], entry: str, pytestconfig: pytest.Config
+) -> None:
+    text, seconds = ptx.compile_entry(write(density(name), "cuda").source, lanes, entry, cc)
+
+    assert f".target sm_{cc[0]}{cc[1]}" in text
+    assert seconds < COMPILE_S
+    if ptx.PTXAS is None:
+        return
+    found = ptx.assemble(text, cc)
+    row = f"{name} {entry}, {lanes} lanes, sm_{cc[0]}{cc[1]}"
+    table = json.loads(TABLE.read_text())
+    if pytestconfig.getoption("--update-golden"):
+        table[row] = vars(found)
+        TABLE.write_text(json.dumps(dict(sorted(table.items())), indent=0) + "\n")
+    known = table[row]
+    assert found.registers <= SLACK * known["registers"] + 8
+    assert found.stack + found.spills <= SLACK * (known["stack"] + known["spills"]) + 64
