@@ -108,7 +108,7 @@ def _held(ints: np.ndarray, spread: np.ndarray) -> int:
 def turn(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
     """Change windows and metric, as the schedule says, after the warmup draw that was last."""
     last, tune = ints[DRAW] - 1, ints[TUNE]
-    if last < 0 or last + 1 >= tune or ints[ADAPT] == STEP_ONLY:
+    if last < 0 or last + 1 >= tune:
         return
     if ints[ADAPT] == FISHER:
         n = _turn_fisher(ints, vector, spread, last, tune)
