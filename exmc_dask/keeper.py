@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ class Past:
 
 
 class StoreKeeper:
-    """A `Keeper` that writes to a store.
+    """A `Keeper` that writes to a store; its owner and the run's thread may call it at once.
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ class StoreKeeper:
         self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
         self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
         self._notes: deque[Note] = deque()
+        self._lock = threading.RLock()  # there is one writer at a time
         self._writer: Writer | None = None
         self._open()  # here and not with the first block, which the run's own thread brings
 
@@ -76,20 +78,23 @@ class StoreKeeper:
                 f"({result.fingerprint} after {before}); its draws are as good, but not bit for "
                 "bit those of a run under one",
             )
-        self._open().take(result)
+        with self._lock:
+            self._open().take(result)
 
     def aim(self, recipe: Recipe) -> None:
         """Take note that the run is to have another number of draws."""
-        self._recipe = recipe
         draws, until = recipe.settings.draws, recipe.until is not None
-        owner = replace(self._stored.owner, draws=draws, until=until)
-        self._stored = replace(self._stored, owner=owner)
-        self._open().aim(owner, recipe.settings)
+        with self._lock:
+            self._recipe = recipe
+            owner = replace(self._stored.owner, draws=draws, until=until)
+            self._stored = replace(self._stored, owner=owner)
+            self._open().aim(owner, recipe.settings)
 
     def see(self, note: Note) -> None:
         """Take note of a chain that was given up."""
         if note.kind is Trouble.DROPPED and note.unit is not None:
-            self._open().drop(note.unit)
+            with self._lock:
+                self._open().drop(note.unit)
 
     def notes(self) -> list[Note]:
         """Return what went wrong since the last time this was asked."""
@@ -103,10 +108,11 @@ class StoreKeeper:
         StoreTaken
             Another process has resumed the run.
         """
-        writer = self._open()
-        self._writer = None
-        writer.close()
-        self._stored = replace(self._stored, tails=writer.tails())
+        with self._lock:
+            writer = self._open()
+            self._writer = None
+            writer.close()
+            self._stored = replace(self._stored, tails=writer.tails())
         if writer.trouble is not None:
             self._note(
                 Trouble.STORE,

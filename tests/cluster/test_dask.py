@@ -253,12 +253,14 @@ def test_a_program_without_the_guard_is_told_of_it(tmp_path: Path) -> None:
 def test_ctrl_c_at_the_terminal_stops_the_run_and_not_the_workers(tmp_path: Path) -> None:
     program = tmp_path / "interrupted.py"
     program.write_text(
-        "import time\n"
+        "import threading, time\n"
         "from tests.cluster.toy_runs import begin\n"
-        "if __name__ == '__main__':\n"
-        "    run = begin(cluster='local', draws=10_000, trouble={'pause_s': 0.01})\n"
+        "def tell(run):\n"
         "    while {e.unit for e in run.events() if e.draw > 20} != {0, 1, 2}: time.sleep(0.01)\n"
         "    print('begun', flush=True)\n"
+        "if __name__ == '__main__':\n"
+        "    run = begin(cluster='local', draws=10_000, trouble={'pause_s': 0.01})\n"
+        "    threading.Thread(target=tell, args=(run,)).start()\n"
         "    print(run.wait().posterior.sizes['draw'] > 0)\n"
     )
     process = subprocess.Popen(

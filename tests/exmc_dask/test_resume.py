@@ -9,6 +9,7 @@ import xarray as xr
 
 import exmc_dask as ed
 from exmc_dask.errors import OptionError, StoreError, StoreTaken
+from exmc_dask.store.writer import Writer
 from tests.exmc_dask.store.story import equal
 
 QUIET: dict[str, Any] = {"progressbar": False, "compute_convergence_checks": False}
@@ -94,6 +95,19 @@ def test_more_draws_are_those_of_a_run_that_was_asked_for_all(way, place):
     equal(without_workers(found), without_workers(whole))
     equal(without_workers(ed.open_store(place)), without_workers(whole))
     equal(without_workers(resume(place)), without_workers(whole))
+
+
+def test_a_wish_and_a_block_at_once_meet_one_writer(place, monkeypatch):
+    class Slow(Writer):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            time.sleep(0.3)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr("exmc_dask.keeper.Writer", Slow)
+    run = sample(draws=100, store=place, blocking=False)
+    run.extend(20)
+    found = run.wait()
+    equal(without_workers(ed.open_store(place)), without_workers(found))
 
 
 def test_a_run_until_its_draws_suffice_ends_where_it_would_have(place):
