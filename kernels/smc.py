@@ -130,7 +130,8 @@ def _stage(  # type: ignore[no-untyped-def]
         prior[i] = logp - beta * lik[i]
     control[GRADIENTS] += n
     mean, root = _shape(q)
-    begun = q.copy()
+    begun, now = q.copy(), np.empty((n, 1))
+    was = lik.copy().reshape((n, 1))
     space, noise = np.empty((4, dim + 1)), np.empty((2, dim))
     accepted, sweeps, left = 0.0, 0, np.empty(max_sweeps)
     for sweep in range(max_sweeps):
@@ -143,9 +144,9 @@ def _stage(  # type: ignore[no-untyped-def]
             rate = 0.0
             if moves == HMC:
                 turn = uniform(seed, words[0], words[1], LENGTH, 0)
-                step_size = np.exp(scalars[LOG_STEP])
-                leaps = int((0.5 + turn) * _QUARTER_TURN / step_size) + 1
-                leaps = min(leaps, _MAX_LEAPS)
+                angle, step_size = (0.8 + 0.4 * turn) * _QUARTER_TURN, np.exp(scalars[LOG_STEP])
+                leaps = min(int(angle / step_size) + 1, _MAX_LEAPS)
+                step_size = min(step_size, angle / leaps)
                 energy = _swing(
                     logp_grad, data, data32, index, work, q[i], grad[i], root, noise, space,
                     leaps, step_size,
@@ -172,7 +173,11 @@ def _stage(  # type: ignore[no-untyped-def]
         elif moves == WALK:
             scalars[LOG_STEP] += 2.0 * (accepted - _WALK_TARGET)
         scalars[LOG_STEP] = min(scalars[LOG_STEP], _MAX_LOG_STEP)
-        left[sweep] = _correlation(begun, q, dim)
+        for i in range(n):
+            now[i, 0] = lik[i]
+        # Other swings than a quarter turn leave a particle about as far from the mode as it was,
+        # and it is that which the next weights hang on.
+        left[sweep] = max(_correlation(begun, q, dim), _correlation(was, now, 1))
         if left[sweep] < correlation:
             break
         if sweep >= _SPAN and left[sweep] > _IDLE * left[sweep - _SPAN]:

@@ -32,6 +32,15 @@ def test_the_evidence_is_that_of_the_closed_form(made, moves):
 
 
 @MOVES
+def test_the_evidence_holds_in_more_dimensions(moves):
+    known = regression(8)
+    trace = ed.sample_smc(known.model, draws=1000, chains=16, moves=moves, **HERE)
+    ratios = np.exp(trace.fit["log_evidence"].values - known.evidence)
+
+    assert abs(ratios.mean() - 1) < 4 * ratios.std() / 4
+
+
+@MOVES
 def test_the_draws_are_those_of_the_posterior(moves):
     known = regression(5)
     trace = ed.sample_smc(known.model, draws=2000, chains=4, moves=moves, **HERE)
