@@ -1,5 +1,6 @@
 """Runs in stores: begun, gone on with, shown; the draws are those of one that was never stopped."""
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import xarray as xr
 
 import exmc_dask as ed
 from exmc_dask.errors import OptionError, StoreError, StoreTaken
+from exmc_dask.keeper import begin
+from exmc_dask.recipe import write
+from exmc_dask.sampler.settings import Settings
 from exmc_dask.store.writer import Writer
 from tests.exmc_dask.store.story import equal
 
@@ -97,17 +101,26 @@ def test_more_draws_are_those_of_a_run_that_was_asked_for_all(way, place):
     equal(without_workers(resume(place)), without_workers(whole))
 
 
-def test_a_wish_and_a_block_at_once_meet_one_writer(place, monkeypatch):
+def test_wishes_that_come_at_once_meet_one_writer(place, monkeypatch):
+    made: list[Writer] = []
+
     class Slow(Writer):
         def __init__(self, *args: Any, **options: Any) -> None:
-            time.sleep(0.3)
+            made.append(self)
+            time.sleep(0.1)
             super().__init__(*args, **options)
 
     monkeypatch.setattr("exmc_dask.keeper.Writer", Slow)
-    run = sample(draws=100, store=place, blocking=False)
-    run.extend(20)
-    found = run.wait()
-    equal(without_workers(ed.open_store(place)), without_workers(found))
+    recipe = write(MODEL, Settings(seed=1, draws=10, tune=10), chains=1)
+    keeper = begin(place, recipe, "raise", 10.0)
+    keeper.close()  # the next wish or block opens the store again
+    wishes = [threading.Thread(target=keeper.aim, args=(recipe,)) for _ in range(3)]
+    for wish in wishes:
+        wish.start()
+    for wish in wishes:
+        wish.join()
+    keeper.close()
+    assert len(made) == 2
 
 
 def test_a_run_until_its_draws_suffice_ends_where_it_would_have(place):
