@@ -1,5 +1,6 @@
 """Runs that are kept in a store: begun in a new one, taken over from an old one."""
 
+import math
 import os
 import secrets
 import socket
@@ -21,11 +22,10 @@ from exmc_dask.cluster.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import ExmcError, OptionError, StoreError
 from exmc_dask.recipe import Recipe, write
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import ChainState, Draws
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
 from exmc_dask.store.layout import lay_out
 from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
 from exmc_dask.store.objects import Objects, objects_at
-from exmc_dask.store.rows import Rows
 from exmc_dask.store.skeleton import Skeleton, row_numbers
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.writer import Writer
@@ -232,7 +232,7 @@ def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) ->
     """
     objects = _reach(place, checkpoint_s)
     before = read(objects)
-    owner, settings = before.owner, before.settings
+    owner = before.owner
     if draws and owner.until and before.ending != "complete":
         raise OptionError("until= decides when this run ends; resume it without draws= first")
     owner = Owner(
@@ -250,13 +250,13 @@ def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) ->
             f"{type(error).__name__}: {error}"
         ) from error
     stored = read(objects)  # again: now nobody else writes
-    settings, recipe = stored.settings, _recipe(stored)
+    recipe = _recipe(stored)
     states = {chain: tail.state for chain, tail in stored.tails.items() if tail.state is not None}
     return Resumed(
         recipe,
         StoreKeeper(stored, recipe, checkpoint_s),
         states,
-        [block for chain in states for block in _blocks(stored, chain, settings)],
+        [block for chain in states for block in _blocks(stored, chain, recipe)],
         stored.seconds,
         stored.manifest.run["on_failure"],
     )
@@ -323,16 +323,17 @@ def _recipe(stored: Stored) -> Recipe:
     return recipe.to_draw(stored.owner.draws, until)
 
 
-def _blocks(stored: Stored, chain: int, settings: Settings) -> list[BlockResult]:
+def _blocks(stored: Stored, chain: int, recipe: Recipe) -> list[BlockResult]:
     """Return what a chain had drawn as blocks, one for each stretch by one worker and attempt."""
-    tail, rows = stored.tails[chain], stored.rows(chain)
-    if rows is None:
-        return []
+    tail, rows, settings = stored.tails[chain], stored.rows(chain), recipe.settings
     assert tail.state is not None
     tune, thin, workers = settings.tune, settings.thin, stored.workers
     blocks = []
-    if rows.first == 0 and tune // thin:
-        blocks.append(_block(chain, _unkept(rows, settings), Past(tune)))
+    if not recipe.warmup:
+        done = min(tail.state.draw, tune)
+        blocks.append(_block(chain, _unkept(done, stored, recipe), Past(done)))
+    if rows is None:
+        return blocks
     changes = np.flatnonzero((np.diff(rows.worker) != 0) | (np.diff(rows.attempt) != 0)) + 1
     cuts = [rows.first, *(rows.first + int(change) for change in changes), rows.stop]
     for low, high in pairwise(cuts):
@@ -343,15 +344,24 @@ def _blocks(stored: Stored, chain: int, settings: Settings) -> list[BlockResult]
     return blocks
 
 
-def _unkept(rows: Rows, settings: Settings) -> Draws:
-    """Return rows in the place of those of a warmup that was not kept; nothing shows them."""
-    n, thin = settings.tune // settings.thin, settings.thin
+def _unkept(done: int, stored: Stored, recipe: Recipe) -> Draws:
+    """Return rows in the place of `done` draws of warmup that were not kept; nothing shows them."""
+    tune, thin = recipe.settings.tune, recipe.settings.thin
+    first = tune % thin
+    n = len(range(first, done, thin))
+    width = sum(math.prod(shape) for _, shape in recipe.columns)
 
-    def blank(table: NDArray[Any]) -> NDArray[Any]:
-        return np.broadcast_to(np.zeros(1, table.dtype), (n, table.shape[1]))
+    def blank(width: int, dtype: type = np.float64) -> NDArray[Any]:
+        return np.broadcast_to(np.zeros(1, dtype), (n, width))
 
-    first, values, q = settings.tune - n * thin, blank(rows.values), blank(rows.q)
-    return Draws(first, values, q, blank(rows.stats_f), blank(rows.stats_i), thin)
+    return Draws(
+        first,
+        blank(width),
+        blank(stored.manifest.layout.n_q),
+        blank(len(FLOAT_STATS)),
+        blank(len(INT_STATS), np.int64),
+        thin,
+    )
 
 
 def _block(

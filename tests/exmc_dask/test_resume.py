@@ -42,14 +42,20 @@ def slowly(**options: Any) -> ed.Run:
     return sample(**options | slow)
 
 
-def stopped_at(run: ed.Run, draws: int) -> int:
-    """Stop a run once all chains have so many draws, and say how many there are then."""
+def reach(run: ed.Run, draws: int) -> None:
+    """Wait until both chains have so many draws."""
     seen = set()
     for draw in run.stream(draws):
         seen.add(draw.chain)
         if len(seen) == 2:
-            run.stop()
-    return run.wait().posterior.sizes["draw"]
+            return
+
+
+def stopped_at(run: ed.Run, draws: int) -> int:
+    """Stop a run once both chains have so many draws, and say how many there are then."""
+    reach(run, draws)
+    run.stop()
+    return run.wait(60).posterior.sizes["draw"]
 
 
 @pytest.fixture
@@ -101,6 +107,18 @@ def test_more_draws_are_those_of_a_run_that_was_asked_for_all(way, place):
     equal(without_workers(resume(place)), without_workers(whole))
 
 
+@pytest.mark.parametrize("options", [{}, {"discard_tuned_samples": False}, {"thin": 7}])
+def test_a_run_that_ended_in_its_warmup_loses_nothing(place, options):
+    wanted = {"draws": 70, "tune": 2000, **options}
+    run = slowly(**wanted, store=place, checkpoint_s=0.0)
+    while not run.progress or max(chain.draw for chain in run.progress) < 30:
+        time.sleep(0.01)
+    run.abort()
+    assert run.wait(60).posterior.sizes["draw"] == 0
+
+    equal(without_workers(resume(place)), without_workers(sample(**wanted)))
+
+
 def test_wishes_that_come_at_once_meet_one_writer(place, monkeypatch):
     made: list[Writer] = []
 
@@ -146,14 +164,13 @@ def test_a_store_behind_a_url(place):
 
 def test_the_process_that_was_overtaken_stops_and_keeps_what_it_has(place):
     old = sample(draws=100_000, store=place, blocking=False, block_draws=20, checkpoint_s=0.0)
-    next(old.stream(100))
+    reach(old, 100)
     new = resume(place, blocking=False, block_draws=20)
 
     with pytest.raises(StoreTaken, match=r"taken over by .*epoch 2 after 1") as caught:
         old.wait(60)
     assert caught.value.partial.posterior.sizes["draw"] > 100
-    new.stop()
-    assert new.wait(60).posterior.sizes["draw"] > 100
+    assert stopped_at(new, 100) > 100
 
 
 @pytest.mark.parametrize(
