@@ -10,9 +10,6 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import CompileError, OptionError
-from exmc_dask.fitting.begin import begun
-from exmc_dask.fitting.running import Place
-from exmc_dask.keeper import begin, earlier
 from exmc_dask.options import model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
@@ -222,7 +219,11 @@ def sample(
         log_likelihood=log_likelihood,
         log_prior=log_prior,
     )
-    recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
+    if init != "adapt":  # here, as it brings xarray along, which no run needs before its end
+        from exmc_dask.fitting.begin import begun
+        from exmc_dask.fitting.running import Place
+
+        recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
     terms = Terms(
         client=client,
         cluster=cluster,
@@ -232,7 +233,11 @@ def sample(
         max_time_s=max_time_s,
         compute_convergence_checks=compute_convergence_checks,
     )
-    keeper = None if store is None else begin(store, recipe, on_failure, checkpoint_s)
+    keeper = None
+    if store is not None:
+        from exmc_dask.keeper import begin
+
+        keeper = begin(store, recipe, on_failure, checkpoint_s)
     run = Run(recipe, terms, keeper=keeper)
     return run.wait() if blocking else run
 
@@ -241,7 +246,11 @@ def _earlier(given: Any) -> Any:
     """Return what a run begins from: of a handle or a store its states, else a trace."""
     if isinstance(given, Run):
         return given.earlier
-    return earlier(given) if isinstance(given, str | os.PathLike) else given
+    if isinstance(given, str | os.PathLike):
+        from exmc_dask.keeper import earlier
+
+        return earlier(given)
+    return given
 
 
 def _gpus(target: str, client: Any, cluster: Any) -> int:
