@@ -185,14 +185,15 @@ def sample(
         tune = TUNE_STEP_SIZE if adapt == "step_size" else TUNE
     given = (*counts, *(draws, tune, chains)[len(counts) :])
     draws, tune, chains = (int(n) if isinstance(n, np.integer) else n for n in given)
-    if not isinstance(chains, int) or chains < 1:
-        raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
-    if on_failure not in ("raise", "drop"):
-        raise OptionError(f"on_failure={on_failure!r} is not possible; use 'raise' or 'drop'")
-    if block_draws is not None and (not isinstance(block_draws, int) or block_draws < 1):
-        raise OptionError(f"block_draws={block_draws!r} is not possible; it has to be above 0")
-    if not isinstance(max_time_s, int | float) or not max_time_s > 0:
-        raise OptionError(f"max_time_s={max_time_s!r} is not possible; it has to be above 0")
+    terms = Terms(
+        client=client,
+        cluster=cluster,
+        progressbar=progressbar,
+        on_failure=on_failure,
+        block_draws=block_draws,
+        max_time_s=max_time_s,
+        compute_convergence_checks=compute_convergence_checks,
+    )
     settings = Settings(
         seed=seed_of(random_seed),
         draws=draws,
@@ -224,15 +225,6 @@ def sample(
         from exmc_dask.fitting.running import Place
 
         recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
-    terms = Terms(
-        client=client,
-        cluster=cluster,
-        progressbar=progressbar,
-        on_failure=on_failure,
-        block_draws=block_draws,
-        max_time_s=max_time_s,
-        compute_convergence_checks=compute_convergence_checks,
-    )
     keeper = None
     if store is not None:
         from exmc_dask.keeper import begin

@@ -102,11 +102,7 @@ def sbc(
     model = model_of("sbc", model)
     if not isinstance(simulations, int | np.integer) or simulations < 1:
         raise OptionError(f"simulations={simulations!r} is not possible; it has to be above 0")
-    if draws * chains < N_KEPT:
-        raise OptionError(f"draws={draws} is too few: values are ranked among {N_KEPT} draws")
-    slots = _observed_slots(model)
     seed = seed_of(random_seed)
-    prior = sample_prior_predictive(model, draws=int(simulations), random_seed=seed)
     settings = Settings(
         seed=seed,
         draws=draws,
@@ -116,8 +112,12 @@ def sbc(
         adapt=adapt,
         metric=metric,
     )
+    slots = _observed_slots(model)
     names = [v.name for v in model.spec.free]
     recipe = write(model, settings, chains, ncp=ncp, var_names=names)
+    if draws * chains < N_KEPT:
+        raise OptionError(f"draws={draws} is too few: values are ranked among {N_KEPT} draws")
+    prior = sample_prior_predictive(model, draws=int(simulations), random_seed=seed)
     free, seen = (prior[group].to_dataset() for group in ("prior", "prior_predictive"))
     data = {slot: seen[name].values[0] for name, slot in slots.items()}
     sets = [{slot: values[k] for slot, values in data.items()} for k in range(int(simulations))]

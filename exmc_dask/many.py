@@ -96,6 +96,7 @@ def map(
     """
     refuse(map, unknown, ELSEWHERE)
     model = model_of("map", model)
+    terms = Terms(client, cluster, progressbar, on_failure, block_draws)
     settings = Settings(
         seed=seed_of(random_seed),
         draws=draws,
@@ -106,8 +107,6 @@ def map(
         metric=metric,
         thin=thin,
     )
-    if not isinstance(chains, int) or chains < 1:
-        raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
     recipe = write(
         model,
         settings,
@@ -117,7 +116,6 @@ def map(
         var_names=var_names,
         warmup=not discard_tuned_samples,
     )
-    terms = Terms(client, cluster, progressbar, on_failure, block_draws)
     return carry_out(recipe, terms, datasets, lambda _, trace: reduce(trace) if reduce else trace)
 
 

@@ -81,7 +81,7 @@ class Recipe:
     @property
     def columns(self) -> list[tuple[str, tuple[int, ...]]]:
         """Names and shapes of the same."""
-        return [(o.name, extents(o.shape, {})) for o in self.outputs]
+        return list(self.spec.columns.items())
 
     def tree(
         self, results: Mapping[int, Sequence["BlockResult"]], attrs: Mapping[str, Any]
@@ -138,6 +138,8 @@ def write(
     CompileError, ModelError, OptionError
         The model cannot be sampled, or an option has an impossible value.
     """
+    if not isinstance(chains, int) or chains < 1:
+        raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
     options: dict[str, Any] = {
         "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
         "sufficient": sufficient,

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any, Literal, Protocol
 
 from exmc_dask.cluster.moves import BlockResult, Note, Progress
+from exmc_dask.errors import OptionError
 from exmc_dask.recipe import Recipe
 
 
@@ -14,6 +15,11 @@ class Terms:
     """Where and how long a run goes on, and what it shows.
 
     Attributes are the options of `exmc_dask.sample` of the same names.
+
+    Raises
+    ------
+    OptionError
+        One of them has an impossible value.
     """
 
     client: Any = None
@@ -23,6 +29,19 @@ class Terms:
     block_draws: int | None = None
     max_time_s: float = inf
     compute_convergence_checks: bool = True
+
+    def __post_init__(self) -> None:
+        if self.on_failure not in ("raise", "drop"):
+            raise OptionError(
+                f"on_failure={self.on_failure!r} is not possible; use 'raise' or 'drop'"
+            )
+        block = self.block_draws
+        if block is not None and (not isinstance(block, int) or block < 1):
+            raise OptionError(f"block_draws={block!r} is not possible; it has to be above 0")
+        if not isinstance(self.max_time_s, int | float) or not self.max_time_s > 0:
+            raise OptionError(
+                f"max_time_s={self.max_time_s!r} is not possible; it has to be above 0"
+            )
 
 
 class Keeper(Protocol):

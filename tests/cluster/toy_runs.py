@@ -20,8 +20,9 @@ def recipe(*, tune: int = 20, draws: int = 180, until: Any = None, **trouble: An
     with ed.Model() as model:
         ed.Normal("x", 0, 1, shape=toy.DIM)
     settings = Settings(seed=0, tune=tune, draws=draws)
+    real = write(model, settings, CHAINS, until=until)
     spec = toy.spec(tune=tune, draws=draws, **trouble)
-    return replace(write(model, settings, CHAINS, until=until), spec=spec)
+    return replace(real, spec=replace(spec, columns=real.spec.columns))
 
 
 def begin(

@@ -98,6 +98,7 @@ def test_models_whose_data_cannot_be_drawn_are_refused(declare, message):
     [
         ({"simulations": 0}, "simulations=0"),
         ({"draws": 20}, "ranked among 99"),
+        ({"chains": 0}, "chains=0"),
         ({"num_simulations": 5}, "it is called simulations"),
     ],
 )

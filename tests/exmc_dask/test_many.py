@@ -74,6 +74,8 @@ def test_the_model_keeps_its_own_data(model):
         ({"rome": {"y": [np.nan]}}, {}, "data set 'rome': .*'y'"),
         ({"rome": {"z": [1.0]}}, {}, "data set 'rome': .*'z'"),
         (SETS, {"chains": 0}, "chains=0"),
+        (SETS, {"on_failure": "ignore"}, "on_failure='ignore'"),
+        (SETS, {"block_draws": 0}, "block_draws=0"),
         (SETS, {"cores": 2}, "map has no option 'cores'"),
         (SETS, {"initvals": {}}, "own support point"),
     ],
