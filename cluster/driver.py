@@ -74,6 +74,10 @@ class Driver:
         nothing; called in a thread of its own. What it raises ends the run.
     on_over : callable
         Called without arguments when the run is over and its pool is free again.
+    marks : sequence of int
+        Draws, warmup included, at which ``on_look`` is asked; the last is ``total``.
+    max_time_s : float
+        Time after which the run ends with what it has.
     max_block : int
         Draws of a block at most; only its time counts by default.
     on_failure : {"raise", "drop"}
@@ -82,11 +86,6 @@ class Driver:
         Time without workers before the coordinator runs blocks itself; the pool's by default.
     keep : bool
         Keep all blocks for `results`; False where ``on_block`` takes them.
-
-    marks : sequence of int
-        Draws, warmup included, at which ``on_look`` is asked; the last is ``total``.
-    max_time_s : float
-        Time after which the run ends with what it has.
 
     The other callables are called from the run's own thread.
 

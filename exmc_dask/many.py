@@ -11,8 +11,7 @@ from exmc_dask.cluster import many_engine
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.many_engine import place_of, unit_of
 from exmc_dask.cluster.moves import BlockResult, Note, Progress
-from exmc_dask.cluster.pool import open_pool
-from exmc_dask.cluster.progress import watch
+from exmc_dask.cluster.session import session
 from exmc_dask.cluster.wire import Spec
 from exmc_dask.errors import ExmcError, ModelError, OptionError
 from exmc_dask.options import model_of, refuse, seed_of
@@ -129,27 +128,21 @@ def carry_out(
     sets, chains, settings = _Sets(recipe, datasets), recipe.chains, recipe.settings
     work = _Work(sets, reduce)
     units = [unit_of(k, chain, len(sets)) for k in range(len(sets)) for chain in range(chains)]
-    show = watch(terms.progressbar, len(units), settings.total, settings.tune)
-    pool = open_pool(terms.client, terms.cluster, len(units))
-    driver = Driver(
-        pool,
+    with session(
         many_engine.join(recipe.spec, sets.specs),
-        units=units,
-        total=settings.total,
+        units,
+        settings.total,
+        client=terms.client,
+        cluster=terms.cluster,
+        progressbar=terms.progressbar,
+        tune=settings.tune,
         on_block=work.take,
-        on_event=show,
         on_over=work.end,
         max_block=terms.block_draws,
         on_failure=terms.on_failure,
         keep=False,
-    )
-    try:
-        driver.start()
+    ) as driver:
         work.reduce_all(driver)
-    finally:
-        driver.close()
-        show.close()
-        pool.close()
     if isinstance(driver.error, ExmcError):
         driver.error.partial = work.results()
     if driver.error is not None:

@@ -1,6 +1,5 @@
 """The parts of a fit, run where chains can run and recovered as chains are."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -114,30 +113,18 @@ def run_parts(
     KeyboardInterrupt
         A Ctrl-C came before the end, and there is no result.
     """
-    from exmc_dask.cluster.driver import Driver
-    from exmc_dask.cluster.pool import open_pool
-    from exmc_dask.cluster.progress import watch
+    from exmc_dask.cluster.session import session
 
-    show = watch(place.progressbar, settings.units, settings.total)
-    pool = open_pool(place.client, place.cluster, settings.units)
-    try:
-        driver = Driver(
-            pool,
-            lowered.spec(method, settings.to_dict()),
-            units=range(settings.units),
-            total=settings.total,
-            initials=initials,
-            on_event=show,
-        )
-        try:
-            driver.start()
-            driver.wait()
-        finally:
-            driver.close()
-    finally:
-        with contextlib.suppress(KeyboardInterrupt):
-            show.close()
-        pool.close()
+    with session(
+        lowered.spec(method, settings.to_dict()),
+        range(settings.units),
+        settings.total,
+        client=place.client,
+        cluster=place.cluster,
+        progressbar=place.progressbar,
+        initials=initials,
+    ) as driver:
+        driver.wait()
     return [_part(blocks) for _, blocks in sorted(driver.results().items())]
 
 
