@@ -77,7 +77,7 @@ def test_a_fit_does_not_know_where_its_parts_ran(name: str, client: Client) -> N
 
 @pytest.mark.parametrize(
     ("name", "n", "unit", "draw"),
-    [("advi", 15_000, 1, 1100), ("smc", 20_000, 1, 2), ("pathfinder", 100_000, 2, 1)],
+    [("advi", 15_000, 1, 1100), ("smc", 20_000, 0, 2), ("pathfinder", 100_000, 0, 1)],
 )
 def test_a_worker_killed_in_the_middle_of_a_fit_costs_no_bit(
     name: str, n: int, unit: int, draw: int, client: Client
