@@ -56,6 +56,9 @@ def open_tree(stored: Stored) -> xr.DataTree:
     return tree
 
 
+_UNLISTED = "a result is read by the names in its metadata"  # and zarr is told so
+
+
 class _Seen(Store):
     """A store to read from, in which chunks are not compressed and every row has its chunk.
 
@@ -127,13 +130,13 @@ class _Seen(Store):
         raise PermissionError("a result is read-only")
 
     def list(self) -> AsyncIterator[str]:
-        raise NotImplementedError
+        raise PermissionError(_UNLISTED)
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        raise NotImplementedError
+        raise PermissionError(_UNLISTED)
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        raise NotImplementedError
+        raise PermissionError(_UNLISTED)
 
 
 def _chunks(stored: Stored) -> Iterator[tuple[str, tuple[Array, int, Span]]]:

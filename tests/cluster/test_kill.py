@@ -1,11 +1,10 @@
 """Processes die: the draws are those of the undisturbed run, each once."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from exmc_dask.cluster import clusters
 from exmc_dask.cluster.chaos import Strike, pids
@@ -18,21 +17,6 @@ from tests.cluster import toy
 from tests.cluster.test_pools import draws, notes, start
 
 SLOW = toy.spec(pause_s=0.01)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[tuple[LocalCluster, Client]]:
-    with clusters.local(2) as cluster, Client(cluster) as client:
-        yield cluster, client
-        time.sleep(0.3)
-
-
-@pytest.fixture
-def client(cluster: tuple[LocalCluster, Client]) -> Client:
-    """The client of two living workers, whatever the test before has killed."""
-    cluster[0].scale(2)
-    cluster[1].wait_for_workers(2, timeout=30)
-    return cluster[1]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from distributed import Client
 
@@ -12,6 +11,7 @@ import exmc_dask as ed
 from exmc_dask.cluster import clusters
 from exmc_dask.cluster.chaos import Strike, pids
 from exmc_dask.cluster.moves import Note, Progress, Trouble
+from tests.cluster import real
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def model() -> ed.Model:
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=60_000)
-    y = (rng.random(x.size) < 0.4).astype(int)
-    with ed.Model() as model:
-        slope = ed.Normal("slope", 0.0, 1.0)
-        base = ed.Normal("base", 0.0, 1.0)
-        ed.Bernoulli("y", logit_p=base + slope * x, observed=y)
-    return model
+    return real.model()
 
 
 def draw(model: ed.Model, draws: int = 300, tune: int = 200, **where: Any) -> bytes:

@@ -3,14 +3,12 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
-from exmc_dask.cluster import clusters
 from exmc_dask.cluster.chaos import Strike, pids
 from exmc_dask.cluster.moves import Note, Trouble
 from exmc_dask.run import Run
@@ -18,21 +16,6 @@ from tests.cluster.toy_runs import begin, draws_of
 from tests.exmc_dask.test_handle import whole
 
 SLOW = {"pause_s": 0.005}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[tuple[LocalCluster, Client]]:
-    with clusters.local(2) as cluster, Client(cluster) as client:
-        yield cluster, client
-        time.sleep(0.3)
-
-
-@pytest.fixture
-def client(cluster: tuple[LocalCluster, Client]) -> Client:
-    """The client of two living workers, whatever the test before has killed."""
-    cluster[0].scale(2)
-    cluster[1].wait_for_workers(2, timeout=30)
-    return cluster[1]
 
 
 @pytest.fixture(scope="module")
