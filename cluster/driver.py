@@ -230,6 +230,8 @@ class Driver:
                     self._on_over()
             finally:
                 self._over.set()
+                # whoever made this driver is called no more, and goes when nobody else holds it
+                self._on_block = self._on_event = self._on_look = self._on_over = None
 
     def _await(self) -> list[Event]:
         """Return what has happened since the last time; wait for it, or for the plan's deadline."""
@@ -299,15 +301,15 @@ class Driver:
                 if self._on_event is not None:
                     self._on_event(event)
             case Look(draw):
-                threading.Thread(target=self._look, args=(draw,), daemon=True).start()
+                assert self._on_look is not None
+                threading.Thread(target=self._look, args=(self._on_look, draw), daemon=True).start()
             case Finish(error, ending):
                 self.ending = Ending.FAILED if self.error else ending
                 self.error = self.error or error
 
-    def _look(self, draw: int) -> None:
-        assert self._on_look is not None
+    def _look(self, on_look: Callable[[int], str], draw: int) -> None:
         try:
-            self._inbox.put([Looked(draw, self._on_look(draw))])
+            self._inbox.put([Looked(draw, on_look(draw))])
         except BaseException as error:
             self.error = error
             self.ask(Request.CANCEL)

@@ -1,11 +1,13 @@
 """The handle of a run: wait, interrupt, end; with an engine that needs no compiler."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -135,3 +137,18 @@ def test_a_keeper_gets_every_block_and_a_run_goes_on_from_what_it_has(
     assert first.closed
     assert second.closed
     assert {block.first for block in second.blocks} >= {120}
+
+
+def test_a_run_that_is_over_leaves_nothing_for_the_collector_of_circles() -> None:
+    run = begin()
+    left = weakref.ref(run)
+    run.wait()
+    gc.disable()
+    try:
+        del run
+        deadline = time.monotonic() + 10  # its thread may be on its last lines
+        while left() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert left() is None
+    finally:
+        gc.enable()
