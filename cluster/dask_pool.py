@@ -97,12 +97,11 @@ class DaskPool(Pool):
             self._client,
             self._errands,
             post,
-            on_gone=lambda worker: self._holds.pop(worker, None),
-            on_found=lambda: self._hub.renew(),
+            on_gone=partial(_forget, self._holds),
             needs=GPU if spec.target == "cuda" else "",
         )
         self._hub = Hub.join(self._client, self)
-        self._roster.open()
+        self._roster.open(self._hub.renew)
 
     def start(self, orders: Sequence[Order]) -> None:
         """Start blocks."""
@@ -322,6 +321,10 @@ class DaskPool(Pool):
         await self._client.run(
             _exmc_stop, messages, workers=workers, on_error="ignore", asynchronous=True
         )
+
+
+def _forget(holds: dict[str, set[str]], worker: str) -> None:
+    holds.pop(worker, None)
 
 
 def _large(parcels: Mapping[str, bytes]) -> bool:

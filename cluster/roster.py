@@ -30,9 +30,6 @@ class Roster:
         Takes WorkerJoined, WorkerRefused and WorkerLost.
     on_gone : callable
         Called with each worker that is gone.
-    on_found : callable
-        Called when the client has found a scheduler again, before workers are greeted: it knows
-        of nothing that the one before was told.
     needs : str, optional
         Resource, in Dask's sense, that workers have to offer.
     """
@@ -43,19 +40,25 @@ class Roster:
         errands: Errands,
         post: Post,
         on_gone: Callable[[str], object],
-        on_found: Callable[[], object],
         needs: str = "",
     ) -> None:
         self._client: Any = client
         self._errands, self._post = errands, post
-        self._on_gone, self._on_found = on_gone, on_found
+        self._on_gone = on_gone
         self._needs = needs
         self._present: set[str] = set()  # workers that are there, checked or not
         self._line = self._client.scheduler_comm  # another one means another scheduler
 
-    def open(self) -> None:
-        """Greet the workers that are there, and those to come; from any thread."""
-        self._errands.soon(self._open)
+    def open(self, on_found: Callable[[], object]) -> None:
+        """Greet the workers that are there, and those to come; from any thread.
+
+        Parameters
+        ----------
+        on_found : callable
+            Called when the client has found a scheduler again, before workers are greeted: it
+            knows of nothing that the one before was told.
+        """
+        self._errands.soon(self._open, on_found)
 
     def on_cluster(self, event: dict[str, Any]) -> None:
         """Take word of a worker that came or went."""
@@ -69,9 +72,9 @@ class Roster:
         """Give up on all workers, as the client has lost its scheduler; from any thread."""
         self._lose(sorted(self._present), True)
 
-    def _open(self) -> None:
+    def _open(self, on_found: Callable[[], object]) -> None:
         self._errands.run(self._greet_all())
-        self._errands.run(self._attend())
+        self._errands.run(self._attend(on_found))
 
     def _lose(self, workers: Sequence[str], expected: bool) -> None:
         self._present.difference_update(workers)
@@ -94,7 +97,7 @@ class Roster:
         if new:
             self._errands.run(self._check(new))
 
-    async def _attend(self) -> None:
+    async def _attend(self, on_found: Callable[[], object]) -> None:
         """Notice that the scheduler is lost though no block is out, and that there is another.
 
         The client looks for one at the same address for as long as its timeout, and then closes.
@@ -105,7 +108,7 @@ class Roster:
                 self.lose_all()
                 self._line = line
                 if line is not None:
-                    self._on_found()
+                    on_found()
                     self._errands.run(self._greet_all())
             await asyncio.sleep(_LOOK_S)
         self.lose_all()

@@ -12,7 +12,7 @@ import hashlib
 import struct
 from collections.abc import Buffer, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import msgpack
@@ -256,24 +256,30 @@ def pack(record: Any) -> bytes:
 def _parts(record: Any) -> list[Buffer]:
     """Return what the bytes of a record consist of; its arrays are not copied."""
     arrays: list[NDArray[Any]] = []
-
-    def extend(value: Any) -> msgpack.ExtType:
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-            value = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape)
-            arrays.append(value)
-            return msgpack.ExtType(_ARRAY, msgpack.packb((value.dtype.str, value.shape)))
-        if type(value) in _TAGS:
-            items = [getattr(value, f.name) for f in fields(value)]
-            return msgpack.ExtType(_RECORD, _packb((_TAGS[type(value)], items), extend))
-        raise FormatError(f"a {type(value).__name__} cannot be sent: {value!r:.80}")
-
-    header = _packb(record, extend)
+    header = _packb(record, partial(_extend, arrays))
     parts: list[Buffer] = [_HEAD.pack(_MAGIC, VERSION, len(header)), header]
     size = _HEAD.size + len(header)
     for array in arrays:
         parts += [bytes(-size % 8), array.reshape(-1).view(np.uint8)]
         size += -size % 8 + array.nbytes
     return parts
+
+
+def _extend(arrays: list[NDArray[Any]], value: Any) -> msgpack.ExtType:
+    """Write what msgpack has no word for, and put arrays aside.
+
+    A function of its own, as one that were closed over itself and the arrays would hold them until
+    Python looks for circles.
+    """
+    extend = partial(_extend, arrays)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        value = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape)
+        arrays.append(value)
+        return msgpack.ExtType(_ARRAY, msgpack.packb((value.dtype.str, value.shape)))
+    if type(value) in _TAGS:
+        items = [getattr(value, f.name) for f in fields(value)]
+        return msgpack.ExtType(_RECORD, _packb((_TAGS[type(value)], items), extend))
+    raise FormatError(f"a {type(value).__name__} cannot be sent: {value!r:.80}")
 
 
 def unpack(message: bytes) -> Any:
@@ -293,23 +299,28 @@ def unpack(message: bytes) -> Any:
             "install one version of exmc_dask everywhere"
         )
     at = _HEAD.size + length
-
-    def resolve(code: int, body: bytes) -> Any:
-        nonlocal at
-        if code == _ARRAY:
-            dtype, shape = msgpack.unpackb(body)
-            at += -at % 8
-            count = int(np.prod(shape, dtype=np.int64))
-            array: NDArray[Any] = np.frombuffer(message, dtype, count, at).reshape(shape)
-            at += array.nbytes
-            return array
-        tag, items = _unpackb(body, resolve)
-        return _RECORDS[tag](*items)
-
     try:
-        return _unpackb(message[_HEAD.size : at], resolve)
+        return _unpackb(message[_HEAD.size : at], _Arrays(message, at))
     except (ValueError, TypeError, IndexError, msgpack.UnpackException) as e:
         raise FormatError(f"this message is damaged: {e}") from e
+
+
+class _Arrays:
+    """Reads what `_extend` wrote, arrays in the order in which they were put aside."""
+
+    def __init__(self, message: bytes, at: int) -> None:
+        self._message, self._at = message, at
+
+    def __call__(self, code: int, body: bytes) -> Any:
+        if code == _ARRAY:
+            dtype, shape = msgpack.unpackb(body)
+            self._at += -self._at % 8
+            count = int(np.prod(shape, dtype=np.int64))
+            array: NDArray[Any] = np.frombuffer(self._message, dtype, count, self._at)
+            self._at += array.nbytes
+            return array.reshape(shape)
+        tag, items = _unpackb(body, self)
+        return _RECORDS[tag](*items)
 
 
 def _packb(value: Any, extend: Any) -> bytes:

@@ -14,6 +14,7 @@ Statistics carry PyMC's names. Two of them are ours: ``worker``, a code whose na
 attributes, and ``attempt``, how often the block that drew the row had been tried (0 is the first).
 """
 
+import gc
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from exmc_dask import __version__
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
 
+_COLLECT_BYTES = 2**28  # of results, after which those that were dropped are looked for
 BOOL_STATS = frozenset({"diverging", "reached_max_treedepth"})
 SAMPLE_DIMS = ("chain", "draw")
 
@@ -119,6 +121,7 @@ def to_datatree(
     xarray.DataTree
         Arrays are float64, int64 and bool copies of their own; nothing refers to the blocks.
     """
+    _made.free_dropped()
     labels = dict(coords or {})
     about = _attributes(settings, attrs or {})
     chains = sorted(results)
@@ -149,7 +152,27 @@ def to_datatree(
             groups[name] = dataset(data, coords or {}, made, ())
     tree = xr.DataTree()
     tree.children = {name: xr.DataTree(group) for name, group in groups.items()}  # not copied
+    _made.n_bytes += tree.nbytes
     return tree
+
+
+class _Made:
+    """Results made since those that nobody has any more were freed.
+
+    The nodes of a tree know their parent and their children, so that only Python's collector of
+    circles frees one; and that counts objects, of which a result has few however large it is.
+    """
+
+    n_bytes = 0
+
+    def free_dropped(self) -> None:
+        """Collect, if it is worth its time and the collector was not switched off."""
+        if self.n_bytes >= _COLLECT_BYTES and gc.isenabled():
+            self.n_bytes = 0
+            gc.collect()
+
+
+_made = _Made()
 
 
 def dataset(
