@@ -46,6 +46,7 @@ def sample(
     draws: int = 1000,
     tune: int | None = None,
     chains: int = 4,
+    superchains: int | None = None,
     client: Any = None,
     cluster: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
@@ -85,6 +86,13 @@ def sample(
     draws, tune, chains : int
         Kept draws and warmup draws of each chain; chains. `tune` is 400 by default, and 50 where
         only the step size is tuned.
+    superchains : int, optional
+        Share so many starting points among the chains, the same number of neighbouring chains each;
+        such a group is a superchain, and all of its chains have random numbers of their own. For
+        many short chains, where R-hat of single chains says little: what is judged then, here and
+        by ``until=``, is nested R-hat (see `exmc_dask.convergence.rhat_nested`), which asks whether
+        superchains agree. The result has a coordinate ``superchain``. `initvals` has an entry for
+        each superchain.
     client : distributed.Client, optional
         Run on its workers. It is neither closed nor restarted.
     cluster : "threads", "local", "cuda", "kubernetes", an address or a Dask cluster, optional
@@ -210,6 +218,7 @@ def sample(
         settings,
         chains,
         gpus=_gpus(target, client, cluster),
+        superchains=int(superchains) if isinstance(superchains, np.integer) else superchains,
         initvals=initvals,
         warm_start=_earlier(warm_start),
         ncp=ncp,

@@ -35,6 +35,45 @@ def rhat(draws: Array) -> Array:
     return _by_variable(draws, _rhat)
 
 
+def rhat_nested(draws: Array, superchains: NDArray[np.int64]) -> Array:
+    """Nested R-hat of chains that share starting points, rank-normalised and folded as `rhat`.
+
+    Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari and Gelman (2024), "Nested R-hat: assessing
+    the convergence of Markov chain Monte Carlo when running many short chains",
+    https://doi.org/10.1214/24-BA1453: what counts is whether the means of *superchains* agree, so a
+    chain may have few draws, even one. Superchains of M chains of n independent draws have about
+    ``sqrt(1 + 1 / (M * (n + 2)))``, or ``sqrt(1 + 1 / M)`` where n is 1.
+
+    Parameters
+    ----------
+    draws : (n_chains, n_draws, k) float64
+    superchains : (n_chains,) int64
+        To which each chain belongs; those that belong together started at one point. Superchains
+        that have lost a chain count as much as others.
+
+    Returns
+    -------
+    (k,) float64
+        NaN for a variable that never changes or has a NaN, and for all where there is only one
+        superchain, or nothing varies within one: a chain each, and fewer than 4 draws.
+    """
+    _, own, sizes = np.unique(superchains, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        return np.full(draws.shape[2], np.nan)
+
+    def statistic(x: Array) -> Array:
+        halves = x.shape[2] >= MIN_DRAWS
+        x = _halves(x) if halves else x
+        folded = np.abs(x - np.median(x, axis=(1, 2), keepdims=True))
+        ids = np.tile(own, 2) if halves else own
+        return np.maximum(
+            _plain_rhat_nested(_normal_scores(x), ids),
+            _plain_rhat_nested(_normal_scores(folded), ids),
+        )
+
+    return _by_variable(draws, statistic, 1 if sizes.max() > 1 else MIN_DRAWS)
+
+
 def ess_bulk(draws: Array) -> Array:
     """Effective sample size of the rank-normalised draws (section 4.1): for means and medians."""
     return _by_variable(draws, lambda x: _ess(_normal_scores(_halves(x))))
@@ -160,11 +199,13 @@ class Running:
         )
 
 
-def _by_variable(draws: Array, statistic: Callable[[Array], Array]) -> Array:
+def _by_variable(
+    draws: Array, statistic: Callable[[Array], Array], min_draws: int = MIN_DRAWS
+) -> Array:
     """Apply a statistic of ``(variables, n_chains, n_draws)`` some variables at a time."""
     n_chains, n_draws, k = draws.shape
     result = np.full(k, np.nan)
-    if n_draws < MIN_DRAWS or n_chains < 1:
+    if n_draws < min_draws or n_chains < 1:
         return result
     width = max(1, _CHUNK // (n_chains * n_draws))
     for low in range(0, k, width):
@@ -216,6 +257,19 @@ def _plain_rhat(x: Array) -> Array:
     between = x.mean(axis=2).var(axis=1, ddof=1)
     within = x.var(axis=2, ddof=1).mean(axis=1)
     return np.asarray(np.sqrt(between / within + (n_draws - 1) / n_draws))
+
+
+def _plain_rhat_nested(x: Array, own: NDArray[np.int64]) -> Array:
+    """Root of 1 plus the variance between superchains over the mean one within (eq. 4 to 8)."""
+    sizes = np.bincount(own)
+    share = (own == np.arange(len(sizes))[:, None]) / sizes[:, None]
+    means = x.mean(axis=2)
+    centres = means @ share.T
+    off = np.square(means - centres[:, own])
+    within = (off @ share.T) * (sizes / np.maximum(sizes - 1, 1))
+    if x.shape[2] > 1:
+        within += x.var(axis=2, ddof=1) @ share.T
+    return np.asarray(np.sqrt(1.0 + centres.var(axis=1, ddof=1) / within.mean(axis=1)))
 
 
 def _ess_tail(x: Array) -> Array:

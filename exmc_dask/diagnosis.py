@@ -7,13 +7,14 @@ Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, that of BFMI is Stan's
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from exmc_dask.convergence import MIN_DRAWS, Array, bfmi, ess_bulk, ess_tail, rhat
+from exmc_dask.convergence import MIN_DRAWS, Array, bfmi, ess_bulk, ess_tail, rhat, rhat_nested
 from exmc_dask.errors import OptionError, UnknownName
 
 if TYPE_CHECKING:
@@ -105,11 +106,15 @@ def _posterior(trace: xr.DataTree, var_names: Sequence[str] | None) -> xr.Datase
 
 def _length(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
     n_chains, n_draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    if n_chains >= 2 and n_draws >= MIN_DRAWS:
+    n, of, least = n_chains, "chain", MIN_DRAWS
+    if (superchains := _superchains(posterior)) is not None:
+        n, of = len(set(superchains)), "superchain"
+        least = MIN_DRAWS if n == n_chains else 1
+    if n >= 2 and n_draws >= least:
         return None
     return Finding(
         "length",
-        f"With {n_chains} chain(s) of {n_draws} draws convergence cannot be judged.",
+        f"With {n} {of}(s) of {n_draws} draws convergence cannot be judged.",
         "Sample at least 4 chains of 100 draws.",
     )
 
@@ -128,20 +133,31 @@ def _divergences(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
 
 
 def _rhat(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
-    bad = _where(posterior, rhat, lambda values: values > MAX_RHAT)
+    superchains = _superchains(posterior)
+    if superchains is None:
+        name, statistic, who = "R-hat", rhat, "chains"
+    else:
+        name, who = "Nested R-hat", "superchains"
+        statistic = partial(rhat_nested, superchains=superchains)
+    bad = _where(posterior, statistic, lambda values: values > MAX_RHAT)
     if not bad:
         return None
     worst = sorted(bad, key=lambda name: -bad[name])
     return Finding(
         "rhat",
-        f"R-hat is above {MAX_RHAT} for {_some(worst, bad, '.3f')}: the chains disagree.",
+        f"{name} is above {MAX_RHAT} for {_some(worst, bad, '.3f')}: the {who} disagree.",
         "Draw and tune more; if it stays, look at the chains' traces for several modes, for "
         "variables that the data cannot tell apart, or for a chain that is stuck.",
     )
 
 
 def _ess(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
-    least = MIN_ESS_PER_CHAIN * posterior.sizes["chain"]
+    n, of = posterior.sizes["chain"], "chain"
+    if (
+        superchains := _superchains(posterior)
+    ) is not None:  # whose chains may be too short for an effective size of their own
+        n, of = len(set(superchains)), "superchain"
+    least = MIN_ESS_PER_CHAIN * n
     bad = _where(
         posterior,
         lambda draws: np.minimum(ess_bulk(draws), ess_tail(draws)),
@@ -152,7 +168,7 @@ def _ess(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
     worst = sorted(bad, key=lambda name: bad[name])
     return Finding(
         "ess",
-        f"The effective sample size (bulk or tail) is below {least}, 100 a chain, for "
+        f"The effective sample size (bulk or tail) is below {least}, 100 a {of}, for "
         f"{_some(worst, bad, '.0f')}: means, intervals and R-hat are not to be relied on.",
         "Draw more; if the chains move slowly, reparametrise what is correlated.",
     )
@@ -198,6 +214,13 @@ CHECKS: tuple[Callable[[xr.Dataset, xr.Dataset], Finding | None], ...] = (
     _bfmi,
     _treedepth,
 )
+
+
+def _superchains(posterior: xr.Dataset) -> NDArray[np.int64] | None:
+    """Return the superchain of each chain; None where chains share no starting point."""
+    if "superchain" not in posterior.coords:
+        return None
+    return np.asarray(posterior.superchain.to_numpy(), np.int64)
 
 
 def _where(

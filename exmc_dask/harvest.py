@@ -91,23 +91,27 @@ class Harvest:
             if chain not in dropped or self.reached(chain) >= settings.total
         }
 
-    def before(self, draw: int, settings: Settings) -> NDArray[np.float64]:
+    def before(
+        self, draw: int, settings: Settings
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
         """Return the kept draws before a draw of all chains that have it, without warmup.
 
         Returns
         -------
         ndarray
             float64, (n_chains, n_draws, columns).
+        ndarray, optional
+            int64, (n_chains,): their superchains, if there are any.
         """
-        found = []
+        found = {}
         for chain, blocks in self.by_chain().items():
             if self.reached(chain) >= draw:
                 rows = [
                     b.draws.values[(b.draws.numbers >= settings.tune) & (b.draws.numbers < draw)]
                     for b in blocks
                 ]
-                found.append(np.concatenate(rows))
-        return np.stack(found)
+                found[chain] = np.concatenate(rows)
+        return np.stack(list(found.values())), settings.superchains(list(found))
 
     def stream(
         self, columns: Sequence[tuple[str, tuple[int, ...]]], tune: int, first: int

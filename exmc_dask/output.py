@@ -10,6 +10,7 @@ The tree of one run, where a group marked * is there on request only::
     warmup_sample_stats *
     unconstrained_posterior * (chain, draw, *dims)  free variables as the sampler moved them
 
+Where chains share starting points, the coordinate ``superchain`` says of each chain with which.
 Statistics carry PyMC's names. Two of them are ours: ``worker``, a code whose names are in its
 attributes, and ``attempt``, how often the block that drew the row had been tried (0 is the first).
 """
@@ -146,6 +147,10 @@ def to_datatree(
         if free and settings.store_unconstrained and not prefix:
             columns = _columns(parts, shape, free, "q")
             groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
+    superchains = settings.superchains(chains)
+    if superchains is not None:
+        beside = {"superchain": ("chain", superchains)}
+        groups = {name: group.assign_coords(beside) for name, group in groups.items()}
     made = {key: about[key] for key in provenance()}
     for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
         if data:

@@ -119,6 +119,7 @@ def write(
     chains: int,
     *,
     gpus: int = 0,
+    superchains: int | None = None,
     initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ncp: Any = "auto",
     sufficient: bool = True,
@@ -153,14 +154,19 @@ def write(
     _check_needed(model, density, log_likelihood, log_prior)
     data = density.fold(model.data)
     lengths = density.axis_lengths(data)
+    if superchains is not None:
+        settings = _grouped(settings, chains, superchains, initvals)
+    starts = chains // (settings.superchain_size or 1)
     if warm_start is None:
-        initials = _initials(initvals, model, density, chains)
+        initials = _initials(
+            initvals, model, density, starts, "superchains" if superchains else "chains"
+        )
     elif initvals is not None:
         raise OptionError("give either initvals= or warm_start=, which has starting points too")
     elif isinstance(warm_start, Earlier):
-        initials = from_run(warm_start, density, settings, chains)
+        initials = from_run(warm_start, density, settings, starts)
     else:
-        initials = from_trace(warm_start, model, density, settings, chains)
+        initials = from_trace(warm_start, model, density, settings, starts)
     recipe = Recipe(
         model=model,
         density=density,
@@ -175,7 +181,7 @@ def write(
         ),
         settings=settings,
         chains=chains,
-        initials=initials,
+        initials=shared(initials, settings),
         warmup=warmup,
         log_likelihood=log_likelihood,
         log_prior=log_prior,
@@ -188,6 +194,35 @@ def write(
     return recipe.to_draw(settings.draws, read(until, recipe.columns, kept, chains))
 
 
+def shared(
+    starts: Mapping[int, NDArray[np.float64]], settings: Settings
+) -> dict[int, NDArray[np.float64]]:
+    """Return starting points by chain, given those of superchains; a chain is one if none are."""
+    size = settings.superchain_size or 1
+    return {size * k + j: start for k, start in starts.items() for j in range(size)}
+
+
+def _grouped(settings: Settings, chains: int, superchains: int, initvals: Any) -> Settings:
+    """Have so many superchains share starting points."""
+    whole = isinstance(superchains, int) and not isinstance(superchains, bool)
+    if not whole or superchains < 2:
+        raise OptionError(
+            f"superchains={superchains!r} is not possible; give a whole number above 1, as it is "
+            "superchains that R-hat compares"
+        )
+    if chains % superchains:
+        raise OptionError(
+            f"superchains={superchains} does not divide chains={chains}; each superchain has as "
+            f"many chains, so let chains be {superchains * -(-chains // superchains)}"
+        )
+    if isinstance(initvals, Mapping):
+        raise OptionError(
+            f"initvals has one point for all superchains, which R-hat could then not tell apart; "
+            f"give a sequence of {superchains}, one for each"
+        )
+    return replace(settings, superchain_size=chains // superchains)
+
+
 def _on_gpus(recipe: Recipe, gpus: int) -> Recipe:
     """Make batches of the chains of a recipe."""
     from exmc_dask.cluster.batch_engine import join, lanes_for
@@ -198,17 +233,15 @@ def _on_gpus(recipe: Recipe, gpus: int) -> Recipe:
 
 
 def _initials(
-    initvals: Any, model: Model, density: LogDensity, chains: int
+    initvals: Any, model: Model, density: LogDensity, starts: int, of: str
 ) -> dict[int, NDArray[np.float64]]:
     """Turn starting values on the variables' own scales into unconstrained points."""
     if initvals is None:
         return {}
-    each = [initvals] * chains if isinstance(initvals, Mapping) else list(initvals)
-    if len(each) != chains:
-        raise OptionError(f"initvals has {len(each)} entries for {chains} chains")
-    return {
-        chain: density.support_point(model.data, given) for chain, given in enumerate(each) if given
-    }
+    each = [initvals] * starts if isinstance(initvals, Mapping) else list(initvals)
+    if len(each) != starts:
+        raise OptionError(f"initvals has {len(each)} entries for {starts} {of}")
+    return {k: density.support_point(model.data, given) for k, given in enumerate(each) if given}
 
 
 def _check_needed(model: Model, density: LogDensity, likelihood: bool, prior: bool) -> None:

@@ -308,7 +308,7 @@ class Run:
         """Say what the draws before one do not have yet of what until= asks for."""
         recipe = self._recipe
         assert recipe.until is not None
-        self._wanting = recipe.until.wanting(self._harvest.before(draw, recipe.settings))
+        self._wanting = recipe.until.wanting(*self._harvest.before(draw, recipe.settings))
         following = [look for look in recipe.looks if look > draw]
         sure = following[0] if self._wanting and following else draw
         self._harvest.rely_on(sure - recipe.settings.tune)

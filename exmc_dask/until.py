@@ -11,12 +11,13 @@ their errors are touched (docs/decisions/0027).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.convergence import ess_bulk, ess_tail, mcse_mean, rhat
+from exmc_dask.convergence import ess_bulk, ess_tail, mcse_mean, rhat, rhat_nested
 from exmc_dask.errors import OptionError, UnknownName
 
 FIRST_LOOK = 200
@@ -57,7 +58,7 @@ class Until:
     wanted: Mapping[str, Array]
     columns: tuple[str, ...]
 
-    def wanting(self, draws: Array) -> str:
+    def wanting(self, draws: Array, superchains: NDArray[np.int64] | None = None) -> str:
         """Say what does not hold yet, the worst column of each criterion; "" for nothing.
 
         Parameters
@@ -65,13 +66,18 @@ class Until:
         draws : (n_chains, n_draws, k) float64
             A column that cannot be judged, because it never changes or has a NaN, does not count;
             if none can be, the criterion does not hold.
+        superchains : (n_chains,) int64, optional
+            To which each chain belongs: "rhat" is then the nested one.
         """
-        return ", ".join(filter(None, (self._lacks(name, draws) for name in self.wanted)))
+        return ", ".join(filter(None, (self._lacks(n, draws, superchains) for n in self.wanted)))
 
-    def _lacks(self, name: str, draws: Array) -> str:
+    def _lacks(self, name: str, draws: Array, superchains: NDArray[np.int64] | None) -> str:
         criterion, wanted = CRITERIA[name], self.wanted[name]
         asked = np.flatnonzero(np.isfinite(wanted))
-        found = criterion.statistic(draws[:, :, asked])
+        statistic = criterion.statistic
+        if name == "rhat" and superchains is not None:
+            statistic = partial(rhat_nested, superchains=superchains)
+        found = statistic(draws[:, :, asked])
         excess = found / wanted[asked] if criterion.small else wanted[asked] / found
         if np.isnan(excess).all():
             return f"{name} is not defined"

@@ -11,7 +11,7 @@ from exmc_dask.fitting.doors import METHODS
 from exmc_dask.fitting.laplace import highest
 from exmc_dask.fitting.running import Lowered, Place
 from exmc_dask.inference.settings import ModeSettings
-from exmc_dask.recipe import Recipe
+from exmc_dask.recipe import Recipe, shared
 
 ADAPT, MODE = "adapt", "map"
 KINDS = (ADAPT, MODE, *METHODS)
@@ -59,11 +59,16 @@ def begun(recipe: Recipe, init: str, place: Place) -> Recipe:
         place = replace(place, cluster="threads")
     options: Mapping[str, Any] = recipe.spec.options
     lowered = Lowered(recipe.model, recipe.density, options)
-    seed, chains = recipe.settings.seed, range(recipe.chains)
+    settings, seed = recipe.settings, recipe.settings.seed
     if init == MODE:
+        if settings.superchain_size is not None:
+            raise OptionError(
+                "init='map' has all superchains start at one point, and R-hat could then not tell "
+                "them apart; use another init=, or leave superchains= out"
+            )
         point = highest(lowered, ModeSettings(seed=seed), place, None).state["q"]
-        return replace(recipe, initials=dict.fromkeys(chains, point))
+        return replace(recipe, initials=dict.fromkeys(range(recipe.chains), point))
     fitter, kind = METHODS[init]
     found = fitter(lowered, kind.from_dict({"seed": seed}), place, None)
-    points, _, _ = found.points(recipe.chains, seed)
-    return replace(recipe, initials=dict(zip(chains, np.asarray(points), strict=True)))
+    points, _, _ = found.points(recipe.chains // (settings.superchain_size or 1), seed)
+    return replace(recipe, initials=shared(dict(enumerate(np.asarray(points))), settings))

@@ -1,7 +1,11 @@
 """Settings: the options of one run that decide its draws, checked when they are made."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exmc_dask.kernels import chain
 from exmc_dask.sampler.checked import Checked
@@ -38,6 +42,9 @@ class Settings(Checked):
         Keep the unconstrained position of every kept draw beside its values.
     thin : int
         Keep the draws whose number, counted from the end of warmup, is a multiple of it.
+    superchain_size : int, optional
+        So many neighbouring chains start at one point. By default each has a point of its own,
+        and results know of no superchains.
 
     Raises
     ------
@@ -56,6 +63,7 @@ class Settings(Checked):
     init_jitter: float = 1.0
     store_unconstrained: bool = False
     thin: int = 1
+    superchain_size: int | None = None
 
     def __post_init__(self) -> None:
         self._need_int("seed", 0, 2**63 - 1)
@@ -69,6 +77,8 @@ class Settings(Checked):
         if self.step_size_jitter is not None:
             self._need_float("step_size_jitter", "None or 0 <= x < 1", lambda x: 0 <= x < 1)
         self._need_float("init_jitter", "finite and >= 0", lambda x: 0 <= x < math.inf)
+        if self.superchain_size is not None:
+            self._need_int("superchain_size", 1, 2**31)
         flag = self.store_unconstrained
         self._need("store_unconstrained", isinstance(flag, bool), "True or False")
 
@@ -83,3 +93,9 @@ class Settings(Checked):
         if self.step_size_jitter is None:
             return 0.0 if self.adapt == "stan" else 0.1
         return self.step_size_jitter
+
+    def superchains(self, chains: Sequence[int]) -> NDArray[np.int64] | None:
+        """Return the superchain of each of some chains; None where there are none."""
+        if self.superchain_size is None:
+            return None
+        return np.array(chains, np.int64) // self.superchain_size

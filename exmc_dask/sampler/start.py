@@ -31,7 +31,8 @@ def start(
         Number of the chain.
     support_point : (dim,) float64
         A typical point, unconstrained. The chain starts at it plus U(-1, 1) times
-        ``settings.init_jitter``, drawn anew up to 100 times until all is finite there.
+        ``settings.init_jitter``, drawn anew up to 100 times until all is finite there. Chains of
+        one superchain draw the same.
     initial : (dim,) or (n,) float64, optional
         Where the chain starts instead, exactly: a point, or all numbers ``f`` of a state of these
         settings before its first draw, of which everything but ``logp`` and ``grad`` is kept.
@@ -49,9 +50,10 @@ def start(
         q = np.array(warm.q)
     grad, u, work = np.zeros(kernel.dim), np.empty(kernel.dim), np.empty(bound.work_size)
     logp = np.nan
+    leader = chain - chain % (settings.superchain_size or 1)
     for attempt in range(MAX_TRIES if initial is None else 1):
         if initial is None:
-            rng.fill_uniform(settings.seed, chain, attempt, rng.INIT, u)
+            rng.fill_uniform(settings.seed, leader, attempt, rng.INIT, u)
             q = support_point + settings.init_jitter * (2.0 * u - 1.0)
         logp = kernel.logp_grad(q, grad, bound.data, bound.data32, bound.index, work)
         if np.isfinite(logp) and np.isfinite(grad).all():

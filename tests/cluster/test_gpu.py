@@ -72,6 +72,21 @@ def test_initial_values_are_those_of_their_chain(device: list[Host]) -> None:
     np.testing.assert_allclose(there.posterior.mu, here.posterior.mu, rtol=1e-6)
 
 
+def test_superchains_lie_across_batches(
+    device: list[Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = OPTIONS | {"superchains": 2}
+    whole = ed.sample(seven.eight_schools(), target="cuda", **options)
+    monkeypatch.setattr(Batches, "for_gpus", lambda chains, gpus: Batches((0, 2, 6)))
+    parts = ed.sample(seven.eight_schools(), target="cuda", **options)
+    first = ed.sample(seven.eight_schools(), **options | {"draws": 1, "tune": 0})
+    there = ed.sample(seven.eight_schools(), target="cuda", **options | {"draws": 1, "tune": 0})
+
+    assert whole.posterior.superchain.values.tolist() == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_array_equal(whole.posterior.mu, parts.posterior.mu)
+    np.testing.assert_allclose(there.posterior.mu, first.posterior.mu, rtol=1e-6)
+
+
 def test_a_run_on_a_gpu_can_be_extended(device: list[Host]) -> None:
     options = OPTIONS | {"draws": 40}
     whole = ed.sample(seven.eight_schools(), target="cuda", **options)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
+from scipy.special import ndtri
 
 from exmc_dask import convergence
 from exmc_dask.convergence import (
@@ -18,6 +19,7 @@ from exmc_dask.convergence import (
     ess_tail,
     mcse_mean,
     rhat,
+    rhat_nested,
 )
 
 AXES = {"chain_axis": 0, "draw_axis": 1}
@@ -176,3 +178,66 @@ def test_a_running_look_waits_for_enough_draws(chains: tuple[int, ...], n: int) 
         running.add(chain, np.arange(n), np.zeros((n, 1)))
 
     assert running.look() is None
+
+
+@pytest.mark.parametrize("kind", ["independent", "slow", "ties", "apart", "other scale"])
+@pytest.mark.parametrize("superchains", [[0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 2, 3], [7, 7, 3, 3]])
+def test_nested_rhat_is_that_of_arviz(kind: str, superchains: list[int]) -> None:
+    draws = draws_of(kind)
+    numbered = np.unique(superchains, return_inverse=True)[1]
+    theirs = array_stats.rhat_nested(draws, superchain_ids=numbered, **AXES)
+
+    np.testing.assert_allclose(rhat_nested(draws, np.array(superchains)), theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n_chains", "n_draws", "worth"), [(40, 1, 40), (20, 2, 20 * 3), (10, 8, 20 * 5)]
+)
+def test_nested_rhat_of_stationary_chains_is_known(n_chains: int, n_draws: int, worth: int) -> None:
+    """The variance 1 is 1 / (M n) between superchains; 1 + 1 / n within them, 1 where n is 1."""
+    n_superchains = 400
+    superchains = np.repeat(np.arange(n_superchains), n_chains)
+    draws = np.random.default_rng(3).normal(size=(len(superchains), n_draws, 2))
+
+    excess = rhat_nested(draws, superchains) ** 2 - 1
+
+    np.testing.assert_allclose(excess.mean() * worth, 1.0, atol=0.1)
+
+
+def test_nested_rhat_of_one_draw_by_hand() -> None:
+    """Four chains of one draw: means of superchains against the spread of two draws in each."""
+    draws = np.array([1.0, 2.0, 3.0, 4.0])[:, None, None]
+    low, high = ndtri((1 - 3 / 8) / 4.25), ndtri((2 - 3 / 8) / 4.25)  # scores of ranks 1 and 2
+    between, within = (low + high) ** 2 / 2, (low - high) ** 2 / 2
+    expected = np.sqrt(1 + between / within)  # folded draws are all alike in both superchains
+
+    np.testing.assert_allclose(rhat_nested(draws, np.array([0, 0, 1, 1])), [expected])
+
+
+def test_nested_rhat_sees_superchains_apart_that_a_few_draws_of_each_chain_hide() -> None:
+    rng = np.random.default_rng(5)
+    superchains = np.repeat(np.arange(8), 64)
+    draws = rng.normal(size=(512, 1, 1)) + 0.5 * superchains[:, None, None]
+
+    assert rhat_nested(draws, superchains)[0] > 1.3
+    assert np.isnan(rhat(draws)).all()
+
+
+@pytest.mark.parametrize("superchains", [[0, 0, 0, 0], [0, 1, 2, 3]])
+def test_nested_rhat_needs_superchains_and_something_within_them(superchains: list[int]) -> None:
+    draws = np.random.default_rng(1).normal(size=(4, 3, 2))
+
+    assert np.isnan(rhat_nested(draws, np.array(superchains))).all()
+
+
+def test_a_superchain_that_lost_a_chain_counts_as_much_as_others() -> None:
+    """Two superchains of one draw a chain would weigh 3 to 2 if draws were pooled."""
+    draws = np.array([1.0, 2.0, 3.0, 10.0, 20.0])[:, None, None]
+    ranks = [np.array([1, 2, 3, 4, 5]), np.array([3, 2, 1, 4, 5])]  # of them, of |draw - 3|
+    scores = [ndtri((rank - 3 / 8) / 5.25) for rank in ranks]
+    between = [(s[:3].mean() - s[3:].mean()) ** 2 / 2 for s in scores]
+    within = [(s[:3].var(ddof=1) + s[3:].var(ddof=1)) / 2 for s in scores]
+
+    found = rhat_nested(draws, np.array([0, 0, 0, 1, 1]))
+
+    np.testing.assert_allclose(found, np.sqrt(1 + np.divide(between, within)).max())

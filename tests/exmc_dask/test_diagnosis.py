@@ -54,6 +54,36 @@ TROUBLES = {
 }
 
 
+def nested(found: xr.DataTree, superchains: list[int]) -> xr.DataTree:
+    """The same draws of chains that are said to have shared starting points."""
+    beside = {"superchain": ("chain", superchains)}
+    groups = {name: node.to_dataset() for name, node in found.children.items()}
+    return xr.DataTree.from_dict({n: group.assign_coords(beside) for n, group in groups.items()})
+
+
+def test_superchains_are_judged_by_nested_rhat() -> None:
+    changes, _ = TROUBLES["rhat"]
+
+    assert "Nested R-hat" in str(diagnose(nested(trace(**changes), [0, 0, 1, 1]))[0])
+    assert diagnose(nested(trace(), [0, 0, 1, 1])) == []
+
+
+@pytest.mark.parametrize(("superchains", "n_draws"), [(2, 1), (4, 3), (4, 100)])
+def test_many_short_chains_are_no_trouble_where_superchains_agree(
+    superchains: int, n_draws: int
+) -> None:
+    found = nested(trace(2000, n_draws), [chain // (2000 // superchains) for chain in range(2000)])
+
+    assert [finding.check for finding in diagnose(found)] == []
+
+
+@pytest.mark.parametrize(("superchains", "n_draws"), [([0, 1, 2, 3], 3), ([0, 0, 0, 0], 400)])
+def test_superchains_of_one_short_chain_or_a_single_one_cannot_be_judged(
+    superchains: list[int], n_draws: int
+) -> None:
+    assert [f.check for f in diagnose(nested(trace(4, n_draws), superchains))] == ["length"]
+
+
 def test_independent_draws_have_no_finding() -> None:
     assert diagnose(trace()) == []
 
