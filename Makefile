@@ -1,6 +1,8 @@
 # One way in: `make demo` and `make test` do all of their own set-up in .venv.
 PY := .venv/bin/python
 STAMP := .venv/.installed
+# one process a processor, four at most; a file's tests stay together, for what they share
+PYTEST := $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-pods check format bench clean
@@ -18,10 +20,10 @@ demo: $(STAMP)  ## eight schools on a local Dask cluster: progress, summary, dia
 	.venv/bin/exmc-dask demo
 
 test: $(STAMP)  ## the whole fast suite
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## the fast suite and the long statistical tests
-	$(PY) -m pytest --runslow $(PYTEST_ARGS)
+	$(PYTEST) --runslow $(PYTEST_ARGS)
 
 test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cluster through Dask's operator
 	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[test,kubernetes]"

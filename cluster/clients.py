@@ -1,7 +1,7 @@
 """Which Dask client a run uses, and whether it runs inside a task itself."""
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 from distributed import Client, get_worker, secede
 
@@ -47,9 +47,14 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
 
 
 def _connect(cluster: Any) -> Client:
+    client: Any = Client.__new__(Client)  # in hand even when it finds nobody, to be closed
     try:
-        return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+        client.__init__(cluster, set_as_default=False)
+        return cast(Client, client)
     except (OSError, TypeError) as error:  # the latter of tls:// without a certificate
+        # Left to the garbage collector it would close itself at any later moment, and wait for
+        # ever if that is one in which this thread has the lock of Dask's event loops.
+        client.close()
         where = cluster if isinstance(cluster, str) else type(cluster).__name__
         how = "see that the scheduler runs and can be reached from here"
         if str(where).startswith("tls:"):

@@ -1,5 +1,6 @@
 """A private cluster: it samples, and who has other certificates or none is told what to do."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -33,8 +34,14 @@ def test_a_private_cluster_samples(cluster: LocalCluster) -> None:
 
 
 def test_without_a_certificate_there_is_no_connection(cluster: LocalCluster) -> None:
+    loops = event_loops()
     with pytest.raises(ClientError, match=r"no connection to tls://.*give the certificates"):
         open_pool(cluster=cluster.scheduler_address)
+    assert event_loops() == loops  # the client is closed already, not when a collection finds it
+
+
+def event_loops() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "IO loop"}
 
 
 def test_a_wrong_certificate_is_refused(cluster: LocalCluster) -> None:
