@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from exmc_dask import errors
 from exmc_dask.errors import FormatError
-from exmc_dask.inference.state import FitState
+from exmc_dask.inference.state import FitState, Made
 from exmc_dask.sampler.batch import BatchState
 from exmc_dask.sampler.state import ChainState, Draws, State
 
@@ -230,6 +230,7 @@ _RECORDS = (
     FitState,
     Bulletin,
     BatchState,
+    Made,
 )
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import CompileError, OptionError
-from exmc_dask.options import model_and_counts, refuse, seed_of
+from exmc_dask.options import Place, model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
 from exmc_dask.sampler.settings import Settings
@@ -231,7 +231,6 @@ def sample(
     )
     if init != "adapt":  # here, as it brings xarray along, which no run needs before its end
         from exmc_dask.fitting.begin import begun
-        from exmc_dask.fitting.running import Place
 
         recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
     keeper = None

@@ -3,6 +3,7 @@
 import inspect
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,12 +13,21 @@ from exmc_dask.builder import Builder, Model
 from exmc_dask.dist.base import open_model
 from exmc_dask.errors import ModelError, OptionError
 
+
+@dataclass(frozen=True)
+class Place:
+    """Where work is done and what is shown meanwhile; the options of `exmc_dask.sample`."""
+
+    client: Any = None
+    cluster: Any = None
+    progressbar: Any = True
+
+
 # Options of PyMC's functions on draws that mean something else here: what to use instead.
 FORWARD = {
     "samples": "it is called draws",
     "return_inferencedata": "the result is always an xarray DataTree",
     "idata_kwargs": "the result is an xarray DataTree; change it afterwards",
-    "progressbar": "NumPy calculates many draws at once, so there is little to watch",
     "compile_kwargs": "nothing is compiled; NumPy calculates many draws at once",
     "backend": "nothing is compiled; NumPy calculates many draws at once",
     "extend_dataset": "merge_dataset=True returns the draws together with what is calculated",

@@ -64,7 +64,8 @@ BELOW = {
     "comparison": "errors warned",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
-    "cluster": "cluster.plan kernels inference convergence",
+    "cluster": "cluster.plan kernels inference convergence predictive",
+    "predictive.sampling": "cluster",  # predictive draws, for which workers may be asked
     "until": "convergence errors",
     "warmstart": "predictive sampler",
     "units": "cluster",  # what is handed to a worker
@@ -77,9 +78,9 @@ BELOW = {
     "farewell": "",  # ends with the process
     "run": "terms harvest diagnosis farewell",  # the handle of a run
     "reopen": "run keeper",  # doors to stored runs
-    "fitting": "recipe",  # doors of the other methods
+    "fitting": "recipe predictive.sampling",  # doors of the other methods
     "many": "run",
-    "calibration": "many",
+    "calibration": "many predictive.sampling",
     "api": "reopen fitting comparison calibration",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
@@ -93,6 +94,7 @@ ONE_ROOM = {
     "body": "ir",
     "adjoint": "grad",
     "cli_results": "cli",
+    "predictive.spread": "predictive.sampling",
     "codec": "model",
     "outline": "model",
     "unobserved": "verify",

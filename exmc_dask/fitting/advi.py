@@ -8,9 +8,10 @@ import numpy as np
 
 from exmc_dask.errors import OptionError
 from exmc_dask.fitting.approximation import Approximation, Normal
-from exmc_dask.fitting.running import Lowered, Part, Place, run_parts
+from exmc_dask.fitting.running import Lowered, Part, run_parts
 from exmc_dask.inference import advi as method
 from exmc_dask.inference.settings import MAX_CURVED, AdviSettings
+from exmc_dask.options import Place
 from exmc_dask.warned import warn
 
 

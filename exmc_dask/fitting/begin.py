@@ -9,8 +9,9 @@ import numpy as np
 from exmc_dask.errors import OptionError
 from exmc_dask.fitting.doors import METHODS
 from exmc_dask.fitting.laplace import highest
-from exmc_dask.fitting.running import Lowered, Place
+from exmc_dask.fitting.running import Lowered
 from exmc_dask.inference.settings import ModeSettings
+from exmc_dask.options import Place
 from exmc_dask.recipe import Recipe, shared
 
 ADAPT, MODE = "adapt", "map"

@@ -11,7 +11,7 @@ from exmc_dask.fitting.advi import advi, fullrank
 from exmc_dask.fitting.approximation import Approximation
 from exmc_dask.fitting.laplace import find_mode, laplace
 from exmc_dask.fitting.pathfinder import pathfinder
-from exmc_dask.fitting.running import Lowered, Place
+from exmc_dask.fitting.running import Lowered
 from exmc_dask.fitting.smc import smc
 from exmc_dask.inference.settings import (
     AdviSettings,
@@ -19,7 +19,7 @@ from exmc_dask.inference.settings import (
     PathfinderSettings,
     SmcSettings,
 )
-from exmc_dask.options import model_and_counts, model_of, refuse, seed_of
+from exmc_dask.options import Place, model_and_counts, model_of, refuse, seed_of
 from exmc_dask.sampler.checked import Checked
 
 if TYPE_CHECKING:

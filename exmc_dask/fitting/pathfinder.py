@@ -8,9 +8,10 @@ from scipy.special import logsumexp
 
 from exmc_dask.errors import SamplingError
 from exmc_dask.fitting.approximation import Approximation, Pool, weighed
-from exmc_dask.fitting.running import Lowered, Place, run_parts
+from exmc_dask.fitting.running import Lowered, run_parts
 from exmc_dask.inference.pathfinder import log_density
 from exmc_dask.inference.settings import PathfinderSettings
+from exmc_dask.options import Place
 
 
 def pathfinder(

@@ -10,19 +10,11 @@ from exmc_dask.builder import Model
 from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import ModelError
 from exmc_dask.inference.state import FitState
+from exmc_dask.options import Place
 
 if TYPE_CHECKING:
     from exmc_dask.cluster.moves import BlockResult
     from exmc_dask.cluster.wire import Spec
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where parts run and what is shown meanwhile; the options of `exmc_dask.sample`."""
-
-    client: Any = None
-    cluster: Any = None
-    progressbar: Any = True
 
 
 @dataclass(frozen=True)

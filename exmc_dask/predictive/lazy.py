@@ -7,7 +7,7 @@ import dask
 import dask.array
 import numpy as np
 
-from exmc_dask.predictive.trace import Chunk
+from exmc_dask.predictive.portions import Chunk
 
 da: Any = dask.array  # its types are unfinished
 

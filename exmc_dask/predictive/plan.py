@@ -12,6 +12,7 @@ are drawn as a whole: their elements belong together.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from exmc_dask.dist.base import VALUE, Dist
 from exmc_dask.dist.law import event_ndim
@@ -46,8 +47,9 @@ class Plan:
 
     Attributes
     ----------
-    spec : ModelSpec
-        With the deterministics that are kept come what may as variables of their own.
+    declared : ModelSpec
+    frozen : tuple of str
+        Kept come what may.
     wanted : tuple of str
     kept : tuple of str
         Taken from the trace.
@@ -62,13 +64,19 @@ class Plan:
         Kept variables that would be drawn otherwise now, and why.
     """
 
-    spec: ModelSpec
+    declared: ModelSpec
+    frozen: tuple[str, ...]
     wanted: tuple[str, ...]
     kept: tuple[str, ...]
     drawn: tuple[str, ...]
     made: tuple[str, ...]
     overlaid: frozenset[str]
     outrun: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """The model with the deterministics that are frozen as variables of their own."""
+        return _with_frozen(self.declared, self.frozen)
 
 
 def plan(
@@ -137,7 +145,8 @@ def plan(
     needed = list(_ordered(wanted, lambda name: () if name in kept else above[name][0]))
     fresh = [name for name in needed if name not in kept]
     return Plan(
-        spec=spec,
+        declared=declared,
+        frozen=tuple(freeze),
         wanted=tuple(wanted),
         kept=tuple(name for name in needed if name in kept),
         drawn=tuple(name for name in fresh if not isinstance(parts[name], Deterministic)),

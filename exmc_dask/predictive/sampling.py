@@ -1,10 +1,6 @@
-"""Draws of what a model says of data: before it has seen any, and after.
+"""Draws of what a model says of data: before it has seen any, and after."""
 
-Random numbers are keyed by seed, chain, chunk of 100 draws and variable, so that a draw depends
-neither on how much is calculated at once nor on what else is asked for.
-"""
-
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +11,21 @@ from exmc_dask.dist.law import event_ndim
 from exmc_dask.errors import OptionError
 from exmc_dask.graph import leaves
 from exmc_dask.model import ModelSpec
-from exmc_dask.options import FORWARD, model_and_counts, names_of, refuse, seed_of, trace_and_model
+from exmc_dask.options import (
+    FORWARD,
+    Place,
+    model_and_counts,
+    names_of,
+    refuse,
+    seed_of,
+    trace_and_model,
+)
 from exmc_dask.output import dataset, provenance
-from exmc_dask.predictive.forward import Forward
 from exmc_dask.predictive.groups import data_groups, extended, seen_name, tree
 from exmc_dask.predictive.plan import Plan, parts_of, plan
-from exmc_dask.predictive.trace import CHUNK, Chunk, Trace, read, whole
+from exmc_dask.predictive.spread import carried_out
+from exmc_dask.predictive.trace import Trace, read, whole
 from exmc_dask.warned import ImplicitFreezeWarning, warn
-
-PURPOSES = {"prior": 1, "posterior": 2}  # one seed gives the two calls numbers of their own
 
 
 def sample_prior_predictive(
@@ -32,6 +34,9 @@ def sample_prior_predictive(
     model: Model | None = None,
     var_names: str | Sequence[str] | None = None,
     random_seed: int | None = None,
+    client: Any = None,
+    cluster: Any = None,
+    progressbar: Any = True,
     **unknown: Any,
 ) -> xr.DataTree:
     """Draw variables and data from a model that has seen no data.
@@ -47,6 +52,11 @@ def sample_prior_predictive(
         Variables, observed expressions and deterministics; all by default.
     random_seed : int, optional
         One seed, one result; drawn and kept in the result's attributes by default.
+    client, cluster
+        As in `exmc_dask.sample`: where draws are made. By default here, and where they take more
+        than a second as `sample` would; the draws are the same.
+    progressbar
+        As in `exmc_dask.sample`; draws that are made here show nothing.
 
     Returns
     -------
@@ -60,7 +70,7 @@ def sample_prior_predictive(
     ModelError
         A variable cannot be drawn: `Flat`, `Custom` without ``draw=``, or parameters that the
         priors above it lead to where there is no distribution.
-    OptionError, UnknownName
+    OptionError, UnknownName, ClusterError
     """
     refuse(sample_prior_predictive, unknown, FORWARD)
     model, counts = model_and_counts("sample_prior_predictive", first, model, ("draws",))
@@ -81,7 +91,8 @@ def sample_prior_predictive(
     wanted = tuple(parts_of(spec, behind)) if names is None else names
     todo = plan(spec, wanted, behind=behind)
     seed = seed_of(random_seed)
-    made = _carried_out(model, todo, empty, seed, "prior")
+    place = Place(client, cluster, progressbar)
+    made = carried_out(model, todo, empty, seed, "prior", place)
     seen = set(_foretold(spec, behind))
     groups = {
         "prior": {name: array for name, array in made.items() if name not in seen},
@@ -106,6 +117,9 @@ def sample_posterior_predictive(
     random_seed: int | None = None,
     predictions: bool = False,
     extend_inferencedata: bool = False,
+    client: Any = None,
+    cluster: Any = None,
+    progressbar: Any = True,
     **unknown: Any,
 ) -> xr.DataTree:
     """Draw data from a model given the draws of a posterior.
@@ -139,6 +153,11 @@ def sample_posterior_predictive(
         data, and the coordinates, ask for.
     extend_inferencedata : bool
         Put the result into `trace` and return that; data of the model that it has already stay.
+    client, cluster
+        As in `exmc_dask.sample`: where draws are made. By default here, and where they take more
+        than a second as `sample` would; the draws are the same.
+    progressbar
+        As in `exmc_dask.sample`; draws that are made here show nothing.
 
     Returns
     -------
@@ -156,7 +175,7 @@ def sample_posterior_predictive(
 
     Raises
     ------
-    OptionError, UnknownName
+    OptionError, UnknownName, ClusterError
     ShapeError
         A variable has another shape in the trace; or observed values were left behind by
         ``set_data`` without ``predictions=True``.
@@ -188,7 +207,8 @@ def sample_posterior_predictive(
     _warn_of_absent(spec, todo, renew or (), behind)
     _warn_of_outrun(model, todo, held, freeze or ())
     seed = seed_of(random_seed)
-    made = _carried_out(model, todo, held, seed, "posterior")
+    place = Place(client, cluster, progressbar)
+    made = carried_out(model, todo, held, seed, "posterior", place)
     name = "predictions" if predictions else "posterior_predictive"
     groups = {name: _group(model, made, held, seed)}
     beside = data_groups(model, predictions=predictions)
@@ -232,34 +252,6 @@ def _data_changes(model: Model, held: Trace) -> tuple[set[str], set[str]]:
     known = {slot: array for slot, array in held.constants.items() if slot in model.data}
     changed = {s for s, array in known.items() if not np.array_equal(array, model.data[s])}
     return changed, model.data.keys() - known.keys()
-
-
-def _carried_out(
-    model: Model, todo: Plan, held: Trace, seed: int, purpose: str
-) -> dict[str, np.ndarray]:
-    """Arrays ``(row, draw, *shape)`` of the wanted names."""
-    forward = Forward(todo, model.data, model.sizes.lengths, model.draws)
-    forward.check()
-    kept = {name: held.fitting(name, forward.shape_of(name)) for name in todo.kept}
-    made: dict[str, np.ndarray] = {}
-    for chunk in held.chunks(CHUNK):
-        values = {name: array[chunk.row, chunk.draws] for name, array in kept.items()}
-        streams = _streams(seed, PURPOSES[purpose], chunk)
-        for name, array in forward.run(values, chunk.n, streams).items():
-            if name not in made:
-                made[name] = np.empty((*held.rows, *array.shape[1:]), array.dtype)
-            made[name][chunk.row, chunk.draws] = array
-    return made
-
-
-def _streams(seed: int, purpose: int, chunk: Chunk) -> Callable[[str], np.random.Generator]:
-    """Random numbers of each variable in a chunk."""
-
-    def stream(name: str) -> np.random.Generator:
-        key = (purpose, *chunk.key, *name.encode())
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
-
-    return stream
 
 
 def _group(model: Model, made: Mapping[str, np.ndarray], held: Trace, seed: int) -> xr.Dataset:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -11,32 +12,7 @@ import xarray as xr
 from exmc_dask.axes import Shape, show
 from exmc_dask.errors import OptionError, ShapeError
 from exmc_dask.output import SAMPLE_DIMS
-
-CHUNK = 100  # draws that share a stream of random numbers and are calculated together
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive draws of one row of a trace.
-
-    Attributes
-    ----------
-    row : int
-        All sample dimensions but the last, flattened.
-    key : tuple of int
-        What names the row, and the chunk in it, wherever else they stand: the chain's own number.
-    draws : slice
-        Along the last sample dimension.
-    """
-
-    row: int
-    key: tuple[int, ...]
-    draws: slice
-
-    @property
-    def n(self) -> int:
-        """How many draws."""
-        return int(self.draws.stop - self.draws.start)
+from exmc_dask.predictive.portions import CHUNK, Chunk, cut
 
 
 @dataclass(frozen=True)
@@ -74,15 +50,17 @@ class Trace:
         *outer, inner = self.shape
         return prod(outer), inner
 
+    @property
+    def keys(self) -> list[tuple[int, ...]]:
+        """What names each row, wherever else it stands: the numbers of its chain."""
+        numbered = [_numbers(labels) for labels in list(self.samples.values())[:-1]]
+        return list(product(*numbered))
+
     def chunks(self, size: int = CHUNK) -> Iterator[Chunk]:
         """Cut all rows into chunks of at most `size` draws."""
-        *outer, inner = self.samples.values()
-        numbered = [_numbers(labels) for labels in outer]
-        for row, place in enumerate(np.ndindex(*map(len, numbered))):
-            key = tuple(numbers[i] for numbers, i in zip(numbered, place, strict=True))
-            for start in range(0, len(inner), size):
-                draws = slice(start, min(start + size, len(inner)))
-                yield Chunk(row, (*key, start // size), draws)
+        _, draws = self.rows
+        for row, key in enumerate(self.keys):
+            yield from cut(row, key, range(draws), size)
 
     def fitting(self, name: str, shape: Shape) -> np.ndarray:
         """Read the draws of `name`, which a model expects in `shape`.
