@@ -56,8 +56,10 @@ def posterior(**where: Any) -> xr.DataTree:
 
 
 def frozen(**where: Any) -> xr.DataTree:
-    given, options = trace(rate=(N,)), {"freeze_vars": "rate", "var_names": ["y", "rate"]}
-    return ed.sample_posterior_predictive(given, regression(), random_seed=3, **options, **where)
+    given, wanted = trace(rate=(N,)), ["y", "rate"]
+    return ed.sample_posterior_predictive(
+        given, regression(), var_names=wanted, freeze_vars="rate", random_seed=3, **where
+    )
 
 
 def one_row(**where: Any) -> xr.DataTree:
