@@ -61,7 +61,8 @@ def repeat(f, n, q, grad, data, data32, index, work):
 
 
 @njit(types.float64(types.int64, _f8s), fastmath=True)
-def _multiply_add(n, x):
+def multiply_add(n, x):
+    """Do 64 operations with each element, `n` times."""
     total = 0.0
     for _ in range(n):
         for i in range(x.size):
@@ -73,7 +74,8 @@ def _multiply_add(n, x):
 
 
 @njit(types.float64(types.int64, _f8s), fastmath=True)
-def _read(n, x):
+def read(n, x):
+    """Read an array `n` times."""
     total = 0.0
     for k in range(n):
         x[k % x.size] = 1.0
@@ -158,14 +160,14 @@ def measure(name: str, model: ed.Model, rows: int) -> Gradient:
     taken, reading, multiplied = medians_s(
         [
             lambda n: repeat(kernel.logp_grad, n, *arguments),
-            lambda n: _read(n, stretch),
-            lambda n: _multiply_add(n, x),
+            lambda n: read(n, stretch),
+            lambda n: multiply_add(n, x),
         ]
     )
     operations = cost.flops + TRANSCENDENTAL * cost.transcendentals
     floors = operations * multiplied / (2 * 32 * x.size), cost.bytes * reading / (8 * stretch.size)
-    gradient, flops, read = (1e9 * s for s in (taken, *floors))
-    return Gradient(name, kernel.dim, rows, gradient, flops, read, bind_s)
+    gradient, flops, bytes_ = (1e9 * s for s in (taken, *floors))
+    return Gradient(name, kernel.dim, rows, gradient, flops, bytes_, bind_s)
 
 
 def main() -> None:

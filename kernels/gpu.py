@@ -23,7 +23,7 @@ def missing() -> str:
     for package, name in (("numba_cuda", "numba-cuda"), ("cupy", "cupy-cuda13x")):
         if importlib.util.find_spec(package) is None:
             return f"{name} is not installed: pip install 'exmc-dask[cuda]'"
-    if not _numba_cuda().is_available():
+    if not numba_cuda().is_available():
         return "no NVIDIA driver answers, or it has no GPU to offer (see nvidia-smi)"
     return ""
 
@@ -41,14 +41,29 @@ def require() -> None:
 
 
 @cache
-def _numba_cuda() -> Any:
-    """Import numba.cuda; NumPy 2.5 lacks a name that numba-cuda 0.30 asks for."""
+def numba_cuda() -> Any:
+    """Import numba.cuda, as nothing else does: NumPy 2.5 lacks a name that numba-cuda 0.30 uses."""
     os.environ.setdefault("NUMBA_CUDA_ARRAY_INTERFACE_SYNC", "0")  # all goes over our streams
     if not hasattr(np, "row_stack"):
         np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201
     from numba import cuda
 
     return cuda
+
+
+def name() -> str:
+    """Return what the GPU of this process is called."""
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
+    return str(properties["name"].decode())
+
+
+def free_bytes() -> int:
+    """Return the memory that is free on the GPU of this process."""
+    import cupy
+
+    return int(cupy.cuda.runtime.memGetInfo()[0])
 
 
 class Gpu:
@@ -72,7 +87,7 @@ class Gpu:
         self._kernel, self._lanes, self._block = kernel, lanes, block
         self._work = cupy.cuda.Stream(non_blocking=True)
         self._away = cupy.cuda.Stream(non_blocking=True)
-        self._numba_stream = _numba_cuda().external_stream(self._work.ptr)
+        self._numba_stream = numba_cuda().external_stream(self._work.ptr)
 
     def put(self, array: np.ndarray) -> Any:
         """Return an array of the device with these elements."""
@@ -112,14 +127,3 @@ class Gpu:
         event.synchronize()
         found: np.ndarray = target
         return found
-
-    @property
-    def name(self) -> str:
-        """What the GPU is called."""
-        properties = self._cupy.cuda.runtime.getDeviceProperties(self._cupy.cuda.Device().id)
-        return str(properties["name"].decode())
-
-    @property
-    def free_bytes(self) -> int:
-        """Memory that is free on the GPU."""
-        return int(self._cupy.cuda.runtime.memGetInfo()[0])

@@ -1,0 +1,327 @@
+"""Are draws of a GPU right, and how many are there a second?
+
+One call of under ten minutes on a machine with a GPU. It holds blocks to the CPU's and to
+themselves, then whole runs to the CPU's. Then it times blocks of 256 to 32768 chains, and shows
+them beside the floor of the card: operations and bytes at the peak rates that are measured with
+them, as in gradient.py. It ends in time with what it has, and writes the JSON anew with every row.
+
+Status 1: something that was checked is wrong. Status 2: there is no GPU. ``--target cpu`` tries all
+of it on a processor, whose rates say nothing about a GPU.
+"""
+
+import argparse
+import importlib
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import exmc_dask as ed
+from exmc_dask.cluster.pool import n_processors
+from exmc_dask.errors import CompileError
+from exmc_dask.kernels import gpu
+from exmc_dask.sampler.settings import Settings
+from models.seven import MODELS
+from on_card.blocks import Bench, Speed, on_cpu
+from on_card.machine import Card, Machine, Twin
+from on_card.moments import apart
+from on_card.report import Budget, Report, versions
+from on_card.subject import Subject
+
+CHAINS = (4096, 256, 32768, 1024, 16384, 512, 8192, 2048)  # the most telling first
+SANITIZERS = ("memcheck", "racecheck")
+TINY = ("simple", 3, 4)  # model, draws and chains of the run that is looked at by a sanitizer
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What every section needs."""
+
+    options: argparse.Namespace
+    machine: Machine
+    bench: Bench
+    subjects: dict[str, Subject]
+    budget: Budget
+    report: Report
+
+    def lanes(self, subject: Subject, chains: int) -> list[int]:
+        """Return the numbers of lanes that are tried for so many chains."""
+        return self.options.lanes or [self.machine.lanes(subject, chains)]
+
+    def pairs(self) -> Iterator[tuple[str, int]]:
+        """Go over the kernels that there will be, those for correctness first."""
+        seen = set()
+        for chains in (self.options.few, *self.options.chains):
+            for name, subject in self.subjects.items():
+                for lanes in self.lanes(subject, chains):
+                    if (name, lanes) not in seen:
+                        seen.add((name, lanes))
+                        yield name, lanes
+
+
+def subject(name: str, tune: int) -> Subject:
+    return Subject.of(name, MODELS[name](), Settings(seed=1, tune=tune, draws=2**30))
+
+
+def compile_one(target: str, name: str, lanes: int) -> float:
+    """Compile one kernel, so that it lies in the cache; in a process of its own."""
+    began = time.perf_counter()
+    one = subject(name, 10)
+    Bench(Card() if target == "cuda" else Twin()).make(one, lanes, one.starts(1), 0)
+    return time.perf_counter() - began
+
+
+def compile_all(trial: Trial) -> None:
+    """Compile all kernels side by side."""
+    options = trial.options
+    pairs = list(trial.pairs())
+    if options.processes < 1:
+        return
+    began = time.perf_counter()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(options.processes, len(pairs)), context) as pool:
+        jobs = {pool.submit(compile_one, options.target, *pair): pair for pair in pairs}
+        for job in as_completed(jobs):
+            name, lanes = jobs[job]
+            error = job.exception()
+            row = {"model": name, "lanes": lanes, "error": error and repr(error)}
+            if error is not None:
+                print(f"{name} with {lanes} lanes does not compile: {error!r}")
+            trial.report.add("compiled", row | ({} if error else {"seconds": job.result()}))
+    print(f"{len(pairs)} kernels compiled in {time.perf_counter() - began:.0f} s\n")
+
+
+def check_blocks(trial: Trial) -> None:
+    """Hold blocks to the CPU's and to themselves."""
+    print(f"{'model':14} {'lanes':>5} {'apart from the CPU':>18} {'trees':>6} {'repeats':>8}")
+    for name, lanes in trial.pairs():
+        if not trial.budget.allows(f"blocks of {name}, {lanes} lanes", 10):
+            continue
+        row = trial.bench.check(
+            trial.subjects[name], lanes, trial.options.few, trial.options.repeat_draws
+        )
+        trial.report.add("blocks", asdict(row) | {"holds": row.holds})
+        print(
+            f"{name:14} {lanes:5} {row.difference:18.1e} "
+            f"{same(row.same_trees):>6} {same(row.same_bits):>8}{verdict(row.holds)}",
+            flush=True,
+        )
+
+
+def check_runs(trial: Trial) -> None:
+    """Hold whole runs to those of the CPU."""
+    options = trial.options
+    print(f"\n{'model':14} {'chains':>6} {'draws':>6} {'compared':>8} {'largest z':>9} of")
+    for name in trial.subjects:
+        if not trial.budget.allows(f"runs of {name}", 60):
+            continue
+        traces = []
+        for target, seed in ((trial.machine.target, 1), ("cpu", 2)):
+            began = time.perf_counter()
+            traces.append(sample(name, target, seed, options.few, options.tune, options.run_draws))
+            row = {"model": name, "target": target, "chains": options.few}
+            trial.report.add("calls", row | {"seconds": time.perf_counter() - began})
+        found = apart(name, *traces)
+        trial.report.add("runs", asdict(found) | {"holds": found.holds})
+        print(
+            f"{name:14} {found.chains:6} {found.draws:6} {found.compared:8} {found.largest:9.2f} "
+            f"{found.of}{verdict(found.holds)}",
+            flush=True,
+        )
+
+
+def sample(name: str, target: str, seed: int, chains: int, tune: int, draws: int) -> Any:
+    return ed.sample(
+        MODELS[name](),
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        target=target,
+        random_seed=seed,
+        cluster="threads",
+        progressbar=False,
+        compute_convergence_checks=False,
+    )
+
+
+def time_blocks(trial: Trial) -> None:
+    """Time blocks, for one number of chains after the other."""
+    options, budget = trial.options, trial.budget
+    print(
+        f"\n{'model':14} {'dim':>4} {'chains':>6} {'lanes':>5} {'draws':>6} {'launches':>8} "
+        f"{'s':>6} {'leapfrogs/s':>11} {'draws/s':>10} {'floor/s':>10} {'of':>5}"
+    )
+    adapted, rates = {}, {}
+    for name, one in trial.subjects.items():
+        if budget.allows(f"speeds of {name}", 20):
+            adapted[name] = trial.bench.adapted(one, options.few)
+            rates[name] = trial.machine.rates(one.cost.bytes)
+    for chains in options.chains:
+        for name, states in adapted.items():
+            one = trial.subjects[name]
+            for lanes in trial.lanes(one, chains):
+                if budget.allows(f"{chains} chains of {name}", 6 * options.seconds):
+                    many = states.repeated(chains)
+                    show(trial, trial.bench.speed(one, lanes, many, rates[name], options.seconds))
+    here = Twin().rates
+    for name, states in adapted.items():
+        one = trial.subjects[name]
+        if budget.allows(f"{name} on the CPU", 6 * options.seconds):
+            show(trial, on_cpu(one, states, here(one.cost.bytes), options.seconds))
+
+
+def show(trial: Trial, row: Speed) -> None:
+    trial.report.add("speeds", asdict(row) | {"fraction": row.fraction})
+    lanes = row.lanes or "CPU"
+    print(
+        f"{row.model:14} {row.dim:4} {row.chains:6} {lanes:>5} {row.draws:6} "
+        f"{row.launches or '':>8} {row.seconds:6.2f} "
+        f"{row.leapfrogs_per_s:11.3g} {row.draws_per_s:10.3g} "
+        f"{row.floor_per_s:10.3g} {row.fraction:5.1%}",
+        flush=True,
+    )
+
+
+def time_peers(trial: Trial) -> None:
+    """Time NumPyro and BlackJAX on the same device, where they are asked for."""
+    options = trial.options
+    for peer in options.peers:
+        peers = importlib.import_module("on_card.peers")
+        print(
+            f"\n{peer + ':':14} {'chains':>6} {'compile s':>9} {'s':>6} {'leapfrogs/s':>11} draws/s"
+        )
+        for name in trial.subjects:
+            for chains in options.peer_chains:
+                if not trial.budget.allows(f"{peer}: {chains} chains of {name}", 60):
+                    continue
+                row = peers.measure(peer, name, chains, options.peer_draws)
+                trial.report.add("peers", asdict(row))
+                print(
+                    f"{name:14} {chains:6} {row.compile_s:9.1f} {row.seconds:6.2f} "
+                    f"{row.leapfrogs_per_s:11.3g} {row.draws_per_s:.3g}",
+                    flush=True,
+                )
+
+
+def sanitize(trial: Trial) -> None:
+    """Let compute-sanitizer look at a tiny run."""
+    tool = shutil.which("compute-sanitizer")
+    if tool is None:
+        print("\ncompute-sanitizer is not installed: it comes with the CUDA toolkit")
+        return
+    for kind in SANITIZERS:
+        if not trial.budget.allows(kind, 60):
+            continue
+        command = [
+            tool,
+            "--tool",
+            kind,
+            "--error-exitcode",
+            "9",
+            sys.executable,
+            __file__,
+            "--tiny",
+        ]
+        try:
+            ran = subprocess.run(
+                command, capture_output=True, text=True, timeout=trial.budget.left_s, check=False
+            )
+            status, words = ran.returncode, (ran.stdout + ran.stderr).strip().splitlines()
+        except subprocess.TimeoutExpired:
+            status, words = -1, ["it took too long"]
+        row = {"tool": kind, "status": status, "output": words[-40:], "holds": status == 0}
+        trial.report.add("sanitizer", row)
+        print(f"\n{kind}: {words[-1] if words else ''}{verdict(status == 0)}")
+
+
+def tiny(bench: Bench, lanes: Sequence[int]) -> None:
+    """Make a few draws of a few chains."""
+    name, draws, chains = TINY
+    one = subject(name, draws)
+    for each in lanes:
+        made = bench.make(one, each, one.starts(chains), draws)
+        print(f"{made.draws} draws of {chains} chains of {name} with {each} lanes")
+
+
+def same(holds: bool) -> str:
+    return "same" if holds else "OTHER"
+
+
+def verdict(holds: bool) -> str:
+    return "" if holds else "  WRONG"
+
+
+def numbers(kind: Callable[[str], Any] = int) -> Callable[[str], list[Any]]:
+    return lambda text: [kind(each) for each in text.split(",") if each]
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add = parser.add_argument
+    add("--target", choices=("cuda", "cpu"), default="cuda")
+    add("--models", type=numbers(str), default=list(MODELS))
+    add("--chains", type=numbers(), default=list(CHAINS), help="of the blocks that are timed")
+    add("--lanes", type=numbers(), default=[], help="as the cost model says by default")
+    add("--few", type=int, default=256, help="chains of what is not timed")
+    add("--tune", type=int, default=300, help="warmup draws")
+    add("--run-draws", type=int, default=200, help="draws of the runs that are compared")
+    add("--repeat-draws", type=int, default=20, help="draws of the blocks that are repeated")
+    add("--seconds", type=float, default=1.5, help="of a block that is timed")
+    add("--peers", type=numbers(str), default=[], help="of numpyro and blackjax")
+    add("--peer-chains", type=numbers(), default=[256, 4096])
+    add("--peer-draws", type=int, default=50)
+    add("--sanitizer", action="store_true", help="let compute-sanitizer look at a tiny run")
+    add("--processes", type=int, default=n_processors(), help="that compile; 0: only this one")
+    add("--budget", type=float, default=540, help="seconds for everything")
+    add("--json", type=Path)
+    add("--tiny", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Print the tables and write JSON where asked; return the status."""
+    options = arguments(given)
+    budget = Budget(options.budget)
+    if options.target == "cuda":
+        try:
+            gpu.require()
+        except CompileError as error:
+            print(f"gpu.py: {error} (--target cpu tries this script)", file=sys.stderr)
+            return 2
+    warnings.simplefilter("ignore")
+    machine: Machine = Card() if options.target == "cuda" else Twin()
+    bench = Bench(machine)
+    if options.tiny:
+        tiny(bench, options.lanes or (1, 8, 32))
+        return 0
+    report = Report(options.json)
+    told = {name: str(value) for name, value in vars(options).items()}
+    report.content |= {"device": machine.name, "versions": versions(), "options": told}
+    subjects = {name: subject(name, options.tune) for name in options.models}
+    trial = Trial(options, machine, bench, subjects, budget, report)
+    print(f"{machine.name}; " + ", ".join(f"{k} {v}" for k, v in versions().items()) + "\n")
+    compile_all(trial)
+    check_blocks(trial)
+    check_runs(trial)
+    time_blocks(trial)
+    time_peers(trial)
+    if options.sanitizer:
+        sanitize(trial)
+    checks = report.checks
+    report.content |= {"left_out": budget.left_out, "seconds": budget.spent_s}
+    report.write()
+    print(f"\n{sum(checks)} of {len(checks)} checks hold, {budget.spent_s:.0f} s")
+    if budget.left_out:
+        print(f"no time for: {'; '.join(budget.left_out)}")
+    return 0 if all(checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What was found so far, the time that is left, and the versions of what takes part."""
+
+import json
+import platform
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import exmc_dask as ed
+
+_PACKAGES = ("numba", "numba-cuda", "cupy-cuda13x", "numpy", "jax", "numpyro", "blackjax")
+
+
+@dataclass
+class Report:
+    """Rows by section; in a file as well where there is one, written anew with every row."""
+
+    file: Path | None
+    content: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, section: str, row: dict[str, Any]) -> None:
+        self.content.setdefault(section, []).append(row)
+        self.write()
+
+    def write(self) -> None:
+        if self.file is not None:
+            part = self.file.with_suffix(".part")
+            part.write_text(json.dumps(self.content, indent=1))
+            part.replace(self.file)
+
+    @property
+    def checks(self) -> list[bool]:
+        """Which of the rows that check something hold."""
+        sections = (rows for rows in self.content.values() if isinstance(rows, list))
+        return [row["holds"] for rows in sections for row in rows if "holds" in row]
+
+
+@dataclass
+class Budget:
+    """The time that there is, and what there was none for."""
+
+    seconds: float
+    began: float = field(default_factory=time.monotonic)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def spent_s(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def left_s(self) -> float:
+        return self.seconds - self.spent_s
+
+    def allows(self, what: str, seconds: float) -> bool:
+        """Tell whether there is time for something; note it if not."""
+        if self.left_s >= seconds:
+            return True
+        self.left_out.append(what)
+        return False
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that is installed and takes part."""
+    found = {"exmc_dask": ed.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,112 @@
+"""The benchmark of GPUs, from its first line to its last, on a device that is none."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import gpu as benchmark
+from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.sampler.state import ChainState, Draws
+from on_card.blocks import Bench
+from on_card.machine import Card, Twin
+from on_card.moments import LIMIT, apart
+from on_card.report import Budget
+from on_card.subject import Subject
+from tests.kernels.devices import Host
+
+SMALL = [
+    *("--models", "simple", "--chains", "6,3", "--few", "4", "--tune", "30", "--run-draws", "20"),
+    *("--repeat-draws", "3", "--seconds", "0.02", "--processes", "0"),
+]
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
+    """Let numba on the CPU be the card; return the devices that were opened."""
+    opened: list[Host] = []
+
+    def device(kernel: on_gpu.GpuKernel) -> Host:
+        opened.append(Host(kernel.program.source))
+        return opened[-1]
+
+    monkeypatch.setattr(gpu, "missing", lambda: "")
+    monkeypatch.setattr(on_gpu.GpuKernel, "device", device)
+    monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
+    monkeypatch.setattr(Card, "name", "a processor")
+    monkeypatch.setattr(Card, "rates", lambda self, size_bytes: Twin().rates(size_bytes))
+    return opened
+
+
+def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    if not gpu.missing():
+        pytest.skip("this machine has a GPU")
+
+    assert benchmark.main(SMALL) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_it_goes_from_the_first_line_to_the_last(card: list[Host], tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+
+    assert benchmark.main([*SMALL, "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert card
+    assert found["left_out"] == []
+    assert [row["holds"] for row in (*found["blocks"], *found["runs"])] == [True, True]
+    assert [row["chains"] for row in found["speeds"][:2]] == [6, 3]
+    for row in found["speeds"]:
+        assert row["leapfrogs_per_s"] > row["draws_per_s"] > 0
+        assert 0 < row["fraction"] < 1
+
+
+def test_lanes_are_tried_on_a_processor() -> None:
+    bench = Bench(Twin())
+    subject = benchmark.subject("simple", 5)
+
+    assert bench.check(subject, 2, chains=2, draws=1).holds
+
+
+def test_other_draws_are_seen(card: list[Host], monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Subject.on_cpu
+
+    def of_another_seed(self: Subject, state: ChainState, n: int) -> tuple[ChainState, Draws]:
+        return right(replace(self, settings=replace(self.settings, seed=2)), state, n)
+
+    monkeypatch.setattr(Subject, "on_cpu", of_another_seed)
+
+    assert benchmark.main([*SMALL, "--chains", ""]) == 1
+
+
+def test_without_time_nothing_is_begun(card: list[Host], capsys: Any) -> None:
+    assert benchmark.main([*SMALL, "--budget", "0"]) == 0
+    assert not card
+    assert "0 of 0 checks hold" in capsys.readouterr().out
+
+
+def test_what_there_was_no_time_for_is_remembered() -> None:
+    budget = Budget(5.0)
+
+    assert [budget.allows("short", 1.0), budget.allows("long", 6.0)] == [True, False]
+    assert budget.left_out == ["long"]
+
+
+@pytest.mark.parametrize(
+    ("shift", "scale", "holds"), [(0, 1, True), (0.1, 1, False), (0, 1.1, False)]
+)
+def test_runs_of_other_laws_are_apart(shift: float, scale: float, holds: bool) -> None:
+    rng = np.random.default_rng(3)
+
+    def trace(shift: float, scale: float) -> xr.DataTree:
+        x = shift + scale * rng.normal(size=(64, 200, 3))
+        return xr.DataTree.from_dict({"posterior": xr.Dataset({"x": (("chain", "draw", "k"), x)})})
+
+    found = apart("normal", trace(0, 1), trace(shift, scale))
+
+    assert found.holds is holds
+    assert found.compared == 12
+    assert (abs(found.largest) <= LIMIT) is holds
