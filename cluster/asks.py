@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
+from exmc_dask.sampler.pooling import Lesson, Pooling
+
 
 @dataclass(frozen=True)
 class Options:
@@ -27,6 +29,10 @@ class Options:
         is ``total``. Empty: it ends there.
     max_time_s : float
         Time after which the run ends with what it has.
+    pooling : Pooling or None
+        Which units share what their warmup teaches them, and when; None for none.
+    lessons : tuple of Lesson
+        What they shared in an earlier life of the run.
     """
 
     total: int
@@ -37,6 +43,8 @@ class Options:
     home_slots: int = 1
     marks: tuple[int, ...] = ()
     max_time_s: float = inf
+    pooling: Pooling | None = None
+    lessons: tuple[Lesson, ...] = ()
 
 
 class Ending(enum.StrEnum):

@@ -121,7 +121,7 @@ def prepare(spec: Spec) -> Batches:
     settings = Settings.from_dict(spec.settings)
     block.compile_sampler("cpu", settings)
     bound, device = kernel.bind(data), kernel.device()
-    blank = BatchState.of([ChainState.blank(kernel.dim, settings.adapt, settings.metric, 0)])
+    blank = BatchState.of([ChainState.blank(kernel.dim, settings.scheme, settings.metric, 0)])
     control = np.zeros(len(CONTROL), np.int64)
     run_cuda.run(  # here, so that it counts as compiling
         device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control

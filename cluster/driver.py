@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.sampler.pooling import Lesson, Pooling
 from exmc_dask.sampler.state import State
 
 from .asks import Ask, Ending, Extend, Options, Request
@@ -35,6 +36,7 @@ from .moves import (
     Show,
     StopBlock,
     StoreBlock,
+    Teach,
     Tick,
     Trouble,
     Warn,
@@ -72,12 +74,18 @@ class Driver:
     on_look : callable
         Takes a draw number and says what is not good enough yet in the draws before it, "" for
         nothing; called in a thread of its own. What it raises ends the run.
+    on_lesson : callable
+        Takes each Lesson, before any block that began after it; what it raises ends the run.
     on_over : callable
         Called without arguments when the run is over and its pool is free again.
     marks : sequence of int
         Draws, warmup included, at which ``on_look`` is asked; the last is ``total``.
     max_time_s : float
         Time after which the run ends with what it has.
+    pooling : Pooling, optional
+        Which chains share what their warmup teaches them, and when.
+    lessons : sequence of Lesson
+        What they shared in an earlier life of the run.
     max_block : int
         Draws of a block at most; only its time counts by default.
     on_failure : {"raise", "drop"}
@@ -110,9 +118,12 @@ class Driver:
         on_block: Callable[[BlockResult], None] | None = None,
         on_event: Callable[[Progress | Note], None] | None = None,
         on_look: Callable[[int], str] | None = None,
+        on_lesson: Callable[[Lesson], None] | None = None,
         on_over: Callable[[], None] | None = None,
         marks: Sequence[int] = (),
         max_time_s: float = inf,
+        pooling: Pooling | None = None,
+        lessons: Sequence[Lesson] = (),
         max_block: int | None = None,
         on_failure: Literal["raise", "drop"] = "raise",
         grace_s: float | None = None,
@@ -128,7 +139,7 @@ class Driver:
         self._spec = spec
         self._initials = dict(initials or {})
         self._on_block, self._on_event = on_block, on_event
-        self._on_look, self._on_over = on_look, on_over
+        self._on_look, self._on_lesson, self._on_over = on_look, on_lesson, on_over
         options = Options(
             total=total,
             tune=int(spec.settings.get("tune", 0)),
@@ -138,6 +149,8 @@ class Driver:
             home_slots=n_processors(),
             marks=tuple(marks),
             max_time_s=max_time_s,
+            pooling=pooling,
+            lessons=tuple(lessons),
         )
         self._plan = Plan(units, options, states, time.monotonic())
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
@@ -231,7 +244,8 @@ class Driver:
             finally:
                 self._over.set()
                 # whoever made this driver is called no more, and goes when nobody else holds it
-                self._on_block = self._on_event = self._on_look = self._on_over = None
+                self._on_block = self._on_event = self._on_look = None
+                self._on_lesson = self._on_over = None
 
     def _await(self) -> list[Event]:
         """Return what has happened since the last time; wait for it, or for the plan's deadline."""
@@ -300,6 +314,9 @@ class Driver:
                     self._pool.heed(event)
                 if self._on_event is not None:
                     self._on_event(event)
+            case Teach(lesson):
+                if self._on_lesson is not None:
+                    self._on_lesson(lesson)
             case Look(draw):
                 assert self._on_look is not None
                 threading.Thread(target=self._look, args=(self._on_look, draw), daemon=True).start()

@@ -8,6 +8,7 @@ import enum
 from dataclasses import dataclass
 
 from exmc_dask.errors import ExmcError
+from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.state import Draws, State
 
 from .asks import Ask, Ending, Extend
@@ -326,6 +327,13 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Teach:
+    """Keep what a group of chains has learnt: they go on from it, and so has a later life to."""
+
+    lesson: Lesson
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run is over; ``error`` is what ended it if it failed."""
 
@@ -333,4 +341,4 @@ class Finish:
     ending: Ending = Ending.COMPLETE
 
 
-Command = RunBlock | StopBlock | CancelBlock | StoreBlock | Show | Warn | Look | Finish
+Command = RunBlock | StopBlock | CancelBlock | StoreBlock | Show | Warn | Look | Teach | Finish

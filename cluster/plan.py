@@ -23,7 +23,6 @@ from .course import Course
 from .fleet import Fleet
 from .flights import Flights, stop
 from .ledger import Chain
-from .looks import Looks, Waiting
 from .moves import (
     BlockDone,
     BlockFailed,
@@ -46,6 +45,7 @@ from .moves import (
     WorkerLost,
     WorkerRefused,
 )
+from .turns import Turns
 
 
 class Plan:
@@ -80,11 +80,7 @@ class Plan:
         for unit, state in (states or {}).items():
             chain = self._chains[unit]
             chain.state, chain.next = state, state.draw
-        self._looks = Looks(options.marks, options.total, self._chains)
-        self._waiting = Waiting()
-        for chain in self._chains.values():
-            self._looks.count(chain.unit, chain.next)
-            self._queue(chain)
+        self._turns = Turns(options, self._chains)
         self._fleet = Fleet(options.home_slots, options.grace_s, now)
         self._flights = Flights(self._fleet, options.max_block)
         self._refused: dict[str, str] = {}
@@ -100,10 +96,12 @@ class Plan:
             return []
         self._out = []
         _HANDLERS[type(event)](self, event)
-        if self._looks.fall_due():
-            self._out.append(Look(self._looks.mark))
+        self._out += self._turns.share()
+        looks = self._turns.looks
+        if looks.fall_due():
+            self._out.append(Look(looks.mark))
         self._dispatch()
-        if not self._flights and (self._course.ending or not (self._waiting or self._looks.is_due)):
+        if not self._flights and (self._course.ending or not (self._turns or looks.is_due)):
             self._finish()
         return self._out
 
@@ -117,7 +115,7 @@ class Plan:
     @property
     def runnable(self) -> int:
         """The number of blocks that could be out at once, were there workers for them."""
-        return len(self._flights) + (0 if self._course.held else len(self._waiting))
+        return len(self._flights) + (0 if self._course.held else len(self._turns))
 
     # Rules, one per event ------------------------------------------------------------------------
 
@@ -180,12 +178,12 @@ class Plan:
         elif chain.flight is not None:
             self._cancel(chain)
         else:
-            self._waiting.discard(chain.unit)
+            self._turns.discard(chain)
         if result.n:
             self._publish(chain, event.worker, result)
         else:
             chain.fail()  # stopped before its first draw: the block's name is used up
-        self._queue(chain)
+        self._turns.queue(chain)
         self._out.append(Show(chain.progress(event.worker)))
 
     def _failed(self, event: BlockFailed) -> None:
@@ -218,11 +216,7 @@ class Plan:
             self._give_up()
 
     def _extended(self, event: Extend) -> None:
-        self._looks.extend(event.total)
-        for chain in self._chains.values():
-            was_over, chain.total = chain.over, event.total
-            if was_over:
-                self._queue(chain)
+        self._turns.extend(event.total)
 
     def _looked(self, event: Looked) -> None:
         if event.wanting:
@@ -244,25 +238,19 @@ class Plan:
         if self._course.held:
             return
         passed = []
-        while self._waiting:
-            chain = self._chains[self._waiting.next]
+        while self._turns:
+            chain = self._turns.next
             if not (self._fleet.has_room or chain.child_deaths or chain.stays_home):
                 break
-            self._waiting.discard(chain.unit)
+            self._turns.discard(chain)
             place = self._fleet.choose(chain.child_deaths, chain.stays_home)
             if place is None:
                 passed.append(chain)
             else:
-                border = self._looks.border(chain.next)
+                border = self._turns.border(chain)
                 self._out.append(self._flights.begin(chain, place, border, self._now))
         for chain in reversed(passed):
-            self._queue(chain, at_once=True)
-
-    def _queue(self, chain: Chain, at_once: bool = False) -> None:
-        """Let a chain wait for a slot, if it has anything to do before the look after the next."""
-        if not chain.over and chain.next < self._looks.goal:
-            ahead = chain.next >= self._looks.mark
-            self._waiting.put(chain.unit, ahead=ahead, at_once=at_once)
+            self._turns.queue(chain, at_once=True)
 
     def _go_on(self, look: Looked) -> None:
         """Have chains go on to the next look, if there is one."""
@@ -271,11 +259,7 @@ class Plan:
                 Trouble.UNMET,
                 f"the run ends with all its draws, and until= is not reached: {look.wanting}",
             )
-        self._looks.go_on({c.unit: c.next for c in self._chains.values() if not c.dropped})
-        for chain in self._chains.values():
-            if chain.flight is None:
-                self._waiting.discard(chain.unit)
-                self._queue(chain)
+        self._turns.go_on()
 
     def _overdue(self, chain: Chain) -> None:
         """Place a block elsewhere: one that waits for others' tasks, or whose worker hangs."""
@@ -298,7 +282,7 @@ class Plan:
     def _again(self, chain: Chain) -> None:
         """Put a chain whose block came to nothing before all others."""
         chain.fail()
-        self._queue(chain, at_once=True)
+        self._turns.queue(chain, at_once=True)
 
     def _remove(self, worker: str, blame: bool) -> None:
         """Take a worker out and its blocks back; ``blame`` counts the loss against them."""
@@ -321,13 +305,13 @@ class Plan:
                 worker,
             )
         chain.publish(result)
-        self._looks.count(chain.unit, chain.next)
+        self._turns.count(chain)
         self._out.append(StoreBlock(worker, result))
 
     def _drop(self, chain: Chain, error: ExmcError) -> None:
         """Let a chain end before its time, and the run with it if that was the wish."""
         chain.dropped = True
-        self._looks.leave_out(chain.unit)
+        self._turns.leave_out(chain)
         if self._options.on_failure == "drop" and any(
             not other.dropped for other in self._chains.values()
         ):
@@ -356,7 +340,7 @@ class Plan:
 
     def _finish(self) -> None:
         self.finished = True
-        over = not self._looks.open and all(chain.over for chain in self._chains.values())
+        over = not self._turns.looks.open and all(chain.over for chain in self._chains.values())
         self._out.append(self._course.finish(over))
 
     def _note(
@@ -376,12 +360,12 @@ class Plan:
         chains = list(self._chains.values())
         for chain in chains:
             chain.invariants()
-            ready = not chain.over and chain.flight is None and chain.next < self._looks.goal
-            assert (chain.unit in self._waiting) == ready
+            ready = chain.flight is None and self._turns.is_ready(chain)
+            assert (chain.unit in self._turns) == ready
         self._flights.invariants(chains)
         assert not (self.finished and self._flights)
         if self._fleet.has_room and not self._course.held:
-            fresh = [c for c in chains if c.unit in self._waiting and not c.attempt]
+            fresh = [c for c in chains if c.unit in self._turns and not c.attempt]
             assert not fresh, "an idle slot, a fresh block"
 
 

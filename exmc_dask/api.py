@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 TUNE, TUNE_STEP_SIZE = 400, 50  # warmup draws by default, and where the metric is known
+GROUP = 64  # chains, at least, that share what their warmup teaches them
 _GPUS = 8  # of a cluster: batches for as many, if they are not too small
 
 # Options of pm.sample that mean something else here: what to use instead.
@@ -58,6 +59,7 @@ def sample(
     warm_start: Any = None,
     adapt: Literal["fisher", "stan", "step_size"] | None = None,
     metric: Literal["diag", "dense", "low_rank"] = "diag",
+    pool: bool | int = False,
     ncp: bool | Literal["auto"] | Mapping[str, bool] = "auto",
     sufficient: bool = True,
     var_names: str | Sequence[str] | None = None,
@@ -128,6 +130,11 @@ def sample(
         Shape of the mass matrix. Correlated posteriors need far fewer gradients with "low_rank",
         a diagonal that is stretched along at most 10 directions, or, up to some hundred
         dimensions, with "dense".
+    pool : bool or int
+        Let neighbouring chains share what their warmup teaches them of the metric, in groups of 64
+        or more, or of as many or more as is said; fewer chains are one group. They wait for each
+        other after 5, 10, 20, 40, ... draws, or where Stan's windows end, and keep positions and
+        step sizes of their own. With many chains a `tune` of 50 to 100 is then enough. Not on GPUs.
     ncp : bool, "auto" or mapping
         Which variables are sampled non-centred; results show the variables as declared.
     sufficient : bool
@@ -191,8 +198,8 @@ def sample(
     adapt = adapt or ("fisher" if warm_start is None else "step_size")
     if tune is None:
         tune = TUNE_STEP_SIZE if adapt == "step_size" else TUNE
-    given = (*counts, *(draws, tune, chains)[len(counts) :])
-    draws, tune, chains = (int(n) if isinstance(n, np.integer) else n for n in given)
+    given = (*counts, *(draws, tune, chains)[len(counts) :], pool)
+    draws, tune, chains, pool = (int(n) if isinstance(n, np.integer) else n for n in given)
     terms = Terms(
         client=client,
         cluster=cluster,
@@ -212,6 +219,7 @@ def sample(
         metric=metric,
         thin=thin,
         store_unconstrained=store_unconstrained,
+        pool=GROUP * pool if isinstance(pool, bool) else pool,
     )
     recipe = write(
         model,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import State
 from exmc_dask.stream import Draw, draws_of
@@ -23,6 +24,8 @@ class Harvest:
         What there is from an earlier process, in order per chain.
     states : mapping of int to State
         Where its chains go on.
+    lessons : sequence of Lesson
+        What groups of them had learnt.
 
     Attributes
     ----------
@@ -31,6 +34,7 @@ class Harvest:
     blocks : list of BlockResult
         In the order in which they came.
     states : dict of int to State
+    lessons : list of Lesson
     is_over : bool
         No block comes, unless the run is taken up again.
     sure : float
@@ -38,11 +42,16 @@ class Harvest:
     """
 
     def __init__(
-        self, chains: int, blocks: Sequence[BlockResult], states: Mapping[int, State]
+        self,
+        chains: int,
+        blocks: Sequence[BlockResult],
+        states: Mapping[int, State],
+        lessons: Sequence[Lesson] = (),
     ) -> None:
         self.news = threading.Condition()
         self.blocks = list(blocks)
         self.states = {block.unit: block.state for block in blocks} | dict(states)
+        self.lessons = list(lessons)
         self.is_over = False
         self.sure = inf
         self._chains = chains

@@ -21,9 +21,11 @@ from exmc_dask.builder import Model
 from exmc_dask.cluster.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import ExmcError, OptionError, StoreError
 from exmc_dask.recipe import Recipe, write
+from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
 from exmc_dask.store.layout import lay_out
+from exmc_dask.store.lessons import read_lessons
 from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
 from exmc_dask.store.objects import Objects, objects_at
 from exmc_dask.store.skeleton import Skeleton, row_numbers
@@ -58,6 +60,7 @@ class StoreKeeper:
         self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
         self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
         self._notes: deque[Note] = deque()
+        self._lessons: list[Lesson] = []  # that are still to be written
         self._lock = threading.RLock()  # there is one writer at a time
         self._writer: Writer | None = None
         self._open()  # here and not with the first block, which the run's own thread brings
@@ -80,6 +83,11 @@ class StoreKeeper:
             )
         with self._lock:
             self._open().take(result)
+
+    def lesson(self, lesson: Lesson) -> None:
+        """Take what a group of chains learnt."""
+        with self._lock:
+            self._open().learn(lesson)
 
     def aim(self, recipe: Recipe) -> None:
         """Take note that the run is to have another number of draws."""
@@ -113,6 +121,7 @@ class StoreKeeper:
             self._writer = None
             writer.close()
             self._stored = replace(self._stored, tails=writer.tails())
+            self._lessons = writer.lessons()
         if writer.trouble is not None:
             self._note(
                 Trouble.STORE,
@@ -134,6 +143,8 @@ class StoreKeeper:
                 checkpoint_s=self._checkpoint_s,
                 on_trouble=lambda message: self._note(Trouble.STORE, message),
             )
+            for lesson in self._lessons:
+                self._writer.learn(lesson)
         return self._writer
 
     def _note(self, kind: Trouble, message: str) -> None:
@@ -148,6 +159,7 @@ class Resumed:
     keeper: StoreKeeper
     states: Mapping[int, ChainState]
     blocks: list[BlockResult]
+    lessons: list[Lesson]
     seconds: float
     on_failure: Literal["raise", "drop"]
 
@@ -252,11 +264,13 @@ def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) ->
     stored = read(objects)  # again: now nobody else writes
     recipe = _recipe(stored)
     states = {chain: tail.state for chain, tail in stored.tails.items() if tail.state is not None}
+    lessons = list(read_lessons(objects, recipe.pooling, states))
     return Resumed(
         recipe,
         StoreKeeper(stored, recipe, checkpoint_s),
         states,
         [block for chain in states for block in _blocks(stored, chain, recipe)],
+        lessons,
         stored.seconds,
         stored.manifest.run["on_failure"],
     )

@@ -16,9 +16,9 @@ from exmc_dask.cluster.wire import Spec
 from exmc_dask.errors import ExmcError, ModelError, OptionError
 from exmc_dask.options import model_of, refuse, seed_of
 from exmc_dask.recipe import Recipe, write
-from exmc_dask.run import INTERRUPTS
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.terms import Terms
+from exmc_dask.wishes import heeding
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -226,17 +226,7 @@ class _Work:
 
         The sets that are not whole by then have the draws that all of their chains have.
         """
-        wishes = list(INTERRUPTS)
-        while True:
-            try:
-                k = self._whole.get()
-                if k is None:
-                    break
-                self._make(k)
-            except KeyboardInterrupt:
-                if not wishes:
-                    raise
-                driver.ask(wishes.pop(0))
+        heeding(driver.ask, self._make_those_that_are_whole)
         dropped = {place_of(unit, len(self._sets)) for unit in driver.dropped()}
         for k in range(len(self._sets)):
             if k not in self._made:
@@ -244,6 +234,10 @@ class _Work:
                     if (k, chain) in dropped:
                         self._blocks[k].pop(chain, None)
                 self._make(k)
+
+    def _make_those_that_are_whole(self) -> None:
+        while (k := self._whole.get()) is not None:
+            self._make(k)
 
     def results(self) -> Any:
         """Return what was made, in the shape in which sets were given."""

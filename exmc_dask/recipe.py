@@ -14,6 +14,7 @@ from exmc_dask.builder import Model
 from exmc_dask.cluster.wire import Spec
 from exmc_dask.density import LogDensity, Output, lower
 from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.units import CHAINS, Batches, Chains
 from exmc_dask.until import Until, looks, read
@@ -71,6 +72,11 @@ class Recipe:
         if self.until is None:
             return ()
         return tuple(self.settings.tune + k for k in looks(self.settings.draws))
+
+    @property
+    def pooling(self) -> Pooling | None:
+        """Which chains share what their warmup teaches them, and when."""
+        return Pooling.of(self.settings, self.chains)
 
     @cached_property
     def outputs(self) -> list[Output]:
@@ -141,6 +147,8 @@ def write(
     """
     if not isinstance(chains, int) or chains < 1:
         raise OptionError(f"chains={chains!r} is not possible; it has to be a whole number above 0")
+    if settings.pool and chains == 1:
+        raise OptionError("pool= lets chains learn together, and there is one; raise chains=")
     options: dict[str, Any] = {
         "ncp": ncp if isinstance(ncp, bool | str) else dict(ncp),
         "sufficient": sufficient,
@@ -227,6 +235,8 @@ def _on_gpus(recipe: Recipe, gpus: int) -> Recipe:
     """Make batches of the chains of a recipe."""
     from exmc_dask.cluster.batch_engine import join, lanes_for
 
+    if recipe.pooling is not None:
+        raise OptionError("pool= is not possible on GPUs; leave it out, or use target='cpu'")
     units = Batches.for_gpus(recipe.chains, gpus)
     lanes = lanes_for(recipe.density, recipe.spec.data, recipe.chains)
     return replace(recipe, units=units, spec=join(recipe.spec, units.bounds, lanes))

@@ -95,6 +95,7 @@ def resume(
         keeper=found.keeper,
         states=found.states,
         blocks=found.blocks,
+        lessons=found.lessons,
         seconds=found.seconds,
     )
     return run.wait() if blocking else run

@@ -19,17 +19,16 @@ from exmc_dask.errors import ExmcError, OptionError
 from exmc_dask.farewell import close_at_end
 from exmc_dask.harvest import Harvest
 from exmc_dask.recipe import Recipe
+from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.state import ChainState, State
 from exmc_dask.stream import Draw
 from exmc_dask.terms import Keeper, Terms
 from exmc_dask.warmstart import Earlier
 from exmc_dask.warned import warn
+from exmc_dask.wishes import heeding
 
 if TYPE_CHECKING:
     import xarray as xr
-
-# What the first and the second Ctrl-C while waiting ask for; a third is raised.
-INTERRUPTS = (Request.AFTER, Request.CANCEL)
 
 
 class Run:
@@ -45,8 +44,8 @@ class Run:
     keeper : Keeper, optional
     states : mapping of int to State
         Where chains go on that were begun earlier.
-    blocks : sequence of BlockResult
-        What they had drawn by then, in order per chain.
+    blocks, lessons : sequence of BlockResult, sequence of Lesson
+        What they had drawn by then, in order per chain, and what groups of them had learnt.
     seconds : float
         Time that the run had taken by then.
     """
@@ -59,12 +58,13 @@ class Run:
         keeper: Keeper | None = None,
         states: Mapping[int, State] | None = None,
         blocks: Sequence[BlockResult] = (),
+        lessons: Sequence[Lesson] = (),
         seconds: float = 0.0,
     ) -> None:
         self._recipe = recipe
         self._terms = terms
         self._keeper = keeper
-        self._harvest = Harvest(recipe.chains, blocks, states or {})
+        self._harvest = Harvest(recipe.chains, blocks, states or {}, lessons)
         self._drivers: list[Driver] = []  # one at a time; the last is at work or was the last
         self._progress: dict[int, Progress] = {}
         self._seconds = seconds
@@ -98,7 +98,11 @@ class Run:
         ExmcError
             What ended the run before its time. What was drawn before is in its ``partial``.
         """
-        if not self._await(timeout):
+        until = None if timeout is None else time.monotonic() + timeout
+        if not heeding(
+            self._ask_to_end,
+            lambda: self._harvest.wait(until and max(until - time.monotonic(), 0.0)),
+        ):
             raise TimeoutError(f"the run is not over after {timeout:g} s; it goes on")
         self._raise()
         trace = self._tree()
@@ -264,9 +268,12 @@ class Run:
             on_block=self._accept,
             on_event=self._see,
             on_look=self._judge,
+            on_lesson=self._learn,
             on_over=self._ended,
             marks=recipe.looks,
             max_time_s=terms.max_time_s,
+            pooling=recipe.pooling,
+            lessons=harvest.lessons,
             max_block=terms.block_draws,
             on_failure=terms.on_failure,
             keep=False,
@@ -288,6 +295,11 @@ class Run:
             self._show.block(block)
             self._harvest.bring_in(block)
         self._pass_on()
+
+    def _learn(self, lesson: Lesson) -> None:
+        if self._keeper is not None:
+            self._keeper.lesson(lesson)
+        self._harvest.lessons.append(lesson)
 
     def _see(self, event: Progress | Note) -> None:
         if isinstance(event, Note):
@@ -355,25 +367,12 @@ class Run:
         self._goes_on = False
         self._driver.ask(request)
 
-    def _await(self, timeout: float | None) -> bool:
-        """Wait, and take every Ctrl-C meanwhile as a wish."""
-        until = None if timeout is None else time.monotonic() + timeout
-        wishes = list(INTERRUPTS)
-        while True:
-            try:
-                return self._harvest.wait(until and max(until - time.monotonic(), 0.0))
-            except KeyboardInterrupt:
-                if not wishes:
-                    raise
-                self._ask_to_end(wishes.pop(0))
-
     # The result ----------------------------------------------------------------------------------
 
     def _is_short(self) -> bool:
         """Tell whether there is anything to go on with."""
-        total, dropped = self._recipe.settings.total, self._dropped()
-        chains = (chain for chain in range(self._recipe.chains) if chain not in dropped)
-        return any(self._harvest.reached(chain) < total for chain in chains)
+        chains, total = set(range(self._recipe.chains)), self._recipe.settings.total
+        return any(self._harvest.reached(chain) < total for chain in chains - self._dropped())
 
     def _dropped(self) -> set[int]:
         units = set().union(*(driver.dropped() for driver in self._drivers))

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from exmc_dask.cluster.moves import BlockResult, Note, Progress
 from exmc_dask.errors import OptionError
 from exmc_dask.recipe import Recipe
+from exmc_dask.sampler.pooling import Lesson
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class Keeper(Protocol):
 
     def block(self, result: BlockResult) -> None:
         """Take an accepted block: in order per chain, before anyone else sees its draws."""
+
+    def lesson(self, lesson: Lesson) -> None:
+        """Take what a group of chains learnt, before any block that began after it."""
 
     def aim(self, recipe: Recipe) -> None:
         """Take note that the run is to have another number of draws."""

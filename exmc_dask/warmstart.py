@@ -152,5 +152,5 @@ def _numbers(
     if log_step is not None:
         spreads |= {"log_step": log_step, "log_step_bar": log_step}
         spreads["step_anchor"] = log_step + np.log(10.0)
-    blank = ChainState.blank(q.size, settings.adapt, settings.metric, chain)
+    blank = ChainState.blank(q.size, settings.scheme, settings.metric, chain)
     return np.asarray(blank.replace(q=q, **spreads).f)

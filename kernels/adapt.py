@@ -27,10 +27,13 @@ from .chain import (
     GRAD,
     M2_GRAD,
     M2_Q,
+    MEAN_GRAD,
     MEAN_Q,
     N_BACK,
     N_FRONT,
+    POOLED,
     SEARCH_DUE,
+    STAN,
     STEP_ONLY,
     TUNE,
     UPDATES,
@@ -48,6 +51,7 @@ from .walk import ACCEPT, ACCEPT_BOTH_WAYS, DIVERGING, DROPPED, N_STEPS, NEW_IND
 _EARLY_WINDOW = 10
 _MAIN_WINDOW = 80
 _ENOUGH, _ENOUGH_DENSE = 3, 10  # draws before the metric first changes
+_SHORTEST, _FIRST_SHARED = 20, 5  # warmup with windows; end of the first that chains share
 _YOUNG, _OFTEN = 100, 20  # draws of a young estimate, and between changes of it
 _OUTSIDE, _INSIDE, _LAST = range(3)
 
@@ -77,18 +81,24 @@ def learn(reals: np.ndarray, ints: np.ndarray, vector: np.ndarray, spread: np.nd
             ints[WINDOW] = held if held > _MAIN_WINDOW else _MAIN_WINDOW
         if draw >= _freeze(tune) or draw + _next_window(ints, draw, tune) > _freeze(tune):
             accept = reals[ACCEPT_BOTH_WAYS]
-    elif _stan_window(draw, tune) != _OUTSIDE:
+    elif _window(ints, draw) != _OUTSIDE:
+        standing = ints[ADAPT] == STAN
         if spread.ndim == 4:
-            remember(ints, vector, _teaches(ints, True))
-        elif _teaches(ints, True):
-            ints[N_FRONT] += 1
-            observe(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
+            remember(ints, vector, _teaches(ints, standing))
+        elif _teaches(ints, standing):
+            if ints[ADAPT] == POOLED:
+                _learn_fisher(ints, vector, spread)
+            else:
+                ints[N_FRONT] += 1
+                observe(vector, Q, MEAN_Q, spread, M2_Q, ints[N_FRONT])
+    if ints[ADAPT] == POOLED and tune >= _SHORTEST and _shared_end(draw, tune) == _freeze(tune):
+        accept = reals[ACCEPT_BOTH_WAYS]
     average(reals, ints, accept / ints[N_STEPS])
 
 
 @device
 def _learn_fisher(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
-    for window in range(2):
+    for window in range(spread.shape[0] // 2):
         ints[N_FRONT + window] += 1
         for x in (Q, GRAD):
             row = 2 * window + x
@@ -113,12 +123,12 @@ def turn(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray) -> None:
     if ints[ADAPT] == FISHER:
         n = _turn_fisher(ints, vector, spread, last, tune)
     else:
-        n = _turn_stan(ints, vector, spread, last, tune)
+        n = _turn_window(ints, vector, spread, last)
     if n > 0:
         if spread.ndim == 4:  # here, because it is compiled anew wherever it is called
             fit(vector, spread, ints[DROPPED], n)
         ints[UPDATES] += 1
-        if ints[UPDATES] == 1 or ints[ADAPT] != FISHER:
+        if ints[UPDATES] == 1 or ints[ADAPT] == STAN:
             ints[SEARCH_DUE] = 1
 
 
@@ -194,19 +204,26 @@ def _turn_fisher(
 
 
 @device
-def _turn_stan(
-    ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int, tune: int
-) -> int:
+def _turn_window(ints: np.ndarray, vector: np.ndarray, spread: np.ndarray, last: int) -> int:
     """Take the metric from a window that has ended and forget its draws; return their number."""
-    n = ints[N_FRONT]
-    if _stan_window(last, tune) != _LAST or n < _ENOUGH:
+    n, pooled = ints[N_FRONT], ints[ADAPT] == POOLED
+    enough = _ENOUGH_DENSE if pooled and spread.ndim != 2 else _ENOUGH
+    if _window(ints, last) != _LAST or n < enough:
         return 0
     if spread.ndim == 2:
-        _stan_scale(spread, n)
+        if pooled:
+            _fisher_scale(spread)
+        else:
+            _stan_scale(spread, n)
     elif spread.ndim == 3:
-        stan_factor(spread, n)
+        if pooled:
+            fisher_factor(spread, n)
+        else:
+            stan_factor(spread, n)
     if spread.ndim != 4:
         forget(vector, MEAN_Q, spread, M2_Q)
+        if pooled:
+            forget(vector, MEAN_GRAD, spread, M2_GRAD)
     ints[N_FRONT], ints[N_BACK] = 0, 0
     return n
 
@@ -234,6 +251,29 @@ def _stan_scale(spread: np.ndarray, n: int) -> None:
 
 
 @device
+def _window(ints: np.ndarray, draw: int) -> int:
+    """Return whether a draw lies outside of the scheme's windows, inside one, or is its last."""
+    tune = ints[TUNE]
+    if ints[ADAPT] == STAN:
+        return _stan_window(draw, tune)
+    if tune < _SHORTEST or draw >= _freeze(tune):
+        return _OUTSIDE
+    return _LAST if draw == _shared_end(draw, tune) - 1 else _INSIDE
+
+
+@device
+def _shared_end(draw: int, tune: int) -> int:
+    """Return where the window of a draw ends that chains share: at 5, 10, 20, 40, ... or the last.
+
+    A window whose successor would not fit takes in what is left.
+    """
+    end, stop = _FIRST_SHARED, _freeze(tune)
+    while draw >= end and 2 * end <= stop:
+        end *= 2
+    return end if 2 * end <= stop else stop
+
+
+@device
 def _stan_window(draw: int, tune: int) -> int:
     """Return whether a draw lies outside of Stan's windows, inside one, or is the last of one.
 
@@ -245,7 +285,7 @@ def _stan_window(draw: int, tune: int) -> int:
     if first + length > stop:
         first, stop = 15 * tune // 100, tune - tune // 10
         length = stop - first
-    if tune < 20 or draw < first or draw >= stop:
+    if tune < _SHORTEST or draw < first or draw >= stop:
         return _OUTSIDE
     end = first + length
     for _ in range(64):

@@ -9,8 +9,7 @@ from, and their gradients, as they are::
     diag, dense  f = | scalars | factor  m2_q  ...             | q  grad  mean_q  ...           |
     low_rank     f = | scalars | factor  stretch  directions   | q  grad | draw  gradient  ...  |
 
-The schemes "stan" and "step_size" need fewer vectors and spreads than "fisher"; they have the
-first of each list.
+The other schemes need fewer vectors and spreads than "fisher"; they have the first of each list.
 A change of any of these numbers is a new `VERSION`. They are NumPy's because numba would compile a
 function anew for every Python literal that it is called with.
 """
@@ -37,8 +36,8 @@ INTS = (
 VERSION_, DIM, ADAPT, METRIC, CHAIN, DRAW, SEARCH_DUE, UPDATES, WINDOW, N_FRONT, N_BACK, N_STEP = (
     range(len(INTS))
 )
-ADAPTS = ("fisher", "stan", "step_size")
-FISHER, STAN, STEP_ONLY = np.arange(len(ADAPTS))
+ADAPTS = ("fisher", "stan", "step_size", "pooled")
+FISHER, STAN, STEP_ONLY, POOLED = np.arange(len(ADAPTS))
 METRICS = ("diag", "dense", "low_rank")
 DIAG, DENSE, LOW_RANK = np.arange(len(METRICS))
 
@@ -70,8 +69,8 @@ HISTORY = 2
 """Row of the first kept draw among the vectors of the metric of low rank; its gradient follows."""
 
 N_SCALARS = len(SCALARS)
-N_VECTORS = (6, 3, 2)  # by scheme, in the order of ADAPTS
-N_SPREADS = (5, 2, 1)
+N_VECTORS = (6, 3, 2, 4)  # by scheme, in the order of ADAPTS
+N_SPREADS = (5, 2, 1, 3)
 
 
 def spread_shape(dim: int, adapt: int, metric: int) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from .chain import (
     LOG_STEP_BAR,
     LOGP,
     N_STEP,
+    POOLED,
     SEARCH_DUE,
     SEED,
     STEP_ANCHOR,
@@ -68,7 +69,7 @@ def average(reals: np.ndarray, ints: np.ndarray, acceptance: float) -> None:
     weight = 1.0 / (n + _DELAY)
     reals[STEP_ERROR] += weight * (reals[TARGET_ACCEPT] - acceptance - reals[STEP_ERROR])
     log_step = reals[STEP_ANCHOR] - reals[STEP_ERROR] * math.sqrt(n) / _SHRINKAGE
-    if ints[ADAPT] == FISHER:
+    if ints[ADAPT] == FISHER or ints[ADAPT] == POOLED:
         log_step = minimum(log_step, _STABLE)
     weight = exp(-_FORGETTING * log(float(n)))
     reals[LOG_STEP] = log_step

@@ -76,7 +76,8 @@ BELOW = {
     "store": "output",  # what lies on disk while a run goes on
     "keeper": "terms store",  # runs that are kept in a store
     "farewell": "",  # ends with the process
-    "run": "terms harvest diagnosis farewell",  # the handle of a run
+    "wishes": "cluster",  # what a Ctrl-C asks for
+    "run": "terms harvest diagnosis farewell wishes",  # the handle of a run
     "reopen": "run keeper",  # doors to stored runs
     "fitting": "recipe predictive.sampling",  # doors of the other methods
     "many": "run",
@@ -99,6 +100,7 @@ ONE_ROOM = {
     "outline": "model",
     "unobserved": "verify",
     "cluster.asks": "cluster.plan",
+    "cluster.barriers": "cluster.plan",
     "cluster.course": "cluster.plan",
     "cluster.fleet": "cluster.plan",
     "cluster.flights": "cluster.plan",
@@ -106,6 +108,7 @@ ONE_ROOM = {
     "cluster.looks": "cluster.plan",
     "cluster.moves": "cluster.plan",
     "cluster.pace": "cluster.plan",
+    "cluster.turns": "cluster.plan",
 }
 
 # Their functions travel by value, and import what they call by its full name, where they are.

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from exmc_dask.sampler import reference_low_rank as low_rank
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.windows import pooled_windows, stan_windows
 
 F8 = npt.NDArray[np.float64]
 Chain = dict[str, Any]
@@ -28,13 +29,12 @@ Chain = dict[str, Any]
 def change_metric(chain: Chain, settings: Settings) -> None:
     """Do between two draws what the schedule asks for after the draw that was last."""
     last = chain["draw"] - 1
-    if not 0 <= last < settings.tune - 1 or settings.adapt == "step_size":
+    if not 0 <= last < settings.tune - 1 or settings.scheme == "step_size":
         return
-    changed = (_fisher if settings.adapt == "fisher" else _stan)(chain, settings, last)
-    if changed:
+    if _TURNS[settings.scheme](chain, settings, last):
         chain["updates"] += 1
         first = chain["updates"] == 1
-        chain["search"] = int(first or settings.adapt == "stan") or chain["search"]
+        chain["search"] = int(first or settings.scheme == "stan") or chain["search"]
 
 
 def learn(
@@ -57,11 +57,11 @@ def learn(
     """
     draw, tune = chain["draw"], settings.tune
     good = abs(index) > 4 if diverging else index != 0
-    if settings.adapt == "step_size":
+    if settings.scheme == "step_size":
         average(chain, settings, acceptance(errors, diverging, symmetric=True))
         return
     symmetric = False
-    if settings.adapt == "fisher":
+    if settings.scheme == "fisher":
         if draw < frozen_from(tune) and good:
             _remember(chain, settings, (("", "n_front"), ("back_", "n_back")))
         if draw >= frozen_from(tune) and settings.metric == "low_rank":
@@ -69,6 +69,10 @@ def learn(
         if draw >= early_until(tune) and chain["window"] == 0:
             chain["window"] = max(80, _held(chain, settings))
         symmetric = draw + _next_window(chain, draw, tune) > frozen_from(tune)
+    elif settings.scheme == "pooled":
+        if draw < pooled_windows(tune)[-1][1] and good:
+            _remember(chain, settings, (("", "n_front"),))
+        symmetric = draw >= pooled_windows(tune)[-1][0]
     elif any(a <= draw < b for a, b in stan_windows(tune)) and (good or not diverging):
         _remember(chain, settings, (("", "n_front"),))
     average(chain, settings, acceptance(errors, diverging, symmetric))
@@ -84,7 +88,7 @@ def _remember(chain: Chain, settings: Settings, windows: Sequence[tuple[str, str
         return
     for window, count in windows:
         chain[count] += 1
-        for series in ("q", "grad") if settings.adapt == "fisher" else ("q",):
+        for series in ("q",) if settings.scheme == "stan" else ("q", "grad"):
             mean, m2 = f"{window}mean_{series}", f"{window}m2_{series}"
             moments = welford(chain[series], chain[mean], chain[m2], chain[count])
             chain[mean], chain[m2] = moments
@@ -121,7 +125,7 @@ def average(chain: Chain, settings: Settings, acceptance: float) -> None:
     weight = 1.0 / (t + 10.0)
     error = (1.0 - weight) * chain["step_error"] + weight * (settings.target_accept - acceptance)
     log_step = float(chain["step_anchor"] - math.sqrt(t) / 0.05 * error)
-    if settings.adapt == "fisher":
+    if settings.scheme in ("fisher", "pooled"):
         log_step = min(log_step, math.log(math.pi))  # where the metric is right, pi is unstable
     weight = t**-0.75
     chain["step_error"], chain["log_step"] = error, log_step
@@ -180,25 +184,6 @@ def early_until(tune: int) -> int:
     return math.floor(0.3 * tune)
 
 
-def stan_windows(tune: int) -> list[tuple[int, int]]:
-    """Return Stan's windows as half-open ranges of draw numbers.
-
-    >>> stan_windows(1000)
-    [(75, 100), (100, 150), (150, 250), (250, 450), (450, 950)]
-    """
-    if tune < 20:
-        return []
-    if tune < 75 + 25 + 50:
-        return [(math.floor(0.15 * tune), tune - math.floor(0.1 * tune))]
-    stop, windows, size = tune - 50, [(75, 100)], 25
-    while windows[-1][1] < stop:
-        size *= 2
-        begin = windows[-1][1]
-        room_for_another = begin + size + 2 * size <= stop
-        windows.append((begin, begin + size if room_for_another else stop))
-    return windows
-
-
 def _next_window(chain: Chain, draw: int, tune: int) -> int:
     if draw < early_until(tune):
         return 10
@@ -226,23 +211,53 @@ def _fisher(chain: Chain, settings: Settings, last: int) -> bool:
         if not early:
             chain["window"] = following
     n = chain["n_front"]
-    if settings.metric == "diag":
-        if n < 3:
-            return False
+    young = not early and n < 100 and last % 20 == 0
+    rare = settings.metric != "diag"
+    if n < _enough(settings) or (rare and not (switch or young or last == frozen_from(tune) - 1)):
+        return False
+    _set_fisher(chain, settings, n)
+    return True
+
+
+def _enough(settings: Settings) -> int:
+    """Return the draws before the first metric of draws and scores."""
+    return 3 if settings.metric == "diag" else 10
+
+
+def _set_fisher(chain: Chain, settings: Settings, n: int) -> None:
+    """Set the metric from the `n` draws and scores of the estimate."""
+    if settings.metric == "low_rank":
+        chain.update(low_rank.fit(chain["history"], chain["factor"]))
+    elif settings.metric == "dense":
+        mean = _fisher_dense(chain["m2_q"] / n, chain["m2_grad"] / n, n)
+        chain["factor"] = np.linalg.cholesky(mean)
+    else:
         m2_q, m2_grad = chain["m2_q"], chain["m2_grad"]
         ratio = np.divide(m2_q, m2_grad, out=np.zeros_like(m2_q), where=m2_grad > 0.0)
         scale = np.clip(ratio, 1e-40, 1e40) ** 0.25
         chain["factor"] = np.where(ratio > 0.0, scale, chain["factor"])
-        return True
-    young = not early and n < 100 and last % 20 == 0
-    if n < 10 or not (switch or young or last == frozen_from(tune) - 1):
+
+
+def _pooled(chain: Chain, settings: Settings, last: int) -> bool:
+    """At the end of a window, set the metric from its draws and scores and forget them."""
+    n = chain["n_front"]
+    ends = [end for _, end in pooled_windows(settings.tune)]
+    if last + 1 not in ends or n < _enough(settings):
         return False
-    if settings.metric == "dense":
-        mean = _fisher_dense(chain["m2_q"] / n, chain["m2_grad"] / n, n)
-        chain["factor"] = np.linalg.cholesky(mean)
-    else:
-        chain.update(low_rank.fit(chain["history"], chain["factor"]))
+    _set_fisher(chain, settings, n)
+    _empty(chain, settings)
     return True
+
+
+def _empty(chain: Chain, settings: Settings) -> None:
+    """Forget the only window."""
+    if settings.metric == "low_rank":
+        _forget(chain)
+        return
+    chain["n_front"] = 0
+    for name in ("mean_q", "m2_q", "mean_grad", "m2_grad"):
+        if name in chain:
+            chain[name] = np.zeros_like(chain[name])
 
 
 def _fisher_dense(cov_q: F8, cov_grad: F8, n: int) -> F8:
@@ -263,7 +278,7 @@ def _stan(chain: Chain, settings: Settings, last: int) -> bool:
         return False
     if settings.metric == "low_rank":
         chain.update(low_rank.fit(chain["history"], chain["factor"]))
-        _forget(chain)
+        _empty(chain, settings)
         return True
     cov = chain["m2_q"] / (n - 1)
     if settings.metric == "diag":
@@ -271,10 +286,11 @@ def _stan(chain: Chain, settings: Settings, last: int) -> bool:
     else:
         cov = n / (n + 5) * _whole(cov) + 1e-3 * 5 / (n + 5) * np.eye(len(cov))
         chain["factor"] = np.linalg.cholesky(cov)
-    chain["n_front"] = 0
-    for name in ("mean_q", "m2_q"):
-        chain[name] = np.zeros_like(chain[name])
+    _empty(chain, settings)
     return True
+
+
+_TURNS = {"fisher": _fisher, "stan": _stan, "pooled": _pooled}
 
 
 def _whole(lower: F8) -> F8:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.errors import OptionError
 from exmc_dask.kernels import chain
 from exmc_dask.sampler.checked import Checked
+from exmc_dask.sampler.windows import SHORTEST, pooled_windows, stan_windows
+
+ADAPTS = ("fisher", "stan", "step_size")
+"""Schemes to choose from."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,15 @@ class Settings(Checked):
     superchain_size : int, optional
         So many neighbouring chains start at one point. By default each has a point of its own,
         and results know of no superchains.
+    pool : int
+        Chains of a group that share what their warmup teaches them of the metric, at least; 0 for
+        chains that learn alone.
 
     Raises
     ------
     OptionError
-        An option has a value that is not allowed; the message names all three.
+        An option has a value that is not allowed; the message names all three. Or chains are to
+        share what there is not.
     """
 
     seed: int
@@ -64,6 +73,7 @@ class Settings(Checked):
     store_unconstrained: bool = False
     thin: int = 1
     superchain_size: int | None = None
+    pool: int = 0
 
     def __post_init__(self) -> None:
         self._need_int("seed", 0, 2**63 - 1)
@@ -71,7 +81,7 @@ class Settings(Checked):
         self._need_int("tune", 0, 2**31)
         self._need_int("max_treedepth", 1, 20)
         self._need_int("thin", 1, 2**31)
-        self._need("adapt", self.adapt in chain.ADAPTS, f"one of {', '.join(chain.ADAPTS)}")
+        self._need("adapt", self.adapt in ADAPTS, f"one of {', '.join(ADAPTS)}")
         self._need("metric", self.metric in chain.METRICS, f"one of {', '.join(chain.METRICS)}")
         self._need_float("target_accept", "strictly between 0 and 1", lambda x: 0 < x < 1)
         if self.step_size_jitter is not None:
@@ -81,11 +91,37 @@ class Settings(Checked):
             self._need_int("superchain_size", 1, 2**31)
         flag = self.store_unconstrained
         self._need("store_unconstrained", isinstance(flag, bool), "True or False")
+        self._need_int("pool", 0, 2**31)
+        self._need("pool", self.pool != 1, "0, or 2 chains and more: one alone shares nothing")
+        if self.pool and self.adapt == "step_size":
+            raise OptionError(
+                "pool= has nothing to share with adapt='step_size', which keeps the metric as it "
+                "was and is the default after warm_start=; use adapt='fisher', or leave pool= out"
+            )
+        if self.pool and not self.marks:
+            raise OptionError(
+                f"tune={self.tune} is too short for pool=: below {SHORTEST} draws of warmup the "
+                "metric stays as it is, and there is nothing to share; raise tune=, or leave pool= "
+                "out"
+            )
 
     @property
     def total(self) -> int:
         """Draws per chain, warmup included."""
         return self.tune + self.draws
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of ADAPTS that chains follow: "fisher" has another calendar in groups."""
+        return "pooled" if self.pool and self.adapt == "fisher" else self.adapt
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Draws, warmup included, before which the chains of a group share what they learnt."""
+        if not self.pool:
+            return ()
+        windows = stan_windows if self.adapt == "stan" else pooled_windows
+        return tuple(end for _, end in windows(self.tune))
 
     @property
     def jitter(self) -> float:

@@ -72,7 +72,7 @@ def start(
 
 def _warm(settings: Settings, chain: int, dim: int, f: Floats) -> ChainState:
     """Return the state with given numbers, which searches a step size if it has none."""
-    blank = ChainState.blank(dim, settings.adapt, settings.metric, chain, n_step=1)
+    blank = ChainState.blank(dim, settings.scheme, settings.metric, chain, n_step=1)
     warm = ChainState(f, blank.i)
     return warm.replace(search=int(np.isnan(warm["step_anchor"])))
 
@@ -88,10 +88,10 @@ def _state(settings: Settings, chain: int, q: Floats, grad: Floats, logp: float)
     scale = np.sqrt(inv_mass)
     factor = np.diag(scale) if settings.metric == "dense" else scale
     fields = {"q": q, "grad": grad, "logp": logp, "factor": factor, "search": 1}
-    if settings.adapt == "fisher":
+    if settings.scheme == "fisher":
         fields |= {"n_front": 1, "n_back": 1}
         if settings.metric == "low_rank":
             fields |= {"history": [[q, grad]]}
         else:
             fields |= {"mean_q": q, "mean_grad": grad, "back_mean_q": q, "back_mean_grad": grad}
-    return ChainState.blank(q.size, settings.adapt, settings.metric, chain, **fields)
+    return ChainState.blank(q.size, settings.scheme, settings.metric, chain, **fields)

@@ -10,8 +10,9 @@
       exmc/manifest.json               what was asked for; names the digests of the next two
       exmc/model.msgpack exmc/data.npz the model; its data, coordinates, starting points
       exmc/owner.json                  who may write, and how many draws are wanted by now
+      exmc/lessons/GROUP-DRAW.npz      what chains learnt together, with pool=
       exmc/tails/CHAIN.npz             state of a chain, and the rows after its last full chunk
 
-Chunks are written first and the tail after them; readers believe the tail. So whenever the writer
-dies, what is read is a prefix of each chain together with the state that it ends in.
+Chunks and lessons are written first and the tail after them; readers believe the tail. So whenever
+the writer dies, what is read is a prefix of each chain together with the state that it ends in.
 """

@@ -1,4 +1,4 @@
-"""The writer of a store: a thread that takes blocks in order and puts chunks, then tails.
+"""The writer of a store: a thread that takes blocks in order and puts chunks, lessons, then tails.
 
 Whoever runs the chains hands blocks over and goes on. What cannot be written stays here, in order,
 and is tried again; the run does not notice, but for a note.
@@ -7,13 +7,16 @@ and is tried again; the run does not notice, but for a note.
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from exmc_dask.errors import StoreTaken
+from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState, State
+from exmc_dask.store import lessons as learnt
 from exmc_dask.store.chunk import encode, key, raw
 from exmc_dask.store.layout import Layout, Span
 from exmc_dask.store.manifest import OWNER, Owner
@@ -129,7 +132,8 @@ class Writer:
             self._chains[chain] = _Chain(tail.stored, parts, tail.state, tail.fingerprint)
             for name in tail.workers:
                 self._codes.setdefault(name, len(self._codes))
-        self._inbox: queue.SimpleQueue[Published | _Aim | int | None] = queue.SimpleQueue()
+        self._lessons: deque[Lesson] = deque()  # that are not written yet
+        self._inbox: queue.SimpleQueue[Published | Lesson | _Aim | int | None] = queue.SimpleQueue()
         self._aimed = True
         self._due = time.monotonic() + checkpoint_s
         self._retry_s = _FIRST_RETRY_S
@@ -150,6 +154,10 @@ class Writer:
         if self.error is not None:
             raise self.error
         self._inbox.put(block)
+
+    def learn(self, lesson: Lesson) -> None:
+        """Take what a group of chains learnt, before the blocks that began after it."""
+        self._inbox.put(lesson)
 
     def drop(self, chain: int) -> None:
         """Take note that a chain was given up."""
@@ -177,6 +185,10 @@ class Writer:
         """Return where the chains stand, rows that could not be written included; after `close`."""
         return {number: self._tail(number, chain) for number, chain in self._chains.items()}
 
+    def lessons(self) -> list[Lesson]:
+        """Return those that could not be written; after `close`."""
+        return list(self._lessons)
+
     # The writer's thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -202,6 +214,9 @@ class Writer:
         if isinstance(item, _Aim):
             self._aimed, self._owner, self._settings = False, item.owner, item.settings
             self._skeleton, self._written = None, {}
+            return True
+        if isinstance(item, Lesson):
+            self._lessons.append(item)
             return True
         if isinstance(item, int):
             self._chains[item].dropped = self._chains[item].changed = True
@@ -251,6 +266,11 @@ class Writer:
             self._put_skeleton()
         for number in self._chains:
             self._put_chunks(number, last)
+        while self._lessons:  # before the tails of chains that went on from them
+            self._check_owner()
+            lesson = self._lessons[0]
+            self._objects.put(learnt.name_of(lesson.group, lesson.draw), learnt.to_bytes(lesson))
+            self._lessons.popleft()
         began, cpu_began = time.monotonic(), time.thread_time()
         for number, chain in self._chains.items():
             if chain.changed:

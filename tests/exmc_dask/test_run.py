@@ -17,6 +17,7 @@ from exmc_dask.cluster.moves import BlockResult, Note
 from exmc_dask.errors import BlockError
 from exmc_dask.recipe import Recipe
 from exmc_dask.run import Run
+from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.terms import Terms
 from tests.cluster.toy_runs import CHAINS, begin, draws_of, recipe
 
@@ -111,6 +112,9 @@ class Kept:
 
     def block(self, result: BlockResult) -> None:
         self.blocks.append(result)
+
+    def lesson(self, lesson: Lesson) -> None:
+        raise AssertionError(lesson)
 
     def aim(self, recipe: Recipe) -> None:
         self.aims.append(recipe.settings.draws)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from exmc_dask.sampler.block import options, run
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start
 from exmc_dask.sampler.state import ChainState
+from exmc_dask.sampler.windows import pooled_windows
 from tests.kernels.targets import AR_90, NORMAL, REGRESSION, RHO_90, Target, compiled
 
 LEARN, TURN = compiled(adapt.learn), compiled(adapt.turn)
@@ -43,17 +45,19 @@ RNG = np.random.default_rng(3)
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def warmup(settings: Settings, walked: Callable[[int], dict[Any, int]]) -> Iterator[Arrays]:
+def warmup(
+    settings: Settings, walked: Callable[[int], dict[Any, int]], scheme: str = ""
+) -> Iterator[Arrays]:
     """Make a warmup of draws that a test makes up; yield the chain at every start of a transition.
 
     ``walked(draw)`` is what the transition left behind, as slots of ints.
     """
-    state = ChainState.blank(1, settings.adapt, "diag", 0, n_front=1, n_back=1)
+    state = ChainState.blank(1, scheme or settings.adapt, "diag", 0, n_front=1, n_back=1)
     option_f, option_i = options(settings)
     reals = np.concatenate([state.f[:N_SCALARS], option_f, np.zeros(N_REALS)])
     ints = np.concatenate([state.i, option_i, np.zeros(N_INTS, np.int64)])
     ints[N_STEP] = 1
-    if settings.adapt == "stan":
+    if settings.adapt == "stan" or scheme:
         ints[N_FRONT] = 0
     rows = state.f[N_SCALARS:].reshape(-1, 1).copy()
     spread, vector = np.split(rows, [N_SPREADS[ints[ADAPT]]])
@@ -93,6 +97,25 @@ def changes(values: list[int]) -> list[int]:
 def test_stan_changes_the_metric_when_stan_does(tune: int, ends: list[int]) -> None:
     updates = [int(i[UPDATES]) for _, i, *_ in warmup(stan(tune), moved)]
     assert changes(updates) == ends
+
+
+@pytest.mark.parametrize("tune", [19, 20, 21, 30, 47, 50, 100, 188, 189, 400, 1000])
+def test_chains_that_share_change_the_metric_at_the_ends_of_their_windows(tune: int) -> None:
+    settings = Settings(seed=1, tune=max(tune, 20), pool=2)
+    settings = replace(settings, tune=tune, pool=0) if tune < 20 else settings
+    chain = [(int(i[UPDATES]), int(i[N_FRONT])) for _, i, *_ in warmup(settings, moved, "pooled")]
+    ends = [end for _, end in pooled_windows(tune)]
+    assert changes([updates for updates, _ in chain]) == ends
+    assert [held for _, held in chain][:6] == ([0, 1, 2, 3, 4, 0] if ends else [0] * 6)
+    assert [chain[end][1] for end in ends] == [0] * len(ends)
+    assert chain[-1][1] == 0
+
+
+def test_chains_that_share_look_both_ways_in_their_last_window() -> None:
+    settings = Settings(seed=1, tune=100, pool=2)
+    errors = [f[STEP_ERROR] for f, *_ in warmup(settings, moved, "pooled")]
+    falls = [errors[draw + 1] > errors[draw] for draw in range(99)]
+    assert changes([int(fall) for fall in falls]) == [40]
 
 
 def stan(tune: int) -> Settings:

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from exmc_dask.sampler.block import run
+from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start
-from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
 from tests.kernels.targets import F8, Target
 
 Stats = dict[str, npt.NDArray[Any]]
@@ -23,6 +24,24 @@ def sample(
     for chain in range(chains):
         state = start(target, target.bound, settings, chain, np.zeros(target.dim), initial)
         blocks.append(run(target, target.bound, settings, state, settings.total)[1])
+    return _after(blocks, settings.tune)
+
+
+def sample_together(target: Target, settings: Settings, chains: int) -> tuple[F8, Stats]:
+    """Return the same of chains that share what their warmup teaches them."""
+    pooling = Pooling.of(settings, chains)
+    assert pooling is not None
+    zero = np.zeros(target.dim)
+    states = [start(target, target.bound, settings, chain, zero) for chain in range(chains)]
+    for mark in pooling.marks:
+        states = [run(target, target.bound, settings, s, mark - s.draw)[0] for s in states]
+        groups: dict[int, list[ChainState]] = {}
+        for state in states:
+            groups.setdefault(pooling.group(state.chain), []).append(state)
+        lessons = [pooling.learn(group) for group in groups.values()]
+        states = [lessons[pooling.group(state.chain)].give(state) for state in states]
+    left = settings.total - pooling.marks[-1]
+    blocks = [run(target, target.bound, settings, state, left)[1] for state in states]
     return _after(blocks, settings.tune)
 
 

@@ -1,5 +1,7 @@
 """The kernel's draws have the exact law of the target: means, spreads, products, quantiles."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from tests.kernels.targets import (
     gaussian,
 )
 from tests.statistics.moments import LIMIT, worst
-from tests.statistics.sampling import sample, sample_fixed
+from tests.statistics.sampling import sample, sample_fixed, sample_together
 
 #: Scales over four decades: without a metric a trajectory would need ten thousand steps. Stan's
 #: shrinkage towards 1e-3 would spoil smaller ones.
@@ -45,6 +47,26 @@ def test_warmed_up_chains_have_the_targets_law(target: Target, adapt: str, metri
     settings = Settings(seed=11, draws=4000, tune=600, adapt=adapt, metric=metric)
     name, z = worst(sample(target, settings)[0], target)
     assert abs(z) < LIMIT, (name, z)
+
+
+@pytest.mark.parametrize(("adapt", "metric"), SCHEMES)
+@pytest.mark.parametrize("target", SMOOTH, ids=str)
+def test_chains_that_warmed_up_together_have_the_targets_law(
+    target: Target, adapt: str, metric: str
+) -> None:
+    settings = Settings(seed=16, draws=1000, tune=100, adapt=adapt, metric=metric, pool=8)
+    name, z = worst(sample_together(target, settings, chains=16)[0], target)
+    assert abs(z) < LIMIT, (name, z)
+
+
+@pytest.mark.parametrize("target", [AR_90, REGRESSION], ids=str)
+def test_chains_that_warm_up_together_need_no_long_warmup(target: Target) -> None:
+    how: Any = {"seed": 17, "draws": 50, "tune": 40, "adapt": "stan", "metric": "dense"}
+    alone = sample(target, Settings(**how), chains=64)[1]
+    together = sample_together(target, Settings(**how, pool=64), chains=64)[1]
+
+    assert together["n_steps"].mean() < 0.7 * alone["n_steps"].mean()
+    assert abs(together["acceptance_rate"].mean() - 0.9) < 0.05
 
 
 @pytest.mark.parametrize("adapt", ["fisher", "stan"])

@@ -34,6 +34,8 @@ CASES = [
     (NORMAL, {"tune": 0, "draws": 200}),
     *((AR_90, {"adapt": "step_size", "metric": m, "tune": 60, "draws": 20}) for m in METRICS),
     (SLANTED, {"tune": 160, "draws": 40, "metric": "low_rank"}),  # too large for all directions
+    *((AR_90, {"pool": 2, "metric": m, "tune": 160, "draws": 20}) for m in METRICS),
+    (BANANA, {"pool": 2, "tune": 40, "draws": 20}),
 ]
 
 

@@ -15,6 +15,7 @@ from exmc_dask.sampler.state import ChainState, Draws
 from tests.kernels.targets import AR_90, F4, F8, I8, NORMAL, Bound, log_density, same
 
 SCHEMES = [(adapt, metric) for adapt in slots.ADAPTS for metric in slots.METRICS]
+HOW = {"pooled": {"adapt": "fisher", "pool": 2}}  # other schemes are options themselves
 every_scheme = pytest.mark.parametrize(("adapt", "metric"), SCHEMES)
 
 
@@ -45,7 +46,8 @@ def whole(blocks: list[Draws]) -> list[bytes]:
 @every_scheme
 @pytest.mark.parametrize("thin", [1, 4])
 def test_borders_of_blocks_leave_no_trace(adapt: str, metric: str, thin: int) -> None:
-    settings = Settings(7, 30, 110, adapt=adapt, metric=metric, thin=thin, store_unconstrained=True)
+    how: Any = HOW.get(adapt, {"adapt": adapt})
+    settings = Settings(7, 30, 110, metric=metric, thin=thin, store_unconstrained=True, **how)
     expected = in_blocks(settings, settings.total)
     for size in (1, 7, 100):
         assert in_blocks(settings, size) == expected
@@ -86,7 +88,8 @@ def begin_stopping(settings: Settings) -> ChainState:
 @every_scheme
 @pytest.mark.parametrize("how", [slots.STOP_AFTER, slots.STOP_NOW])
 def test_a_stopped_chain_goes_on_as_if_nothing_had_been(adapt: str, metric: str, how: int) -> None:
-    settings = Settings(seed=8, draws=20, tune=60, adapt=adapt, metric=metric)
+    scheme: Any = HOW.get(adapt, {"adapt": adapt})
+    settings = Settings(seed=8, draws=20, tune=60, metric=metric, **scheme)
     first = begin_stopping(settings)
     last, draws, control = run_stopping(settings, first, settings.total)
     assert control[slots.STATUS] == slots.FINISHED

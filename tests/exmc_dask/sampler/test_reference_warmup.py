@@ -8,9 +8,10 @@ import pytest
 
 from exmc_dask.kernels.chain import INTS
 from exmc_dask.sampler import reference_warmup as warmup
-from exmc_dask.sampler.reference_warmup import acceptance, search, stan_windows, welford
+from exmc_dask.sampler.reference_warmup import acceptance, search, welford
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState
+from exmc_dask.sampler.windows import stan_windows
 
 
 def chain_of(settings: Settings, dim: int = 1) -> dict[str, Any]:
