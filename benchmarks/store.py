@@ -22,7 +22,8 @@ import numpy as np
 import exmc_dask as ed
 from exmc_dask.keeper import StoreKeeper
 
-way, place, draws, n_slow = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+way, place = sys.argv[1:3]
+draws, n_slow, n_parameters = map(int, sys.argv[3:])
 quiet = {"progressbar": False, "compute_convergence_checks": False}
 waits = [0.0]
 block = StoreKeeper.block
@@ -36,9 +37,9 @@ StoreKeeper.block = timed
 
 def model():
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(n_slow, 100))
+    x = rng.normal(size=(n_slow, n_parameters))
     with ed.Model() as model:
-        beta = ed.Normal("beta", 0, 1, shape=100)
+        beta = ed.Normal("beta", 0, 1, shape=n_parameters)
         ed.Bernoulli("y", logit_p=ed.math.dot(x, beta), observed=rng.integers(0, 2, n_slow))
     return model
 
@@ -53,14 +54,15 @@ if way == "resumed":
     ed.sample(made, draws=draws // 2, store=place, **options, **quiet)
 before, began, cpu = peak(), time.perf_counter(), time.process_time()
 if way == "resumed":
-    ed.resume(place, draws=draws - draws // 2, **quiet)
+    trace = ed.resume(place, draws=draws - draws // 2, **quiet)
 else:
     store = {"store": place} if way == "stored" else {}
-    ed.sample(made, draws=draws, **store, **options, **quiet)
+    trace = ed.sample(made, draws=draws, **store, **options, **quiet)
 seconds, used = time.perf_counter() - began, time.process_time() - cpu
 files = [p for p in __import__("pathlib").Path(place).rglob("*") if p.is_file()]
 print(json.dumps({
     "cpu_s": used, "wall_s": seconds, "peak_mb": peak() - before, "wait_ms": 1e3 * max(waits),
+    "draws_mb": sum(group.to_dataset().nbytes for group in trace.children.values()) / 1e6,
     "size_mb": sum(p.stat().st_size for p in files) / 1e6, "files": len(files),
 }))
 """
@@ -71,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--rows", type=int, default=100, help="data of the model: time of a draw")
+    parser.add_argument("--parameters", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -79,18 +82,21 @@ def main() -> None:
         for way in WAYS:
             with tempfile.TemporaryDirectory() as folder:
                 command = [sys.executable, "-c", SCRIPT, way, f"{folder}/run.zarr"]
-                command += [str(args.draws), str(args.rows)]
+                command += [str(args.draws), str(args.rows), str(args.parameters)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 found[way].append(json.loads(done.stdout))
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors")
-    print(f"100 parameters, 2 chains of {args.draws} draws; medians of {args.repeats}")
-    print("| | processor s | wall s | peak MB | waits ms | store MB | files |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        f"{args.parameters} parameters, 2 chains of {args.draws} draws; medians of {args.repeats}"
+    )
+    print("| | processor s | wall s | peak MB | waits ms | result MB | store MB | files |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for way, runs in found.items():
         middle = {name: median(run[name] for run in runs) for name in runs[0]}
         print(
             f"| {way} | {middle['cpu_s']:.2f} | {middle['wall_s']:.1f} | {middle['peak_mb']:.0f} | "
-            f"{middle['wait_ms']:.2f} | {middle['size_mb']:.1f} | {middle['files']:.0f} |"
+            f"{middle['wait_ms']:.2f} | {middle['draws_mb']:.0f} | {middle['size_mb']:.1f} | "
+            f"{middle['files']:.0f} |"
         )
     if args.json:
         args.json.write_text(json.dumps(found, indent=1))

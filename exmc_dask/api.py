@@ -168,7 +168,8 @@ def sample(
     store : path or str, optional
         A new folder or URL, such as ``run.zarr`` or ``s3://bucket/run.zarr``, in which the run is
         kept while it goes on; needs zarr. `exmc_dask.resume` goes on with it in another process,
-        `exmc_dask.open_store` shows it. A store that fails does not end the run.
+        `exmc_dask.open_store` shows it. A store that fails does not end the run. Draws that are
+        safely in it leave the memory, and arrays of the result are then read when they are used.
     checkpoint_s : float
         Time that is lost at most when this process dies; a store that is slow is written less
         often.

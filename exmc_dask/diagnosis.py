@@ -5,7 +5,7 @@ Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, that of BFMI is Stan's
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ MAX_RHAT = 1.01
 MIN_ESS_PER_CHAIN = 100
 MIN_BFMI = 0.3
 MAX_SATURATED = 0.01  # share of draws whose tree was cut at max_treedepth
+_SLAB = 2**23  # numbers looked at together, 64 MB, where a variable can be cut so
 N_NAMED = 3  # variables a finding names, the worst first
 
 
@@ -232,14 +233,24 @@ def _where(
     found = {}
     for name, variable in posterior.data_vars.items():
         shape = variable.shape[2:]
-        draws = variable.to_numpy().astype(np.float64, copy=False)
-        values = statistic(draws.reshape(*variable.shape[:2], math.prod(shape)))
+        values = np.concatenate([statistic(draws) for draws in _slabs(variable)])
         labels = [posterior[dim].to_numpy() for dim in variable.dims[2:]]
         for i in np.flatnonzero(is_bad(values)):
             index = np.unravel_index(i, shape)
             at = ", ".join(str(label[j]) for label, j in zip(labels, index, strict=True))
             found[f"{name}[{at}]" if at else str(name)] = float(values[i])
     return found
+
+
+def _slabs(variable: xr.DataArray) -> Iterator[Array]:
+    """Yield the draws of all scalars of a variable, some at a time as it may lie on a disk."""
+    extents = variable.shape[2:]
+    n, slab = extents[0] if extents else 1, math.prod(extents[1:])
+    width = max(1, _SLAB // max(1, math.prod(variable.shape[:2]) * slab))
+    for low in range(0, max(n, 1), width):
+        part = variable[:, :, low : low + width] if width < n else variable
+        draws = part.to_numpy().astype(np.float64, copy=False)
+        yield draws.reshape(*variable.shape[:2], math.prod(part.shape[2:]))
 
 
 def _some(names: Sequence[str], values: dict[str, float], form: str) -> str:

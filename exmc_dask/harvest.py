@@ -1,7 +1,8 @@
 """Harvest: the accepted blocks of a run, which one thread brings in and others wait for."""
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 import numpy as np
@@ -12,6 +13,9 @@ from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import State
 from exmc_dask.stream import Draw, draws_of
+from exmc_dask.until import Until
+
+_LOOKED_AT = 2**23  # numbers at a time, 64 MB
 
 
 class Harvest:
@@ -55,13 +59,36 @@ class Harvest:
         self.is_over = False
         self.sure = inf
         self._chains = chains
+        self._at_hand: dict[int, deque[int]] = {chain: deque() for chain in range(chains)}
+        for place, block in enumerate(self.blocks):
+            if block.draws.in_memory:
+                self._at_hand[block.unit].append(place)
 
     def bring_in(self, result: BlockResult) -> None:
         """Take a block."""
         with self.news:
+            self._at_hand[result.unit].append(len(self.blocks))
             self.blocks.append(result)
             self.states[result.unit] = result.state
             self.news.notify_all()
+
+    def put_away(
+        self, chains: Iterable[int], away: Callable[[BlockResult], BlockResult | None]
+    ) -> None:
+        """Let go of blocks that can be read back.
+
+        Parameters
+        ----------
+        chains : iterable of int
+            Those that may have such blocks.
+        away : callable
+            Returns a block that knows where to read its draws, None as long as there is none.
+        """
+        with self.news:
+            for chain in chains:
+                line = self._at_hand[chain]
+                while line and (found := away(self.blocks[line[0]])) is not None:
+                    self.blocks[line.popleft()] = found
 
     def rely_on(self, draws: float) -> None:
         """Take so many draws of each chain as sure."""
@@ -100,27 +127,34 @@ class Harvest:
             if chain not in dropped or self.reached(chain) >= settings.total
         }
 
-    def before(
-        self, draw: int, settings: Settings
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
-        """Return the kept draws before a draw of all chains that have it, without warmup.
+    def wanting(self, until: Until, draw: int, settings: Settings) -> str:
+        """Say what the draws before one, warmup left out, do not have yet of what is asked for."""
+        chains = [chain for chain in range(self._chains) if self.reached(chain) >= draw]
+        n = len(chains) * len(range(0, draw - settings.tune, settings.thin))
+        width = max(1, _LOOKED_AT // n)
+        superchains, parts = settings.superchains(chains), []
+        for low in range(0, len(until.columns), width):
+            columns = slice(low, low + width)
+            draws = self._before(draw, settings, chains, columns)
+            parts.append(until.measure(draws, columns, superchains))
+        return until.verdict(parts)
 
-        Returns
-        -------
-        ndarray
-            float64, (n_chains, n_draws, columns).
-        ndarray, optional
-            int64, (n_chains,): their superchains, if there are any.
-        """
-        found = {}
-        for chain, blocks in self.by_chain().items():
-            if self.reached(chain) >= draw:
-                rows = [
-                    b.draws.values[(b.draws.numbers >= settings.tune) & (b.draws.numbers < draw)]
-                    for b in blocks
-                ]
-                found[chain] = np.concatenate(rows)
-        return np.stack(list(found.values())), settings.superchains(list(found))
+    def _before(
+        self, draw: int, settings: Settings, chains: Collection[int], columns: slice
+    ) -> NDArray[np.float64]:
+        """Return some columns of the kept draws before one, (n_chains, n_draws, columns)."""
+        by_chain = self.by_chain()
+        return np.stack(
+            [
+                np.concatenate(
+                    [
+                        block.draws.cut("values", block.draws.between(settings.tune, draw), columns)
+                        for block in by_chain[chain]
+                    ]
+                )
+                for chain in chains
+            ]
+        )
 
     def stream(
         self, columns: Sequence[tuple[str, tuple[int, ...]]], tune: int, first: int

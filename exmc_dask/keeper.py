@@ -9,25 +9,24 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from itertools import pairwise
-from math import nan
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exmc_dask import __version__
 from exmc_dask.builder import Model
 from exmc_dask.cluster.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import ExmcError, OptionError, StoreError
+from exmc_dask.past import earlier_blocks, put_away
 from exmc_dask.recipe import Recipe, write
 from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
+from exmc_dask.sampler.state import ChainState
 from exmc_dask.store.layout import lay_out
 from exmc_dask.store.lessons import read_lessons
 from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
 from exmc_dask.store.objects import Objects, objects_at
+from exmc_dask.store.readback import Chunks
 from exmc_dask.store.skeleton import Skeleton, row_numbers
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.writer import Writer
@@ -36,13 +35,6 @@ from exmc_dask.warmstart import Earlier
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-@dataclass(frozen=True)
-class Past:
-    """The state after a block of an earlier life of the run, as far as it is known."""
-
-    draw: int
 
 
 class StoreKeeper:
@@ -54,13 +46,21 @@ class StoreKeeper:
         As the store is after this process has become its owner.
     recipe : Recipe
     checkpoint_s : float
+
+    Attributes
+    ----------
+    chunks : Chunks
+        Where draws that have left the memory are read.
     """
 
     def __init__(self, stored: Stored, recipe: Recipe, checkpoint_s: float) -> None:
         self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
+        self.chunks = Chunks(stored.objects, stored.manifest.layout)
         self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
         self._notes: deque[Note] = deque()
         self._lessons: list[Lesson] = []  # that are still to be written
+        self._full: dict[int, int] = {}  # of a chain, the row at which its full chunks end
+        self._news: deque[int] = deque()  # chains of which more are full
         self._lock = threading.RLock()  # there is one writer at a time
         self._writer: Writer | None = None
         self._open()  # here and not with the first block, which the run's own thread brings
@@ -108,6 +108,20 @@ class StoreKeeper:
         """Return what went wrong since the last time this was asked."""
         return [self._notes.popleft() for _ in range(len(self._notes))]
 
+    def stored(self) -> list[int]:
+        """Return the chains of which more can be read back than when this was asked last."""
+        return [self._news.popleft() for _ in range(len(self._news))]
+
+    def away(self, block: BlockResult) -> BlockResult | None:
+        """Return a block without its draws, which lie in the store now; None if they do not.
+
+        A run of one chunk a chain keeps its draws, so that its result needs no store.
+        """
+        settings, layout = self._recipe.settings, self._stored.manifest.layout
+        if max(layout.n_warmup, -(-settings.draws // settings.thin)) <= layout.chunk_draws:
+            return None
+        return put_away(block, settings, self._full.get(block.unit, -math.inf), self.chunks)
+
     def close(self) -> None:
         """Write what is still to be written; the next block opens the store again.
 
@@ -142,10 +156,15 @@ class StoreKeeper:
                 seconds=stored.seconds,
                 checkpoint_s=self._checkpoint_s,
                 on_trouble=lambda message: self._note(Trouble.STORE, message),
+                on_full=self._filled,
             )
             for lesson in self._lessons:
                 self._writer.learn(lesson)
         return self._writer
+
+    def _filled(self, chain: int, stop: int) -> None:
+        self._full[chain] = stop
+        self._news.append(chain)
 
     def _note(self, kind: Trouble, message: str) -> None:
         self._notes.append(Note(kind, message))
@@ -265,11 +284,17 @@ def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) ->
     recipe = _recipe(stored)
     states = {chain: tail.state for chain, tail in stored.tails.items() if tail.state is not None}
     lessons = list(read_lessons(objects, recipe.pooling, states))
+    keeper = StoreKeeper(stored, recipe, checkpoint_s)
     return Resumed(
         recipe,
-        StoreKeeper(stored, recipe, checkpoint_s),
+        keeper,
         states,
-        [block for chain in states for block in _blocks(stored, chain, recipe)],
+        [
+            block
+            for tail in stored.reopened().values()
+            if tail.state is not None
+            for block in earlier_blocks(stored, tail, recipe, keeper.chunks)
+        ],
         lessons,
         stored.seconds,
         stored.manifest.run["on_failure"],
@@ -335,64 +360,3 @@ def _recipe(stored: Stored) -> Recipe:
         until = Until(limits, tuple(run["columns"]))
     recipe = replace(recipe, initials=manifest.initials)
     return recipe.to_draw(stored.owner.draws, until)
-
-
-def _blocks(stored: Stored, chain: int, recipe: Recipe) -> list[BlockResult]:
-    """Return what a chain had drawn as blocks, one for each stretch by one worker and attempt."""
-    tail, rows, settings = stored.tails[chain], stored.rows(chain), recipe.settings
-    assert tail.state is not None
-    tune, thin, workers = settings.tune, settings.thin, stored.workers
-    blocks = []
-    if not recipe.warmup:
-        done = min(tail.state.draw, tune)
-        blocks.append(_block(chain, _unkept(done, stored, recipe), Past(done)))
-    if rows is None:
-        return blocks
-    changes = np.flatnonzero((np.diff(rows.worker) != 0) | (np.diff(rows.attempt) != 0)) + 1
-    cuts = [rows.first, *(rows.first + int(change) for change in changes), rows.stop]
-    for low, high in pairwise(cuts):
-        part = rows.cut(low, high)
-        past = Past(tail.state.draw if high == rows.stop else tune + thin * high)
-        worker, attempt = workers[part.worker[0]], int(part.attempt[0])
-        blocks.append(_block(chain, part.draws(tune, thin), past, worker, attempt))
-    return blocks
-
-
-def _unkept(done: int, stored: Stored, recipe: Recipe) -> Draws:
-    """Return rows in the place of `done` draws of warmup that were not kept; nothing shows them."""
-    tune, thin = recipe.settings.tune, recipe.settings.thin
-    first = tune % thin
-    n = len(range(first, done, thin))
-    width = sum(math.prod(shape) for _, shape in recipe.columns)
-
-    def blank(width: int, dtype: type = np.float64) -> NDArray[Any]:
-        return np.broadcast_to(np.zeros(1, dtype), (n, width))
-
-    return Draws(
-        first,
-        blank(width),
-        blank(stored.manifest.layout.n_q),
-        blank(len(FLOAT_STATS)),
-        blank(len(INT_STATS), np.int64),
-        thin,
-    )
-
-
-def _block(
-    chain: int, draws: Draws, state: Past, worker: str = "", attempt: int = 0
-) -> BlockResult:
-    """Return draws of an earlier life as a block, of which nothing else is known any more."""
-    return BlockResult(
-        unit=chain,
-        first=draws.first,
-        attempt=attempt,
-        state=state,
-        draws=draws,
-        gradients=0,
-        divergences=0,
-        step_size=nan,
-        seconds=0.0,
-        prepare_s=0.0,
-        fingerprint="",
-        worker=worker,
-    )

@@ -18,7 +18,7 @@ attributes, and ``attempt``, how often the block that drew the row had been trie
 import gc
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -30,27 +30,13 @@ from xarray.indexes import PandasIndex
 
 from exmc_dask import __version__
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS
+from exmc_dask.segments import Block, Segment, reached, segments, walk
+from exmc_dask.unloaded import unloaded
 
 _COLLECT_BYTES = 2**28  # of results, after which those that were dropped are looked for
 BOOL_STATS = frozenset({"diverging", "reached_max_treedepth"})
 SAMPLE_DIMS = ("chain", "draw")
-
-
-class Block(Protocol):
-    """A finished block as the pools hand it over."""
-
-    @property
-    def draws(self) -> Draws:
-        """Rows of values and statistics, in draw order."""
-
-    @property
-    def worker(self) -> str:
-        """Name or address of what ran it."""
-
-    @property
-    def attempt(self) -> int:
-        """How many attempts were lost before this one."""
 
 
 class Shaped(Protocol):
@@ -71,15 +57,6 @@ class Named(Shaped, Protocol):
     @property
     def dims(self) -> tuple[str | None, ...]:
         """A name for each extent, or None for an extent the user did not name."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Rows of one block that lie in the part of the chain being laid out."""
-
-    block: Block
-    rows: slice  # of the block
-    place: slice  # of the chain's part
 
 
 Data = Mapping[str, tuple[np.ndarray, Sequence[str | None]]]
@@ -120,20 +97,22 @@ def to_datatree(
     Returns
     -------
     xarray.DataTree
-        Arrays are float64, int64 and bool copies of their own; nothing refers to the blocks.
+        Arrays are float64, int64 and bool copies of their own; nothing refers to the blocks. Where
+        draws have left the memory, arrays are read when they are used, each time anew; ``load``
+        keeps them.
     """
     _made.free_dropped()
     labels = dict(coords or {})
     about = _attributes(settings, attrs or {})
     chains = sorted(results)
     first = -(settings.tune // settings.thin)
-    stop = min((_reached(results[chain], settings) for chain in chains), default=first)
+    stop = min((reached(results[chain], settings) for chain in chains), default=first)
     stop = min(stop, -(-settings.draws // settings.thin))
     groups = {}
     for prefix, low, high in (("warmup_", first, min(stop, 0)), ("", 0, max(stop, 0))):
         if prefix and not warmup:
             continue
-        parts = [_segments(results[chain], settings, low, high) for chain in chains]
+        parts = [segments(results[chain], settings, low, high) for chain in chains]
         origin = settings.tune if prefix else 0
         index = {
             "chain": PandasIndex(np.array(chains, np.int64), "chain"),
@@ -141,11 +120,12 @@ def to_datatree(
         }
         labels.update(index)  # made once for all groups
         shape = (len(chains), high - low)
-        columns = _columns(parts, shape, outputs, "values")
+        laid, stats = (_columns, _stats) if _in_memory(parts) else (_lazy_columns, _lazy_stats)
+        columns = laid(parts, shape, outputs, "values")
         groups[f"{prefix}posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
-        groups[f"{prefix}sample_stats"] = _group(_stats(parts, shape), index, about, SAMPLE_DIMS)
+        groups[f"{prefix}sample_stats"] = _group(stats(parts, shape), index, about, SAMPLE_DIMS)
         if free and settings.store_unconstrained and not prefix:
-            columns = _columns(parts, shape, free, "q")
+            columns = laid(parts, shape, free, "q")
             groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
     superchains = settings.superchains(chains)
     if superchains is not None:
@@ -268,34 +248,6 @@ def indexed(labels: Mapping[str, Any]) -> xr.Coordinates:
     return xr.Coordinates(variables, indexes)
 
 
-def _place(draws: Draws, settings: Settings) -> int:
-    """Return the number of a block's first row in its chain, row 0 being the posterior's first."""
-    return (draws.first - settings.tune) // settings.thin
-
-
-def _reached(blocks: Sequence[Block], settings: Settings) -> int:
-    """Return the number of the row at which a chain ends or has its first gap."""
-    reached = -(settings.tune // settings.thin)
-    for block in blocks:
-        if len(block.draws) and _place(block.draws, settings) != reached:
-            break
-        reached += len(block.draws)
-    return reached
-
-
-def _segments(blocks: Sequence[Block], settings: Settings, first: int, stop: int) -> list[Segment]:
-    """Cut a chain's blocks to the rows [first, stop)."""
-    found = []
-    for block in blocks:
-        begin = _place(block.draws, settings)
-        low, high = max(first, begin), min(stop, begin + len(block.draws))
-        if low < high:
-            found.append(
-                Segment(block, slice(low - begin, high - begin), slice(low - first, high - first))
-            )
-    return found
-
-
 def _columns(
     parts: Sequence[Sequence[Segment]],
     shape: tuple[int, int],
@@ -308,7 +260,7 @@ def _columns(
     for output in outputs:
         size = math.prod(output.shape)
         array = np.empty((*shape, size))
-        for row, segment in _walk(parts):
+        for row, segment in walk(parts):
             source: np.ndarray = getattr(segment.block.draws, field)
             array[row, segment.place] = source[segment.rows, column : column + size]
         dims = getattr(output, "dims", ())
@@ -324,7 +276,7 @@ def _stats(parts: Sequence[Sequence[Segment]], shape: tuple[int, int]) -> dict[s
     worker = np.empty(shape, np.int16)
     attempt = np.empty(shape, np.int16)
     codes: dict[str, int] = {}
-    for row, segment in _walk(parts):
+    for row, segment in walk(parts):
         draws, place = segment.block.draws, segment.place
         floats[:, row, place] = draws.stats_f[segment.rows].T
         ints[:, row, place] = draws.stats_i[segment.rows].T
@@ -338,9 +290,67 @@ def _stats(parts: Sequence[Sequence[Segment]], shape: tuple[int, int]) -> dict[s
     return stats
 
 
-def _walk(parts: Sequence[Sequence[Segment]]) -> Iterator[tuple[int, Segment]]:
-    """Pair every segment with the row of its chain."""
-    return ((row, segment) for row, part in enumerate(parts) for segment in part)
+def _in_memory(parts: Sequence[Sequence[Segment]]) -> bool:
+    return all(segment.block.draws.in_memory for _, segment in walk(parts))
+
+
+def _lazy_columns(
+    parts: Sequence[Sequence[Segment]],
+    shape: tuple[int, int],
+    outputs: Sequence[Shaped],
+    field: str,
+) -> dict[str, tuple[Any, Sequence[str | None]]]:
+    """Return what `_columns` does, as arrays that are read when they are used."""
+    arrays: dict[str, tuple[Any, Sequence[str | None]]] = {}
+    column = 0
+    for output in outputs:
+        own = slice(column, column := column + math.prod(output.shape))
+        array = unloaded(parts, shape, output.shape, np.float64, _Part(field, own))
+        arrays[output.name] = (array, getattr(output, "dims", ()))
+    return arrays
+
+
+def _lazy_stats(
+    parts: Sequence[Sequence[Segment]], shape: tuple[int, int]
+) -> dict[str, xr.Variable]:
+    """Return what `_stats` does, as arrays that are read when they are used."""
+    stats = {}
+    for field, names in (("stats_f", FLOAT_STATS), ("stats_i", INT_STATS)):
+        for column, name in enumerate(names):
+            dtype = bool if name in BOOL_STATS else (np.int64, np.float64)[field == "stats_f"]
+            part = _Part(field, slice(column, column + 1))
+            stats[name] = _variable(SAMPLE_DIMS, unloaded(parts, shape, (), dtype, part))
+    workers = dict.fromkeys(segment.block.worker for _, segment in walk(parts))
+    codes = {name: code for code, name in enumerate(workers)}
+    worker = unloaded(parts, shape, (), np.int16, _Code(codes))
+    stats["worker"] = _variable(SAMPLE_DIMS, worker, {"names": list(codes)})
+    stats["attempt"] = _variable(SAMPLE_DIMS, unloaded(parts, shape, (), np.int16, _attempt))
+    return stats
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Takes some columns of one array of draws out of a block."""
+
+    field: str
+    columns: slice
+
+    def __call__(self, block: Block, rows: slice) -> np.ndarray:
+        return block.draws.cut(self.field, rows, self.columns)
+
+
+@dataclass(frozen=True)
+class _Code:
+    """Says by which worker a block was made."""
+
+    codes: Mapping[str, int]
+
+    def __call__(self, block: Block, rows: slice) -> int:
+        return self.codes[block.worker]
+
+
+def _attempt(block: Block, rows: slice) -> int:
+    return block.attempt
 
 
 def provenance() -> dict[str, str]:

@@ -312,17 +312,18 @@ class Run:
             self._show(progress)
 
     def _pass_on(self) -> None:
-        """Show what the keeper has to say."""
-        for note in self._keeper.notes() if self._keeper is not None else ():
-            self._driver.tell(note)
+        """Show what the keeper has to say, and let go of what it has."""
+        if self._keeper is not None:
+            for note in self._keeper.notes():
+                self._driver.tell(note)
+            self._harvest.put_away(self._keeper.stored(), self._keeper.away)
 
     def _judge(self, draw: int) -> str:
         """Say what the draws before one do not have yet of what until= asks for."""
         recipe = self._recipe
         assert recipe.until is not None
-        self._wanting = recipe.until.wanting(*self._harvest.before(draw, recipe.settings))
-        following = [look for look in recipe.looks if look > draw]
-        sure = following[0] if self._wanting and following else draw
+        self._wanting = self._harvest.wanting(recipe.until, draw, recipe.settings)
+        sure = next((n for n in recipe.looks if n > draw), draw) if self._wanting else draw
         self._harvest.rely_on(sure - recipe.settings.tune)
         return self._wanting
 

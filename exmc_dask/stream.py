@@ -53,22 +53,26 @@ def draws_of(
         Bounds of the draw numbers that are wanted, counted from the end of warmup.
     """
     draws = block.draws
-    for row, number in enumerate((draws.numbers - tune).tolist()):
-        if low <= number < high:
-            stat = {
-                **dict(zip(FLOAT_STATS, draws.stats_f[row].tolist(), strict=True)),
-                **dict(zip(INT_STATS, draws.stats_i[row].tolist(), strict=True)),
-            }
-            yield Draw(
-                chain=block.unit,
-                draw=number,
-                point=_point(draws.values[row], outputs),
-                stat={
-                    **{k: bool(v) if k in _BOOLS else v for k, v in stat.items()},
-                    "worker": block.worker,
-                    "attempt": block.attempt,
-                },
-            )
+    numbers = (draws.numbers - tune).tolist()
+    wanted = [(row, number) for row, number in enumerate(numbers) if low <= number < high]
+    if not wanted:
+        return
+    values, stats_f, stats_i = draws.values, draws.stats_f, draws.stats_i  # read once, if at all
+    for row, number in wanted:
+        stat = {
+            **dict(zip(FLOAT_STATS, stats_f[row].tolist(), strict=True)),
+            **dict(zip(INT_STATS, stats_i[row].tolist(), strict=True)),
+        }
+        yield Draw(
+            chain=block.unit,
+            draw=number,
+            point=_point(values[row], outputs),
+            stat={
+                **{k: bool(v) if k in _BOOLS else v for k, v in stat.items()},
+                "worker": block.worker,
+                "attempt": block.attempt,
+            },
+        )
 
 
 def _point(

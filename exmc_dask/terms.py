@@ -1,6 +1,6 @@
 """How a run is carried out, and what keeps it; nothing here changes a draw."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, Protocol
@@ -65,6 +65,12 @@ class Keeper(Protocol):
 
     def notes(self) -> Sequence[Note]:
         """Return what went wrong since this was asked the last time."""
+
+    def stored(self) -> Collection[int]:
+        """Return the chains of which more can be read back than when this was asked last."""
+
+    def away(self, block: BlockResult) -> BlockResult | None:
+        """Return a block that reads its draws when they are used; None as long as it cannot."""
 
     def close(self) -> None:
         """Write what is still to be written: the run is over, though it may be taken up again."""

@@ -69,23 +69,45 @@ class Until:
         superchains : (n_chains,) int64, optional
             To which each chain belongs: "rhat" is then the nested one.
         """
-        return ", ".join(filter(None, (self._lacks(n, draws, superchains) for n in self.wanted)))
+        return self.verdict([self.measure(draws, slice(None), superchains)])
 
-    def _lacks(self, name: str, draws: Array, superchains: NDArray[np.int64] | None) -> str:
-        criterion, wanted = CRITERIA[name], self.wanted[name]
-        asked = np.flatnonzero(np.isfinite(wanted))
-        statistic = criterion.statistic
-        if name == "rhat" and superchains is not None:
-            statistic = partial(rhat_nested, superchains=superchains)
-        found = statistic(draws[:, :, asked])
-        excess = found / wanted[asked] if criterion.small else wanted[asked] / found
+    def measure(
+        self, draws: Array, columns: slice, superchains: NDArray[np.int64] | None
+    ) -> dict[str, Array]:
+        """Return the statistic of each criterion for some columns, NaN where nothing is asked.
+
+        Parameters
+        ----------
+        draws : (n_chains, n_draws, k) float64
+            These columns only.
+        columns : slice
+        superchains : (n_chains,) int64 or None
+        """
+        found = {}
+        for name, wanted in self.wanted.items():
+            asked = np.isfinite(wanted[columns])
+            found[name] = np.full(len(asked), math.nan)
+            statistic = CRITERIA[name].statistic
+            if name == "rhat" and superchains is not None:
+                statistic = partial(rhat_nested, superchains=superchains)
+            if asked.any():
+                found[name][asked] = statistic(draws[:, :, asked])
+        return found
+
+    def verdict(self, measures: Sequence[Mapping[str, Array]]) -> str:
+        """Say what does not hold, given what `measure` returned for all columns, in parts."""
+        joined = {name: np.concatenate([part[name] for part in measures]) for name in self.wanted}
+        return ", ".join(filter(None, (self._lacks(name, joined[name]) for name in joined)))
+
+    def _lacks(self, name: str, found: Array) -> str:
+        wanted = self.wanted[name]
+        excess = found / wanted if CRITERIA[name].small else wanted / found
         if np.isnan(excess).all():
             return f"{name} is not defined"
         worst = int(np.nanargmax(excess))
         if excess[worst] <= 1:
             return ""
-        column = asked[worst]
-        return f"{name} is {found[worst]:.4g} of {self.columns[column]}, not {wanted[column]:.4g}"
+        return f"{name} is {found[worst]:.4g} of {self.columns[worst]}, not {wanted[worst]:.4g}"
 
 
 def read(

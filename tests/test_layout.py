@@ -72,7 +72,7 @@ BELOW = {
     "recipe": "units predictive until warmstart",  # what decides a run's draws
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
-    "harvest": "stream",  # the blocks of a run
+    "harvest": "stream until",  # the blocks of a run
     "store": "output",  # what lies on disk while a run goes on
     "keeper": "terms store",  # runs that are kept in a store
     "farewell": "",  # ends with the process
@@ -90,6 +90,9 @@ BELOW = {
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
     "indexing": "ir",
+    "segments": "output",
+    "unloaded": "output",
+    "past": "keeper",
     "incomplete": "evaluate",
     "matrices": "evaluate",
     "body": "ir",
@@ -129,8 +132,8 @@ THIRD_PARTY = {
     "bokeh": "cluster.dashboard cluster.panels cluster.parts cluster.plots",
     "prometheus_client": "cluster.metrics",
     "IPython": "cluster.notebook",
-    "xarray": "output predictive fitting diagnosis comparison recipe run store keeper reopen many "
-    "calibration api cli cli_results",
+    "xarray": "output unloaded predictive fitting diagnosis comparison recipe run store keeper "
+    "reopen many calibration api cli cli_results",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,7 +200,14 @@ class Draws:
         Sample statistics in the order of the two lists of names.
     thin : int
         Distance of kept draws.
+
+    Attributes
+    ----------
+    in_memory : bool
+        Whether these are the draws themselves; others know where to read them.
     """
+
+    in_memory: ClassVar[bool] = True
 
     first: int
     values: Floats
@@ -217,6 +224,16 @@ class Draws:
     def numbers(self) -> Ints:
         """Draw numbers of the rows, (n,)."""
         return self.first + self.thin * np.arange(len(self), dtype=np.int64)
+
+    def between(self, low: int, stop: int) -> slice:
+        """Return the rows whose draw numbers lie in [low, stop)."""
+        ends = (max(-((self.first - end) // self.thin), 0) for end in (low, stop))
+        return slice(*(min(end, len(self)) for end in ends))
+
+    def cut(self, name: str, rows: slice, columns: slice) -> NDArray[Any]:
+        """Return part of one of the four arrays, (rows, columns)."""
+        whole: NDArray[Any] = getattr(self, name)
+        return whole[rows, columns]
 
     def stat(self, name: str) -> NDArray[Any]:
         """Return one sample statistic, (n,)."""

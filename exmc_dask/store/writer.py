@@ -28,6 +28,9 @@ from exmc_dask.store.tail import Tail, name_of
 # Of the time, at most, that may go into tails, which are written again and again: of a processor's
 # time, and of that of this thread, which waits for disks and networks.
 _CPU_SHARE, _SHARE = 0.01, 0.1
+# Of blocks that wait for this thread. Beyond, whoever brings one waits a moment with it, so that
+# draws that are made faster than a disk takes them do not fill the memory.
+_BACKLOG_BYTES, _PATIENCE_S = 2**25, 1.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
 
 
@@ -102,6 +105,8 @@ class Writer:
         Time between two tails of a chain, at least.
     on_trouble : callable
         Is told, from the writer's thread, when the store stops taking draws and when it does again.
+    on_full : callable
+        Is told, from there too, of a chain and the row up to which its rows lie in full chunks.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Writer:
         seconds: float = 0.0,
         checkpoint_s: float = 10.0,
         on_trouble: Callable[[str], None] = lambda _: None,
+        on_full: Callable[[int, int], None] = lambda _, __: None,
     ) -> None:
         self.error: StoreTaken | None = None
         self.trouble: Exception | None = None
@@ -123,7 +129,7 @@ class Writer:
         self._settings, self._make_skeleton = settings, skeleton
         self._skeleton: Skeleton | None = None
         self._written: dict[str, bytes] = {}  # of the skeleton
-        self._checkpoint_s, self._on_trouble = checkpoint_s, on_trouble
+        self._checkpoint_s, self._on_trouble, self._on_full = checkpoint_s, on_trouble, on_full
         self._began = time.monotonic() - seconds
         self._chains = {chain: _Chain(-layout.n_warmup) for chain in range(layout.chains)}
         self._codes: dict[str, int] = {}
@@ -134,6 +140,8 @@ class Writer:
                 self._codes.setdefault(name, len(self._codes))
         self._lessons: deque[Lesson] = deque()  # that are not written yet
         self._inbox: queue.SimpleQueue[Published | Lesson | _Aim | int | None] = queue.SimpleQueue()
+        self._backlog = 0  # bytes in it
+        self._less = threading.Condition()  # of them
         self._aimed = True
         self._due = time.monotonic() + checkpoint_s
         self._retry_s = _FIRST_RETRY_S
@@ -144,7 +152,7 @@ class Writer:
     # The run's side ------------------------------------------------------------------------------
 
     def take(self, block: Published) -> None:
-        """Take a block, the next one of its chain; returns at once.
+        """Take a block, the next one of its chain; returns at once, unless many wait.
 
         Raises
         ------
@@ -153,7 +161,11 @@ class Writer:
         """
         if self.error is not None:
             raise self.error
-        self._inbox.put(block)
+        with self._less:
+            self._backlog += _size(block)
+            self._inbox.put(block)
+            if self._backlog > _BACKLOG_BYTES and self.trouble is None:
+                self._less.wait(_PATIENCE_S)
 
     def learn(self, lesson: Lesson) -> None:
         """Take what a group of chains learnt, before the blocks that began after it."""
@@ -221,6 +233,14 @@ class Writer:
         if isinstance(item, int):
             self._chains[item].dropped = self._chains[item].changed = True
             return True
+        self._sort_in(item)
+        with self._less:
+            self._backlog -= _size(item)
+            self._less.notify()
+        return True
+
+    def _sort_in(self, item: Published) -> None:
+        """Add a block to its chain, and write the chunk that it fills."""
         code = self._codes.setdefault(item.worker, len(self._codes))
         rows = Rows.of(item, self._settings.tune, code, self._layout.n_q)
         chain = self._chains[item.unit]
@@ -231,7 +251,6 @@ class Writer:
         chain.state, chain.fingerprint, chain.changed = item.state, item.fingerprint, True
         if self.trouble is None and self.error is None and self._full(chain):
             self._attempt(self._put_chunks, item.unit)
-        return True
 
     def _attempt(self, act: Callable[..., None], *args: object, last: bool = False) -> bool:
         """Do something that may fail, and say so when that is news and not the end of it."""
@@ -305,6 +324,8 @@ class Writer:
             chain.parts = [rows]
             self._check_owner()
             self._put_chunk(number, span, rows)
+            if chain.stop >= span.stop:
+                self._on_full(number, span.stop)
             chain.leave(min(span.stop, chain.stop))
 
     def _put_chunk(self, number: int, span: Span, rows: Rows) -> None:
@@ -348,3 +369,8 @@ class Writer:
             seconds=self._seconds,
             dropped=chain.dropped,
         )
+
+
+def _size(block: Published) -> int:
+    draws = block.draws
+    return sum(a.nbytes for a in (draws.values, draws.q, draws.stats_f, draws.stats_i))

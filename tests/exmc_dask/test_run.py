@@ -125,6 +125,12 @@ class Kept:
     def notes(self) -> list[Note]:
         return []
 
+    def stored(self) -> list[int]:
+        return []
+
+    def away(self, block: BlockResult) -> None:
+        raise AssertionError(block)
+
     def close(self) -> None:
         self.closed = True
 
