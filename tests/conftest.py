@@ -1,5 +1,6 @@
 """Options and fixtures that every test may use."""
 
+import signal
 from collections.abc import Callable
 from types import ModuleType
 
@@ -12,6 +13,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run the tests marked slow")
     parser.addoption("--runpods", action="store_true", help="also run the tests marked pods")
     parser.addoption("--update-golden", action="store_true", help="accept emitted text as it is")
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C as at a terminal: a shell starts what runs in its background with it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

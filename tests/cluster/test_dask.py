@@ -274,7 +274,7 @@ def test_ctrl_c_at_the_terminal_stops_the_run_and_not_the_workers(tmp_path: Path
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
 
     assert (process.returncode, out) == (0, "True\n")
     assert "Traceback" not in err

@@ -40,6 +40,12 @@ def notes(run: Driver) -> list[Trouble]:
     return [event.kind for event in run.events() if isinstance(event, Note)]
 
 
+def lost(run: Driver) -> set[str | None]:
+    """Return the workers that died; another may come for one and go again before the run ends."""
+    notes = (event for event in run.events() if isinstance(event, Note))
+    return {note.worker for note in notes if note.kind is Trouble.WORKER_LOST}
+
+
 @pytest.fixture(scope="module")
 def undisturbed() -> dict[int, bytes]:
     return draws(start(ThreadPool(1), toy.spec()))

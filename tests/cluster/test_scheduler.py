@@ -53,7 +53,7 @@ def test_a_run_returns_to_a_scheduler_that_was_killed_and_started_again(
                 else:
                     (last if home.is_set() else first).set()
 
-            run = start(pool, real.slow_spec(), on_block=follow, grace_s=0.1)
+            run = start(pool, real.slow_spec(), on_block=follow, grace_s=2.0)
             assert first.wait(120)
             pool.joined.clear()
             kill(scheduler)

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -30,14 +29,6 @@ def undisturbed() -> np.ndarray:
     return draws_of(begin().wait())
 
 
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """Ctrl-C as at a terminal: a shell starts what runs in its background with it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_waiting_gives_the_result_and_gives_it_again(undisturbed: np.ndarray) -> None:
     run = begin()
 
@@ -55,7 +46,6 @@ def test_waiting_too_short_is_a_timeout_and_the_run_goes_on(undisturbed: np.ndar
 
 
 @pytest.mark.parametrize("n_interrupts", [1, 2])
-@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_ends_the_run_and_gives_what_there_is(n_interrupts: int) -> None:
     run = begin(tune=0, draws=10_000, trouble=SLOW, block_draws=10)
     times = [0.9 + 0.02 * i for i in range(n_interrupts)]
