@@ -62,6 +62,7 @@ def test_a_model_becomes_ptx(
     if pytestconfig.getoption("--update-golden"):
         table[row] = vars(found)
         TABLE.write_text(json.dumps(dict(sorted(table.items())), indent=0) + "\n")
+    assert row in table, f"the table has no row '{row}'; --update-golden writes it"
     known = table[row]
     assert found.registers <= SLACK * known["registers"] + 8
     assert found.stack + found.spills <= SLACK * (known["stack"] + known["spills"]) + 64
