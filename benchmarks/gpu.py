@@ -74,7 +74,7 @@ def compile_one(target: str, name: str, lanes: int) -> float:
     """Compile one kernel, so that it lies in the cache; in a process of its own."""
     began = time.perf_counter()
     one = subject(name, 10)
-    Bench(Card() if target == "cuda" else Twin()).make(one, lanes, one.starts(1), 0)
+    Bench(Card(gpu.BLOCK) if target == "cuda" else Twin()).make(one, lanes, one.starts(1), 0)
     return time.perf_counter() - began
 
 
@@ -125,7 +125,7 @@ def check_runs(trial: Trial) -> None:
         traces = []
         for target, seed in ((trial.machine.target, 1), ("cpu", 2)):
             began = time.perf_counter()
-            traces.append(sample(name, target, seed, options.few, options.tune, options.run_draws))
+            traces.append(sample(name, target, seed, options))
             row = {"model": name, "target": target, "chains": options.few}
             trial.report.add("calls", row | {"seconds": time.perf_counter() - began})
         found = apart(name, *traces)
@@ -137,13 +137,14 @@ def check_runs(trial: Trial) -> None:
         )
 
 
-def sample(name: str, target: str, seed: int, chains: int, tune: int, draws: int) -> Any:
+def sample(name: str, target: str, seed: int, options: argparse.Namespace) -> Any:
     return ed.sample(
         MODELS[name](),
-        draws=draws,
-        tune=tune,
-        chains=chains,
+        draws=options.run_draws,
+        tune=options.tune,
+        chains=options.few,
         target=target,
+        target_options={"block": options.block} if target == "cuda" else None,
         random_seed=seed,
         cluster="threads",
         progressbar=False,
@@ -269,6 +270,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     add("--models", type=numbers(str), default=list(MODELS))
     add("--chains", type=numbers(), default=list(CHAINS), help="of the blocks that are timed")
     add("--lanes", type=numbers(), default=[], help="as the cost model says by default")
+    add("--block", type=int, choices=gpu.BLOCKS, default=gpu.BLOCK, help="threads of a block")
     add("--few", type=int, default=256, help="chains of what is not timed")
     add("--tune", type=int, default=300, help="warmup draws")
     add("--run-draws", type=int, default=200, help="draws of the runs that are compared")
@@ -296,7 +298,7 @@ def main(given: Sequence[str] | None = None) -> int:
             print(f"gpu.py: {error} (--target cpu tries this script)", file=sys.stderr)
             return 2
     warnings.simplefilter("ignore")
-    machine: Machine = Card() if options.target == "cuda" else Twin()
+    machine: Machine = Card(options.block) if options.target == "cuda" else Twin()
     bench = Bench(machine)
     if options.tiny:
         tiny(bench, options.lanes or (1, 8, 32))

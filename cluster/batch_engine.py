@@ -3,16 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.axes import extents
 from exmc_dask.density import LogDensity, lower
-from exmc_dask.errors import OptionError
+from exmc_dask.errors import DeviceFull, OptionError
 from exmc_dask.kernels import Bound, build, gpu, on_gpu, run_cuda
 from exmc_dask.kernels.chain import CONTROL
-from exmc_dask.kernels.program import write as program_of
 from exmc_dask.model import ModelSpec
 from exmc_dask.sampler import block
 from exmc_dask.sampler.batch import BatchState
@@ -23,12 +24,14 @@ from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
 from .engine import naming_broken_terms
 from .wire import Spec
 
-_LAYOUT = "batch/layout"  # name of the array with lanes and with where each batch begins
+_LAYOUT = "batch/layout"  # name of the array with lanes, block, and where each batch begins
 _LARGER = 64  # times a GPU's block may be than a CPU's: its journey must not take longer than it
 
 
-def join(spec: Spec, bounds: Sequence[int], lanes: int) -> Spec:
+def join(spec: Spec, bounds: Sequence[int], lanes: int, block: int) -> Spec:
     """Return a spec whose units are batches: unit u has chains ``bounds[u]`` to ``bounds[u + 1]``.
+
+    So many lanes share a chain, and a block of the GPU has so many threads.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def join(spec: Spec, bounds: Sequence[int], lanes: int) -> Spec:
         raise OptionError(
             f"metric={metric!r} is not possible with target='cuda'; use 'diag', or target='cpu'"
         )
-    layout = np.array([lanes, *bounds], np.int64)
+    layout = np.array([lanes, block, *bounds], np.int64)
     return replace(
         spec, target="cuda", data={**spec.data, _LAYOUT: layout}, engine=f"{__name__}:prepare"
     )
@@ -48,9 +51,27 @@ def join(spec: Spec, bounds: Sequence[int], lanes: int) -> Spec:
 
 def lanes_for(density: LogDensity, data: Mapping[str, NDArray[Any]], chains: int) -> int:
     """Return how many threads are to share each of so many chains of a model with these data."""
-    program = program_of(density, "cuda")
+    program = on_gpu.program_of(density)
     cost = program.count.at(program.storage.numbers(density.axis_lengths(data)))
     return on_gpu.choose_lanes(cost, density.layout.dim, chains)
+
+
+def device_bytes(
+    density: LogDensity, data: Mapping[str, NDArray[Any]], settings: Settings, lanes: int, n: int
+) -> int:
+    """Return the memory that a batch of `n` chains takes on a GPU, however many draws it makes."""
+    storage, lengths = on_gpu.program_of(density).storage, density.axis_lengths(data)
+    n_out = sum(prod(extents(output.shape, lengths)) for output in density.outputs)
+    blank = ChainState.blank(density.layout.dim, settings.scheme, settings.metric, 0)
+    sizes = run_cuda.plan(
+        lanes,
+        np.broadcast_to(blank.i, (n, len(blank.i))),
+        block.options(settings)[1],
+        storage.work_size(lengths),
+        n_out,
+        settings.total,
+    )
+    return sizes.most_bytes + storage.data_bytes(data)
 
 
 @dataclass(frozen=True)
@@ -112,15 +133,19 @@ def prepare(spec: Spec) -> Batches:
     ------
     CompileError
         There is no GPU, or an operation cannot be done on one.
+    DeviceFull
+        A batch does not fit into the GPU's memory.
     """
     gpu.require()
     data: dict[str, NDArray[Any]] = dict(spec.data)
-    lanes, *bounds = data.pop(_LAYOUT).tolist()
+    lanes, threads, *bounds = data.pop(_LAYOUT).tolist()
     density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
     kernel = on_gpu.compile(density, lanes)
     settings = Settings.from_dict(spec.settings)
+    device, largest = kernel.device(threads), int(np.diff(bounds).max())
+    _check_room(device, device_bytes(density, data, settings, lanes, largest), largest)
     block.compile_sampler("cpu", settings)
-    bound, device = kernel.bind(data), kernel.device()
+    bound = kernel.bind(data)
     blank = BatchState.of([ChainState.blank(kernel.dim, settings.scheme, settings.metric, 0)])
     control = np.zeros(len(CONTROL), np.int64)
     run_cuda.run(  # here, so that it counts as compiling
@@ -138,3 +163,15 @@ def prepare(spec: Spec) -> Batches:
         settings=settings,
         fingerprint=json.dumps(marks, sort_keys=True),
     )
+
+
+def _check_room(device: run_cuda.Device, needed: int, chains: int) -> None:
+    """Refuse what would not fit before anything is allocated."""
+    free = device.free_bytes
+    if needed > free:
+        raise DeviceFull(
+            f"{chains} chains of this model need about {gpu.size(needed)} of device memory at a "
+            f"time, and the GPU has {gpu.size(free)} free; give "
+            f"target_options={{'batch': {max(1, int(chains * free / needed / 2))}}} to have fewer "
+            "of them there at a time, or end what else uses the GPU (see nvidia-smi)"
+        )

@@ -94,6 +94,8 @@ class Driver:
         Time without workers before the coordinator runs blocks itself; the pool's by default.
     keep : bool
         Keep all blocks for `results`; False where ``on_block`` takes them.
+    notes : sequence of Note
+        What those who watch are told first.
 
     The other callables are called from the run's own thread.
 
@@ -128,6 +130,7 @@ class Driver:
         on_failure: Literal["raise", "drop"] = "raise",
         grace_s: float | None = None,
         keep: bool = True,
+        notes: Sequence[Note] = (),
     ) -> None:
         self.name = uuid.uuid4().hex[:12]
         self.error: BaseException | None = None
@@ -154,7 +157,7 @@ class Driver:
         )
         self._plan = Plan(units, options, states, time.monotonic())
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
-        self._keep = keep
+        self._keep, self._notes = keep, notes
         self._results: dict[int, list[BlockResult]] = {unit: [] for unit in units}
         self._events: deque[Progress | Note] = deque(maxlen=_MAX_EVENTS)
         self._dropped: set[int] = set()
@@ -228,6 +231,8 @@ class Driver:
 
     def _drive(self) -> None:
         try:
+            for note in self._notes:
+                self.tell(note)
             while not self._plan.finished:
                 self._carry(self._consider(self._await()))
         except BaseException as error:

@@ -50,6 +50,7 @@ class Fault(enum.Enum):
 class Trouble(enum.StrEnum):
     """The kinds of notes, from the harmless to those that end a run."""
 
+    GPU = "gpu"
     WORKER_LOST = "worker lost"
     WORKER_HUNG = "worker hung"
     WORKER_REFUSED = "worker refused"
@@ -85,6 +86,8 @@ class BlockResult:
         Target, CPU class and versions: blocks of one fingerprint agree to the last bit.
     worker : str
         Where it ran; written by the driver when it publishes the block.
+    launches : int
+        Of a GPU, as the GPU counted them: proof that it ran.
     """
 
     unit: int
@@ -99,6 +102,7 @@ class BlockResult:
     prepare_s: float
     fingerprint: str
     worker: str = ""
+    launches: int = 0
 
     @property
     def n(self) -> int:

@@ -158,8 +158,9 @@ class ThreadPool(Pool):
         self._engine = _Once(partial(worker.prepare, spec))
         self._post = post
         self._given: dict[str, Watch] = {}
-        _crew.grow(self._n_threads)
-        post([WorkerJoined(self._NAME, self._n_threads)])
+        slots = 1 if spec.target == "cuda" else self._n_threads  # a GPU does one thing at a time
+        _crew.grow(slots)
+        post([WorkerJoined(self._NAME, slots)])
 
     def start(self, orders: Sequence[Order]) -> None:
         """Start blocks."""

@@ -48,7 +48,7 @@ class Watch:
 
     Attributes
     ----------
-    control : (8,) int64
+    control : (9,) int64
         For the kernel.
     dropped : bool
         The block was told to stop at once; its result is not wanted.

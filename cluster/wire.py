@@ -28,7 +28,7 @@ from exmc_dask.sampler.state import ChainState, Draws, State
 from .bulletin import Bulletin
 from .moves import BlockFailed, BlockProgress, BlockResult, Fault
 
-VERSION = 1
+VERSION = 2
 """Of the schema; raised when a record below changes."""
 
 _HEAD = struct.Struct("<4sHxxIxxxx")

@@ -104,6 +104,7 @@ def run_block(engine: Callable[[], Engine], task: Task, seen: Watch) -> BlockRes
         seconds=time.monotonic() - begun_at,
         prepare_s=begun_at - asked_at,
         fingerprint=ready.fingerprint,
+        launches=int(control[chain.LAUNCHES]),
     )
 
 

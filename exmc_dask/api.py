@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from exmc_dask.builder import Model
-from exmc_dask.errors import CompileError, OptionError
+from exmc_dask.errors import OptionError
+from exmc_dask.gpus import wish
 from exmc_dask.options import Place, model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 TUNE, TUNE_STEP_SIZE = 400, 50  # warmup draws by default, and where the metric is known
 GROUP = 64  # chains, at least, that share what their warmup teaches them
-_GPUS = 8  # of a cluster: batches for as many, if they are not too small
 
 # Options of pm.sample that mean something else here: what to use instead.
 ELSEWHERE = {
@@ -51,6 +51,7 @@ def sample(
     client: Any = None,
     cluster: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
+    target_options: Mapping[str, int] | None = None,
     random_seed: int | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
@@ -106,6 +107,14 @@ def sample(
         from some hundred chains on; it needs the extra of that name, and ``metric="diag"``. "auto"
         is "cuda" with ``cluster="cuda"`` and "cpu" otherwise. The result's attributes say what it
         was.
+    target_options : mapping, optional
+        Of ``target="cuda"``: ``"lanes"``, the threads that share a chain, 1, 2, 4, 8, 16 or 32; by
+        default as many as the cost of the model and the number of chains suggest. ``"block"``, the
+        threads of a block, 32, 64, 128 or 256; 128 by default. ``"batch"``, the chains that are on
+        a GPU at a time, 8192 at most by default. Lanes change draws, as others add up in another
+        order; the other two do not. What they were, the memory that they need and the number of
+        launches stand in the result's attributes: ``lanes``, ``block``, ``batch``,
+        ``device_bytes``, ``launches``.
     random_seed : int, optional
         One seed, one result, on whatever cluster of equal machines; drawn and kept in the result's
         attributes by default.
@@ -188,14 +197,14 @@ def sample(
         An option does not exist or has an impossible value.
     StoreError
         The store is not new or cannot be written; or another process has resumed its run.
+    DeviceFull
+        The chains that are to be on a GPU at a time do not fit into its memory.
     ModelError, SamplingError, ClusterError
         The model, a chain, or the cluster cannot go on. What was drawn before is in the error's
         ``partial``.
     """
     refuse(sample, unknown, ELSEWHERE)
     model, counts = model_and_counts("sample", first, model, ("draws", "tune", "chains"))
-    if target not in ("auto", "cpu", "cuda"):
-        raise CompileError(f"target={target!r} is not possible; use 'auto', 'cpu' or 'cuda'")
     adapt = adapt or ("fisher" if warm_start is None else "step_size")
     if tune is None:
         tune = TUNE_STEP_SIZE if adapt == "step_size" else TUNE
@@ -226,7 +235,7 @@ def sample(
         model,
         settings,
         chains,
-        gpus=_gpus(target, client, cluster),
+        gpus=wish(target, target_options, client, cluster),
         superchains=int(superchains) if isinstance(superchains, np.integer) else superchains,
         initvals=initvals,
         warm_start=_earlier(warm_start),
@@ -260,26 +269,6 @@ def _earlier(given: Any) -> Any:
 
         return earlier(given)
     return given
-
-
-def _gpus(target: str, client: Any, cluster: Any) -> int:
-    """Return the number of GPUs that may share a run, 0 for none.
-
-    Raises
-    ------
-    CompileError
-        A GPU of this process is asked for, and there is none.
-    """
-    if target == "cpu" or (target == "auto" and cluster != "cuda"):
-        return 0
-    from exmc_dask.cluster.pool import is_here
-
-    if is_here(client, cluster):
-        from exmc_dask.kernels import gpu
-
-        gpu.require()
-        return 1
-    return _GPUS
 
 
 def sample_stream(

@@ -19,7 +19,8 @@ shape, chain, draw); what to do about it.
     ├── OptionError               an option that does not exist or has an impossible value
     ├── CompileError              the compiler met something it cannot translate
     ├── SamplingError
-    │   └── BadStart              no finite starting point
+    │   ├── BadStart              no finite starting point
+    │   └── DeviceFull            chains that do not fit into the memory of a GPU
     ├── StoreError                a store that cannot be used: not there, not empty, not writable
     │   └── StoreTaken            another process has resumed the run
     └── ClusterError
@@ -114,6 +115,10 @@ class BadStart(SamplingError):
     ) -> None:
         super().__init__(message)
         self.q, self.grad, self.logp = q, grad, logp
+
+
+class DeviceFull(SamplingError):
+    """Chains that do not fit into the memory of a GPU."""
 
 
 class StoreError(ExmcError):

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from exmc_dask.axes import extents
 from exmc_dask.builder import Model
+from exmc_dask.cluster.moves import Note, Trouble
 from exmc_dask.cluster.wire import Spec
 from exmc_dask.density import LogDensity, Output, lower
 from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.gpus import Share, Wish
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.units import CHAINS, Batches, Chains
+from exmc_dask.units import CHAINS, MOST, Batches, Chains
 from exmc_dask.until import Until, looks, read
 from exmc_dask.warmstart import Earlier, from_run, from_trace
 
@@ -44,6 +46,8 @@ class Recipe:
         What some chains start from, see `exmc_dask.sampler.start.start`.
     units : Chains
         What is handed to workers.
+    share : Share, optional
+        What it takes of each GPU, if it is for GPUs.
     until : Until, optional
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
@@ -57,6 +61,7 @@ class Recipe:
     chains: int
     initials: Mapping[int, NDArray[np.float64]]
     units: Chains = CHAINS
+    share: Share | None = None
     until: Until | None = None
     warmup: bool = False
     log_likelihood: bool = False
@@ -105,8 +110,25 @@ class Recipe:
             constant_data=constant_data(self.model),
             free=self.density.variables.entries,
             warmup=self.warmup,
-            attrs={"model": self.model.spec.key, "target": self.spec.target, **attrs},
+            attrs={
+                "model": self.model.spec.key,
+                "target": self.spec.target,
+                **self._of_gpus(results),
+                **attrs,
+            },
         )
+
+    def _of_gpus(self, results: Mapping[int, Sequence["BlockResult"]]) -> dict[str, int]:
+        """Say how GPUs were used; nothing where they were not."""
+        if self.share is None:
+            return {}
+        launches = sum(block.launches for blocks in results.values() for block in blocks)
+        return self.share.attrs(launches)
+
+    @property
+    def notes(self) -> list[Note]:
+        """What those who watch the run are told before it begins."""
+        return [] if self.share is None else [Note(Trouble.GPU, str(self.share))]
 
     def add_densities(self, trace: "xr.DataTree") -> None:
         """Add the groups of log-densities that were asked for."""
@@ -124,7 +146,7 @@ def write(
     settings: Settings,
     chains: int,
     *,
-    gpus: int = 0,
+    gpus: Wish | None = None,
     superchains: int | None = None,
     initvals: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ncp: Any = "auto",
@@ -138,7 +160,7 @@ def write(
 ) -> Recipe:
     """Write the recipe of a run; options are those of `exmc_dask.sample`.
 
-    With `gpus` above 0 it is one for GPUs, so many as may share its chains.
+    With `gpus` it is one for GPUs.
 
     Raises
     ------
@@ -194,7 +216,7 @@ def write(
         log_likelihood=log_likelihood,
         log_prior=log_prior,
     )
-    if gpus:
+    if gpus is not None:
         recipe = _on_gpus(recipe, gpus)
     if until is None:
         return recipe
@@ -231,15 +253,23 @@ def _grouped(settings: Settings, chains: int, superchains: int, initvals: Any) -
     return replace(settings, superchain_size=chains // superchains)
 
 
-def _on_gpus(recipe: Recipe, gpus: int) -> Recipe:
-    """Make batches of the chains of a recipe."""
-    from exmc_dask.cluster.batch_engine import join, lanes_for
+def _on_gpus(recipe: Recipe, wish: Wish) -> Recipe:
+    """Make batches of the chains of a recipe.
+
+    The number of lanes follows from the model and the number of chains, not from the batches: these
+    follow from the number of GPUs, which is to change no draw.
+    """
+    from exmc_dask.cluster.batch_engine import device_bytes, join, lanes_for
 
     if recipe.pooling is not None:
         raise OptionError("pool= is not possible on GPUs; leave it out, or use target='cpu'")
-    units = Batches.for_gpus(recipe.chains, gpus)
-    lanes = lanes_for(recipe.density, recipe.spec.data, recipe.chains)
-    return replace(recipe, units=units, spec=join(recipe.spec, units.bounds, lanes))
+    density, data = recipe.density, recipe.spec.data
+    units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch)
+    lanes = wish.lanes or lanes_for(density, data, min(recipe.chains, MOST))
+    spec = join(recipe.spec, units.bounds, lanes, wish.block)
+    needed = device_bytes(density, data, recipe.settings, lanes, units.largest)
+    share = Share(lanes, wish.block, units.largest, needed)
+    return replace(recipe, units=units, spec=spec, share=share)
 
 
 def _initials(

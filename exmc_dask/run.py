@@ -271,12 +271,11 @@ class Run:
             on_lesson=self._learn,
             on_over=self._ended,
             marks=recipe.looks,
-            max_time_s=terms.max_time_s,
             pooling=recipe.pooling,
             lessons=harvest.lessons,
-            max_block=terms.block_draws,
-            on_failure=terms.on_failure,
             keep=False,
+            notes=recipe.notes,
+            **terms.limits,
         )
         self._drivers.append(driver)
         self._began = time.perf_counter()

@@ -44,6 +44,15 @@ class Terms:
                 f"max_time_s={self.max_time_s!r} is not possible; it has to be above 0"
             )
 
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Those that are options of a `Driver`, under its names."""
+        return {
+            "max_time_s": self.max_time_s,
+            "max_block": self.block_draws,
+            "on_failure": self.on_failure,
+        }
+
 
 class Keeper(Protocol):
     """What keeps the blocks of a run beyond its process.

@@ -14,7 +14,9 @@ from exmc_dask.sampler.state import State
 
 type Floats = NDArray[np.float64]
 
-_MOST, _LEAST = 8192, 256  # chains of a batch
+MOST = 8192
+"""Chains of a batch where nobody says otherwise."""
+_LEAST = 256
 
 
 class Chains:
@@ -55,10 +57,15 @@ class Batches(Chains):
     bounds: tuple[int, ...]
 
     @classmethod
-    def for_gpus(cls, chains: int, gpus: int) -> "Batches":
-        """Return batches for so many GPUs, fewer where they would be small."""
-        n = max(1, min(gpus, chains // _LEAST), -(-chains // _MOST))
+    def for_gpus(cls, chains: int, gpus: int, most: int = MOST) -> "Batches":
+        """Return batches of `most` chains at most for so many GPUs, fewer than would be small."""
+        n = max(1, min(gpus, chains // _LEAST), -(-chains // most))
         return cls(tuple(int(x) for x in np.linspace(0, chains, n + 1).round()))
+
+    @property
+    def largest(self) -> int:
+        """Chains of the largest batch."""
+        return max(map(len, map(self._of, range(len(self.bounds) - 1))))
 
     def of(self, chains: Iterable[int]) -> list[int]:
         """Return the units that have one of these chains."""
@@ -98,6 +105,7 @@ class Batches(Chains):
                 draws=draws,
                 gradients=result.gradients if k == 0 else 0,
                 divergences=result.divergences if k == 0 else 0,
+                launches=result.launches if k == 0 else 0,
                 step_size=state.step_size,
             )
 

@@ -26,6 +26,9 @@ from .chain import (
 from .tally import N_SLOTS
 from .walk import LEVEL_ROWS, N_REALS, STACK
 
+RING = ("values", "q", "stats_f", "stats_i")
+"""Arrays of draws, a row each."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -84,6 +87,11 @@ class Plan:
     def size_bytes(self) -> int:
         """Bytes of all arrays; they do not depend on the number of draws."""
         return 8 * self.chains * sum(map(prod, self.shapes.values()))
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of these and of copies of the ring's rows, which are on their way to the host."""
+        return self.size_bytes + 8 * self.chains * sum(prod(self.shapes[name]) for name in RING)
 
     def laid(self, rows: np.ndarray) -> np.ndarray:
         """Return an array with chains in front as the device holds it."""

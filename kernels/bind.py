@@ -199,7 +199,7 @@ class Storage:
             data=np.empty(used["data"], np.float64),
             data32=np.empty(used["data32"], np.float32),
             index=np.empty(used["index"], np.int64),
-            work_size=max((_total(tuple(s))(lengths, {}) for s in self.work_shapes), default=0),
+            work_size=self.work_size(lengths),
             n_out=_total(tuple(outputs))(lengths, {}),
         )
         bound.index[: len(self._fields)] = [f(lengths, places) for f in self._fields.values()]
@@ -212,6 +212,16 @@ class Storage:
                 laid.reshape(value.shape[::-1]).T if in_columns else laid.reshape(value.shape),
             )
         return bound
+
+    def work_size(self, lengths: Lengths) -> int:
+        """Return how many doubles one thread needs to work with."""
+        return max((_total(tuple(s))(lengths, {}) for s in self.work_shapes), default=0)
+
+    def data_bytes(self, arrays: Arrays) -> int:
+        """Return the memory that arrays take once they are bound."""
+        widths = {"data": 8, "data32": 4, "index": 8}
+        laid = sum(widths[self.arrays[name]] * np.size(arrays[name]) for name in self.slots)
+        return int(laid) + 8 * len(self._fields)
 
     def _array(self, slot: Input, arrays: Arrays, lengths: Lengths) -> npt.NDArray[np.generic]:
         if slot.name not in arrays:

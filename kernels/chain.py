@@ -114,7 +114,9 @@ CONTROL = (
     "step_size_bits",  # of the last finished draw: view the slot as float64
     "tree_depth",  # of the last finished draw
     "next_draw",  # number of the draw that is being made
+    "launches",  # of a GPU since the block began, as the GPU counted them
 )
 STOP, GRADIENTS, DRAWS, STATUS, DIVERGENCES, STEP_SIZE_BITS, TREE_DEPTH, NEXT_DRAW = range(8)
+LAUNCHES = 8
 GO_ON, STOP_AFTER, STOP_NOW = range(3)
 NOT_BEGUN, RUNNING, FINISHED, STOPPED = range(4)

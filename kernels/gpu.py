@@ -15,6 +15,8 @@ from exmc_dask.errors import CompileError
 
 BLOCK = 128
 """Threads of a block: four warps, so that registers for two blocks of 255 each fit a processor."""
+BLOCKS = (32, 64, 128, 256)
+"""What they may be: whole warps, and no more than there are registers for."""
 
 
 @cache
@@ -59,11 +61,9 @@ def name() -> str:
     return str(properties["name"].decode())
 
 
-def free_bytes() -> int:
-    """Return the memory that is free on the GPU of this process."""
-    import cupy
-
-    return int(cupy.cuda.runtime.memGetInfo()[0])
+def size(n_bytes: int) -> str:
+    """Return a number of bytes in words."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 class Gpu:
@@ -88,6 +88,11 @@ class Gpu:
         self._work = cupy.cuda.Stream(non_blocking=True)
         self._away = cupy.cuda.Stream(non_blocking=True)
         self._numba_stream = numba_cuda().external_stream(self._work.ptr)
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory that is free on the GPU."""
+        return int(self._cupy.cuda.runtime.memGetInfo()[0])
 
     def put(self, array: np.ndarray) -> Any:
         """Return an array of the device with these elements."""

@@ -7,7 +7,7 @@ as other lanes add up in another order: it is part of what decides a run's bits.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -67,15 +67,27 @@ class GpuKernel:
         shapes = [output.shape for output in density.outputs]
         return self.program.storage.bind(data, density.axis_lengths(data), shapes)
 
-    def device(self) -> gpu.Gpu:
-        """Return the GPU of this process with this kernel on it.
+    def device(self, block: int = gpu.BLOCK) -> gpu.Gpu:
+        """Return the GPU of this process with this kernel on it, in blocks of so many threads.
 
         Raises
         ------
         CompileError
             There is none.
         """
-        return gpu.Gpu(self.module, self.lanes)
+        return gpu.Gpu(self.module, self.lanes, block)
+
+
+@lru_cache(maxsize=16)
+def program_of(density: LogDensity) -> Program:
+    """Return a log-density as text for a GPU; it is the same for any number of lanes.
+
+    Raises
+    ------
+    CompileError
+        An operation cannot be translated for a GPU; the message names it.
+    """
+    return write(density, "cuda")
 
 
 def compile(density: LogDensity, lanes: int) -> GpuKernel:
@@ -91,7 +103,7 @@ def compile(density: LogDensity, lanes: int) -> GpuKernel:
     if lanes not in build.LANES:
         allowed = ", ".join(map(str, build.LANES))
         raise OptionError(f"lanes={lanes!r} is not possible; it has to be one of {allowed}")
-    return GpuKernel(compile_for_cpu(density), lanes, write(density, "cuda"))
+    return GpuKernel(compile_for_cpu(density), lanes, program_of(density))
 
 
 def choose_lanes(cost: Cost, dim: int, chains: int) -> int:
@@ -107,7 +119,7 @@ def choose_lanes(cost: Cost, dim: int, chains: int) -> int:
     dim : int
         Length of a position.
     chains : int
-        In the whole run.
+        That are on a GPU at a time.
     """
     work = cost.flops + _TRANSCENDENTAL * cost.transcendentals
     useful = [n for n in build.LANES if n <= max(dim, 1) or work >= _WIDE]

@@ -2,7 +2,7 @@
 
 NUTS is compiled once for a shape of metric and serves every model: logp_grad and expand come as
 first-class functions. While the loop runs it holds no lock, and it is watched and stopped through
-an array of eight integers, whose slots `exmc_dask.kernels.chain` names in CONTROL.
+an array of nine integers, whose slots `exmc_dask.kernels.chain` names in CONTROL.
 """
 
 import math
@@ -111,7 +111,7 @@ def run(
     out : tuple
         values (rows, n_out), q (rows, dim) or empty, stats_f and stats_i: one row is written for
         every draw that is kept.
-    control : (8,) int64
+    control : (9,) int64
         CONTROL. A transition that is dropped leaves no trace in chain and rows.
 
     Returns

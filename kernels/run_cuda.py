@@ -38,6 +38,7 @@ from .chain import (
 from .chain import DIVERGENCES as SEEN_DIVERGENCES
 from .chain import DRAWS as SEEN_DRAWS
 from .chain import GRADIENTS as SEEN_GRADIENTS
+from .chain import LAUNCHES as SEEN_LAUNCHES
 from .chain import TREE_DEPTH as SEEN_DEPTH
 from .tally import BROKEN, DIVERGENCES, GRADIENTS, LAUNCHES, TREE_DEPTH
 from .walk import PHASE, STEP, TURN
@@ -51,6 +52,10 @@ _LEAST_ROWS = 4
 
 class Device(Protocol):
     """What the driver asks of a GPU."""
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory that is free on the device."""
 
     def put(self, array: np.ndarray) -> Any:
         """Return an array of the device with these elements."""
@@ -126,7 +131,7 @@ def run(
         OPTION_FLOATS and OPTION_INTS of `chain`.
     n : int
         Transitions; 0 only has everything compiled.
-    control : (8,) int64
+    control : (9,) int64
         CONTROL of `chain`. "Stop after this transition" ends the block where the chain is that has
         come furthest; "stop now" gives the states back as they were, with no draws.
     launch_s : float
@@ -234,6 +239,7 @@ def _look(ints: np.ndarray, sizes: Plan, control: np.ndarray, draw: int) -> None
     control[SEEN_DRAWS] = ints[:, DRAW].min() - draw
     control[NEXT_DRAW] = ints[:, DRAW].min()
     control[SEEN_DEPTH] = ints[:, TREE_DEPTH].max()
+    control[SEEN_LAUNCHES] = ints[0, LAUNCHES]
 
 
 def _begin(device: Device, sizes: Plan, array: Any, first: int, end: int) -> list[Any]:

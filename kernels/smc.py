@@ -111,7 +111,7 @@ def _stage(  # type: ignore[no-untyped-def]
     max_sweeps : int64
     row : (6,) float64
         COLUMNS, written.
-    control : (8,) int64
+    control : (9,) int64
         Of it STOP_NOW alone is heard: a stage is not stopped and gone on with.
     """
     n, dim = q.shape[0], q.shape[1] - 1

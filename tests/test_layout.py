@@ -69,7 +69,8 @@ BELOW = {
     "until": "convergence errors",
     "warmstart": "predictive sampler",
     "units": "cluster",  # what is handed to a worker
-    "recipe": "units predictive until warmstart",  # what decides a run's draws
+    "gpus": "units",  # what is asked of them
+    "recipe": "gpus predictive until warmstart",  # what decides a run's draws
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
     "harvest": "stream until",  # the blocks of a run

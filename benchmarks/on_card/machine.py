@@ -48,9 +48,12 @@ class Machine(Protocol):
 
 
 class Card:
-    """The GPU of this process."""
+    """The GPU of this process, in blocks of so many threads."""
 
     target = "cuda"
+
+    def __init__(self, block: int) -> None:
+        self.block = block
 
     @property
     def name(self) -> str:
@@ -60,7 +63,7 @@ class Card:
         return lanes_for(subject.density, subject.data, chains)
 
     def device(self, kernel: on_gpu.GpuKernel) -> run_cuda.Device:
-        return kernel.device()
+        return kernel.device(self.block)
 
     def rates(self, size_bytes: int) -> Rates:
         from on_card.rates import peak

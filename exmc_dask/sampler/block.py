@@ -81,7 +81,7 @@ def run(
         From `start` or from the block before.
     n : int
         Transitions to make; warmup counts.
-    control : (8,) int64, optional
+    control : (9,) int64, optional
         To watch and stop the block from another thread: CONTROL of `exmc_dask.kernels.chain`.
         Stopping "now" drops the transition under way, with the state as at its start.
 

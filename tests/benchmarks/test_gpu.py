@@ -30,7 +30,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
     """Let numba on the CPU be the card; return the devices that were opened."""
     opened: list[Host] = []
 
-    def device(kernel: on_gpu.GpuKernel) -> Host:
+    def device(kernel: on_gpu.GpuKernel, block: int) -> Host:
         opened.append(Host(kernel.program.source))
         return opened[-1]
 

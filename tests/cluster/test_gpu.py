@@ -28,7 +28,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
     """Let numba on the CPU be the GPU; return the devices that were opened."""
     opened: list[Host] = []
 
-    def open_device(kernel: on_gpu.GpuKernel) -> Host:
+    def open_device(kernel: on_gpu.GpuKernel, block: int) -> Host:
         opened.append(Host(kernel.program.source))
         return opened[-1]
 
@@ -57,7 +57,7 @@ def test_how_chains_are_put_into_batches_changes_no_draw(
 ) -> None:
     model = seven.eight_schools()
     whole = ed.sample(model, target="cuda", **OPTIONS)
-    monkeypatch.setattr(Batches, "for_gpus", lambda chains, gpus: Batches((0, 1, 4, 6)))
+    monkeypatch.setattr(Batches, "for_gpus", lambda *_: Batches((0, 1, 4, 6)))
     parts = ed.sample(model, target="cuda", **OPTIONS, block_draws=17)
 
     np.testing.assert_array_equal(whole.posterior.mu, parts.posterior.mu)
@@ -77,7 +77,7 @@ def test_superchains_lie_across_batches(
 ) -> None:
     options = OPTIONS | {"superchains": 2}
     whole = ed.sample(seven.eight_schools(), target="cuda", **options)
-    monkeypatch.setattr(Batches, "for_gpus", lambda chains, gpus: Batches((0, 2, 6)))
+    monkeypatch.setattr(Batches, "for_gpus", lambda *_: Batches((0, 2, 6)))
     parts = ed.sample(seven.eight_schools(), target="cuda", **options)
     first = ed.sample(seven.eight_schools(), **options | {"draws": 1, "tune": 0})
     there = ed.sample(seven.eight_schools(), target="cuda", **options | {"draws": 1, "tune": 0})

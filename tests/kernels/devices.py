@@ -58,7 +58,7 @@ def host_sources() -> dict[str, str]:
 class Host:
     """The device's sources compiled for this CPU, one lane a chain."""
 
-    lanes = 1
+    lanes, free_bytes = 1, 2**40
 
     def __init__(self, source: str, texts: dict[str, str] | None = None) -> None:
         self.module = build.load(source, build.runtime(texts or host_sources()))

@@ -121,7 +121,7 @@ def test_a_request_that_is_there_from_the_start_is_heard() -> None:
 
 def test_the_control_array_reports() -> None:
     settings = Settings(seed=2, draws=10, tune=0)
-    control = np.zeros(8, np.int64)
+    control = np.zeros(len(slots.CONTROL), np.int64)
     state, draws = run(AR_90, AR_90.bound, settings, begin(settings), 10, control)
     report = dict(zip(slots.CONTROL, control, strict=True))
     assert report["draws"] == report["next_draw"] == state.draw == 10
