@@ -4,7 +4,6 @@ Nothing is imported before it is asked for: most machines that import this packa
 """
 
 import importlib.util
-import os
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -45,11 +44,13 @@ def require() -> None:
 @cache
 def numba_cuda() -> Any:
     """Import numba.cuda, as nothing else does: NumPy 2.5 lacks a name that numba-cuda 0.30 uses."""
-    os.environ.setdefault("NUMBA_CUDA_ARRAY_INTERFACE_SYNC", "0")  # all goes over our streams
     if not hasattr(np, "row_stack"):
         np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201
     from numba import cuda
+    from numba.cuda.core import config  # by now the environment has been read
 
+    config.CUDA_ARRAY_INTERFACE_SYNC = 0  # all goes over our streams
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # as of the launch with one chain that compiles
     return cuda
 
 

@@ -5,10 +5,13 @@ project. BlackJAX gets its densities from NumPyro, so both have the same models.
 timed: chains go on from where it ended, as those of our own rows do.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # there are others on the card
 
 import jax
 import jax.numpy as jnp

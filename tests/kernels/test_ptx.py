@@ -3,6 +3,7 @@
 ``golden/registers.json`` says what ptxas said; ``--update-golden`` writes the rows anew that run.
 """
 
+import importlib
 import importlib.util
 import json
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from benchmarks.models import seven
 from benchmarks.models.examples import EXAMPLES
 from exmc_dask.density import LogDensity, lower
+from exmc_dask.kernels import gpu
 from exmc_dask.kernels.program import write
 from tests.kernels import ptx
 
@@ -66,3 +68,11 @@ def test_a_model_becomes_ptx(
     known = table[row]
     assert found.registers <= SLACK * known["registers"] + 8
     assert found.stack + found.spills <= SLACK * (known["stack"] + known["spills"]) + 64
+
+
+def test_numba_cuda_neither_waits_nor_warns_at_a_launch() -> None:
+    gpu.numba_cuda()
+    config = importlib.import_module("numba.cuda.core.config")
+
+    assert not config.CUDA_ARRAY_INTERFACE_SYNC
+    assert not config.CUDA_LOW_OCCUPANCY_WARNINGS
