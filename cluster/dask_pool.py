@@ -32,7 +32,7 @@ from .wire import Failure, Missing, Spec, Stop, pack, unpack
 
 _COLLECT_S = 0.010  # between gatherings: so long finished blocks wait for others at most
 _GATHER_S = 5.0  # before the blocks of a gathering that hangs are gathered one by one
-_INLINE_BYTES = 1_000_000
+_INLINE_BYTES = 100_000  # of data in a message: Dask keeps a thousand messages of each stream
 
 
 @dataclass(frozen=True)
