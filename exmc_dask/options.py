@@ -16,11 +16,15 @@ from exmc_dask.errors import ModelError, OptionError
 
 @dataclass(frozen=True)
 class Place:
-    """Where work is done and what is shown meanwhile; the options of `exmc_dask.sample`."""
+    """Where work is done and what is shown meanwhile; the options of `exmc_dask.sample`.
+
+    ``halts`` says that a Ctrl-C is to end the work with what there is, and not to be raised.
+    """
 
     client: Any = None
     cluster: Any = None
     progressbar: Any = True
+    halts: bool = False
 
 
 # Options of PyMC's functions on draws that mean something else here: what to use instead.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from exmc_dask.cluster.asks import Ending, Request
+from exmc_dask.cluster.asks import INTERRUPTS, Ending, Request
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.moves import BlockResult, Note, Progress
 from exmc_dask.cluster.pool import open_pool

@@ -33,7 +33,7 @@ def advi(
         initials[0] = lowered.density.support_point(lowered.model.data, start)
     fits = run_parts(lowered, "advi", settings, place, initials)
     best = max(fits, key=_last_elbo)
-    if not method.converged(best.state):
+    if not best.halted and not method.converged(best.state):
         warn(
             f"the fit did not come to an end in max_iterations={settings.max_iterations}: its "
             f"ELBO is {_last_elbo(best):.6g} and may still rise"

@@ -115,7 +115,7 @@ def find_map(
     settings = ModeSettings(
         seed=seed_of(random_seed), restarts=restarts, max_iterations=max_iterations
     )
-    place = Place(client, cluster, progressbar)
+    place = Place(client, cluster, progressbar, halts=True)
     return find_mode(model_of("find_map", model), settings, place, start)
 
 
@@ -171,7 +171,7 @@ def fit(
     settings = _settings(kind, method, {"seed": seed_of(random_seed)}, options)
     choice = ncp if isinstance(ncp, bool | str) else dict(ncp)
     lowered = Lowered.of(model, ncp=choice)
-    return fitter(lowered, settings, Place(client, cluster, progressbar), start)
+    return fitter(lowered, settings, Place(client, cluster, progressbar, halts=True), start)
 
 
 def _settings(
@@ -250,4 +250,4 @@ def sample_smc(
         correlation=correlation,
     )
     choice = ncp if isinstance(ncp, bool | str) else dict(ncp)
-    return smc(model, choice, settings, Place(client, cluster, progressbar))
+    return smc(model, choice, settings, Place(client, cluster, progressbar, halts=True))

@@ -25,7 +25,7 @@ def highest(
         initials[0] = lowered.density.support_point(lowered.model.data, start)
     climbs = run_parts(lowered, "mode", settings, place, initials)
     best = max(climbs, key=lambda climb: climb.rows[-1, 0])
-    if not mode.arrived(best.state):
+    if not best.halted and not mode.arrived(best.state):
         logp, rise = best.rows[-1]
         why = (
             f"did not arrive at a peak in max_iterations={settings.max_iterations} steps"

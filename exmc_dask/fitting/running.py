@@ -11,15 +11,17 @@ from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import ModelError
 from exmc_dask.inference.state import FitState
 from exmc_dask.options import Place
+from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
+    from exmc_dask.cluster.driver import Driver
     from exmc_dask.cluster.moves import BlockResult
     from exmc_dask.cluster.wire import Spec
 
 
 @dataclass(frozen=True)
 class Part:
-    """A finished part of a fit.
+    """A part of a fit that is over.
 
     Attributes
     ----------
@@ -27,10 +29,13 @@ class Part:
         Where it ended.
     rows : (n, k) float64
         What it reported on the way.
+    halted : bool
+        It was interrupted, and is as good as it was by then.
     """
 
     state: FitState
     rows: np.ndarray
+    halted: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,9 @@ def run_parts(
 ) -> list[Part]:
     """Work on all parts of a fit until they are finished.
 
+    A Ctrl-C ends it with the parts that are finished then, and with those others that are worth
+    something as they are, if `place` says so.
+
     Parameters
     ----------
     lowered : Lowered
@@ -103,7 +111,12 @@ def run_parts(
     ExmcError
         A part or the cluster cannot go on.
     KeyboardInterrupt
-        A Ctrl-C came before the end, and there is no result.
+        A Ctrl-C came before there was anything.
+
+    Warns
+    -----
+    UserWarning
+        A Ctrl-C came, and this is what there was.
     """
     from exmc_dask.cluster.session import session
 
@@ -116,11 +129,50 @@ def run_parts(
         progressbar=place.progressbar,
         initials=initials,
     ) as driver:
-        driver.wait()
-    return [_part(blocks) for _, blocks in sorted(driver.results().items())]
+        interrupted = _wait(driver, place.halts)
+    found = [_part(driver.results()[unit], method, settings) for unit in range(settings.units)]
+    parts = [part for part in found if part is not None]
+    if interrupted and not parts:
+        raise KeyboardInterrupt
+    if interrupted:
+        n_whole = sum(not part.halted for part in parts)
+        others = f"{len(parts) - n_whole} as far as they had come, " if n_whole < len(parts) else ""
+        warn(
+            f"the fit was interrupted: of its {settings.units} parts, {n_whole} are there as they "
+            f"should be, {others}{settings.units - len(parts)} are left out"
+        )
+    return parts
 
 
-def _part(blocks: "list[BlockResult]") -> Part:
+def _wait(driver: "Driver", halts: bool) -> bool:
+    """Wait for the end; say whether a Ctrl-C brought it about."""
+    from exmc_dask.cluster.asks import INTERRUPTS, Ending
+
+    wishes = list(INTERRUPTS) if halts else []
+    while True:
+        try:
+            driver.wait()
+            return driver.ending is not Ending.COMPLETE
+        except KeyboardInterrupt:
+            if not wishes:
+                raise
+            driver.ask(wishes.pop(0))
+
+
+def _part(blocks: "list[BlockResult]", method: str, settings: Any) -> Part | None:
+    """Return what the blocks of a part come to; None if it was halted and that is nothing."""
+    from exmc_dask.cluster.fit_engine import METHODS
+
+    if not blocks:
+        return None
     state = blocks[-1].state
     assert isinstance(state, FitState)
-    return Part(state, np.concatenate([block.draws.values for block in blocks]))
+    rows = np.concatenate([block.draws.values for block in blocks])
+    if state.draw == settings.total:
+        return Part(state, rows)
+    module, _ = METHODS[method]
+    halted = module.halted(state, settings)
+    if halted is None:
+        return None
+    state, last = halted
+    return Part(state, np.concatenate([rows, last]), halted=True)

@@ -36,6 +36,7 @@ def smc(model: Model, ncp: Any, settings: SmcSettings, place: Place) -> xr.DataT
     parts = run_parts(tempered, "smc", settings, place, initials)
     q = np.stack([part.state["q"][:, :-1] for part in parts])
     order = _order(tempered, plain)
+    chains = len(parts)  # fewer after a Ctrl-C
     evidences = np.array([part.rows[-1, -1] for part in parts])
     stages = np.full((len(COLUMNS), chains, max(len(part.rows) for part in parts)), np.nan)
     for chain, part in enumerate(parts):

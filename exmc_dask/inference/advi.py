@@ -91,6 +91,13 @@ def _first_law(path: FitState, settings: AdviSettings) -> FitState:
     return FitState(path.unit, path.draw, dict(zip(ARRAYS, arrays, strict=True)))
 
 
+def halted(state: FitState, settings: AdviSettings) -> tuple[FitState, Floats] | None:
+    """Return the law of a fit that was interrupted; None while there is only a path."""
+    if state.draw < settings.path.total:
+        return None
+    return state, np.empty((0, len(COLUMNS)))
+
+
 def converged(state: FitState) -> bool:
     """Tell whether a finished fit came to where its ELBO stands still."""
     return bool(state["ints"][build.runtime_module("advi").DONE])

@@ -80,6 +80,16 @@ def run(
     return FitState(state.unit, settings.total, arrays), reported(state.draw, np.array(row))
 
 
+def halted(state: FitState, settings: ModeSettings) -> tuple[FitState, Floats] | None:
+    """Return what a climb comes to that was interrupted, as `run` would; no curvature, though."""
+    if settings.curvature:
+        return None
+    lbfgs = build.runtime_module("lbfgs")
+    row = [[state["reals"][lbfgs.LOGP], 0.5 * state["reals"][lbfgs.SLOPE]]]
+    arrays = {**state.arrays, "q": state["path"][lbfgs.Q]}
+    return FitState(state.unit, state.draw, arrays), np.array(row)
+
+
 def arrived(state: FitState) -> bool:
     """Tell whether a finished climb reached a peak."""
     lbfgs = build.runtime_module("lbfgs")

@@ -92,6 +92,10 @@ def run(
     return FitState(state.unit, settings.total, kept), rows
 
 
+def halted(state: FitState, settings: PathfinderSettings) -> None:
+    """Return None: half of a path is no law."""
+
+
 def prepare(settings: PathfinderSettings) -> None:
     """Compile what the first block would."""
     pathfinder = build.runtime_module("pathfinder")

@@ -140,7 +140,7 @@ class SmcSettings(Checked):
     seed : int
         Key of the random numbers, 0 <= seed < 2**63.
     draws : int
-        Particles of a population.
+        Particles of a population, 4 or more: each half moves by the metric of the other.
     chains : int
         Populations, which know nothing of each other.
     moves : {"hmc", "mh", "imh"}
@@ -172,7 +172,7 @@ class SmcSettings(Checked):
     def __post_init__(self) -> None:
         self._need_int("seed", 0, MAX_SEED)
         self._need_int("chains", 1, 100_000)
-        self._need_int("draws", 2, 2**32 // self.chains)
+        self._need_int("draws", 4, 2**32 // self.chains)
         self._need("moves", self.moves in MOVES, f"one of {', '.join(MOVES)}")
         self._need_float("threshold", "strictly between 0 and 1", lambda x: 0 < x < 1)
         self._need_float("correlation", "above 0, at most 1", lambda x: 0 < x <= 1)

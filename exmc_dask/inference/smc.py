@@ -37,17 +37,19 @@ def start(
     q[:, :-1] = initial
     grad, prior, lik = np.empty_like(q), *np.empty((2, settings.draws))
     model = model_arguments(kernel, bound)
-    build.runtime_module("smc").weigh()(kernel.logp_grad, *model, q, grad, prior, lik)
+    smc = build.runtime_module("smc")
+    smc.weigh()(kernel.logp_grad, *model, q, grad, prior, lik)
     if not (lik > -np.inf).any():
         raise BadStart(
             f"the likelihood is 0 or not finite at all {settings.draws} draws from the prior; "
             "narrow the priors, or take more draws",
             q[0],
         )
-    step = np.log(1.0 if MOVES[0] == settings.moves else 2.38 / np.sqrt(kernel.dim - 1))
-    return FitState(
-        unit, 0, {"q": q, "prior": prior, "lik": lik, "scalars": np.array([0.0, 0.0, step])}
+    scalars = np.zeros(smc.N_SCALARS)
+    scalars[smc.LOG_STEP] = np.log(
+        1.0 if MOVES[0] == settings.moves else 2.38 / np.sqrt(kernel.dim - 1)
     )
+    return FitState(unit, 0, {"q": q, "prior": prior, "lik": lik, "scalars": scalars})
 
 
 def run(
@@ -97,6 +99,10 @@ def run(
         state = FitState(state.unit, number + 1, arrays)
     first = number + 1 - len(rows) if rows else state.draw
     return state, reported(first, np.array(rows).reshape(len(rows), len(COLUMNS)))
+
+
+def halted(state: FitState, settings: SmcSettings) -> None:
+    """Return None: particles that are still hot are no draws of the posterior."""
 
 
 def prepare(settings: SmcSettings) -> None:
