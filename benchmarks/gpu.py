@@ -10,6 +10,8 @@ of it on a processor, whose rates say nothing about a GPU.
 """
 
 import argparse
+import contextlib
+import faulthandler
 import importlib
 import multiprocessing
 import shutil
@@ -18,8 +20,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,14 @@ from exmc_dask.kernels import gpu
 from exmc_dask.sampler.settings import Settings
 from models.seven import MODELS
 from on_card.blocks import Bench, Speed, on_cpu
-from on_card.machine import Card, Machine, Twin
+from on_card.machine import Card, Machine, Rates, Twin
 from on_card.moments import apart
 from on_card.report import Budget, Report, versions
-from on_card.subject import Subject
+from on_card.subject import Chains, Subject
 
 CHAINS = (4096, 256, 32768, 1024, 16384, 512, 8192, 2048)  # the most telling first
 SANITIZERS = ("memcheck", "racecheck")
+_GRACE_S = 45  # after which a launch that does not end takes the process with it
 TINY = ("simple", 3, 4)  # model, draws and chains of the run that is looked at by a sanitizer
 
 
@@ -70,32 +73,41 @@ def subject(name: str, tune: int) -> Subject:
     return Subject.of(name, MODELS[name](), Settings(seed=1, tune=tune, draws=2**30))
 
 
-def compile_one(target: str, name: str, lanes: int) -> float:
+def compile_one(of: tuple[str, str, int]) -> dict[str, Any]:
     """Compile one kernel, so that it lies in the cache; in a process of its own."""
+    target, name, lanes = of
     began = time.perf_counter()
-    one = subject(name, 10)
-    Bench(Card(gpu.BLOCK) if target == "cuda" else Twin()).make(one, lanes, one.starts(1), 0)
-    return time.perf_counter() - began
+    row: dict[str, Any] = {"model": name, "lanes": lanes}
+    try:
+        one = subject(name, 10)
+        Bench(Card(gpu.BLOCK) if target == "cuda" else Twin()).make(one, lanes, one.starts(1), 0)
+    except Exception as error:  # told by the parent
+        return row | {"error": repr(error), "holds": False}
+    return row | {"seconds": time.perf_counter() - began}
 
 
 def compile_all(trial: Trial) -> None:
-    """Compile all kernels side by side."""
+    """Compile all kernels side by side, for a third of the time at most."""
     options = trial.options
-    pairs = list(trial.pairs())
+    pairs = [(options.target, *pair) for pair in trial.pairs()]
     if options.processes < 1:
         return
     began = time.perf_counter()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(options.processes, len(pairs)), context) as pool:
-        jobs = {pool.submit(compile_one, options.target, *pair): pair for pair in pairs}
-        for job in as_completed(jobs):
-            name, lanes = jobs[job]
-            error = job.exception()
-            row = {"model": name, "lanes": lanes, "error": error and repr(error)}
-            if error is not None:
-                print(f"{name} with {lanes} lanes does not compile: {error!r}")
-            trial.report.add("compiled", row | ({} if error else {"seconds": job.result()}))
-    print(f"{len(pairs)} kernels compiled in {time.perf_counter() - began:.0f} s\n")
+    done = 0
+    with multiprocessing.get_context("spawn").Pool(min(options.processes, len(pairs))) as pool:
+        rows = pool.imap_unordered(compile_one, pairs)  # the pool is terminated in the end
+        with contextlib.suppress(multiprocessing.TimeoutError):
+            for _ in pairs:
+                row = rows.next(max(0.0, options.budget / 3 - (time.perf_counter() - began)))
+                trial.report.add("compiled", row)
+                done += 1
+                if "error" in row:
+                    print(
+                        f"{row['model']} with {row['lanes']} lanes: {row['error']}{verdict(False)}"
+                    )
+    if done < len(pairs):
+        trial.budget.left_out.append(f"compiling {len(pairs) - done} kernels beforehand")
+    print(f"{done} of {len(pairs)} kernels in {time.perf_counter() - began:.0f} s\n")
 
 
 def check_blocks(trial: Trial) -> None:
@@ -104,37 +116,42 @@ def check_blocks(trial: Trial) -> None:
     for name, lanes in trial.pairs():
         if not trial.budget.allows(f"blocks of {name}, {lanes} lanes", 10):
             continue
-        row = trial.bench.check(
-            trial.subjects[name], lanes, trial.options.few, trial.options.repeat_draws
-        )
-        trial.report.add("blocks", asdict(row) | {"holds": row.holds})
-        print(
-            f"{name:14} {lanes:5} {row.difference:18.1e} "
-            f"{same(row.same_trees):>6} {same(row.same_bits):>8}{verdict(row.holds)}",
-            flush=True,
-        )
+        with trial.report.attempt("blocks", f"{name} with {lanes} lanes"):
+            row = trial.bench.check(
+                trial.subjects[name], lanes, trial.options.few, trial.options.repeat_draws
+            )
+            trial.report.add("blocks", asdict(row) | {"holds": row.holds})
+            print(
+                f"{name:14} {lanes:5} {row.difference:18.1e} "
+                f"{same(row.same_trees):>6} {same(row.same_bits):>8}{verdict(row.holds)}",
+                flush=True,
+            )
 
 
 def check_runs(trial: Trial) -> None:
     """Hold whole runs to those of the CPU."""
-    options = trial.options
     print(f"\n{'model':14} {'chains':>6} {'draws':>6} {'compared':>8} {'largest z':>9} of")
     for name in trial.subjects:
-        if not trial.budget.allows(f"runs of {name}", 60):
-            continue
-        traces = []
-        for target, seed in ((trial.machine.target, 1), ("cpu", 2)):
-            began = time.perf_counter()
-            traces.append(sample(name, target, seed, options))
-            row = {"model": name, "target": target, "chains": options.few}
-            trial.report.add("calls", row | {"seconds": time.perf_counter() - began})
-        found = apart(name, *traces)
-        trial.report.add("runs", asdict(found) | {"holds": found.holds})
-        print(
-            f"{name:14} {found.chains:6} {found.draws:6} {found.compared:8} {found.largest:9.2f} "
-            f"{found.of}{verdict(found.holds)}",
-            flush=True,
-        )
+        if trial.budget.allows(f"runs of {name}", 60):
+            with trial.report.attempt("runs", f"runs of {name}"):
+                check_run(trial, name)
+
+
+def check_run(trial: Trial, name: str) -> None:
+    """Compare a model's run with one on the CPU that has another seed."""
+    traces = []
+    for target, seed in ((trial.machine.target, 1), ("cpu", 2)):
+        began = time.perf_counter()
+        traces.append(sample(name, target, seed, trial.options))
+        row = {"model": name, "target": target, "chains": trial.options.few}
+        trial.report.add("calls", row | {"seconds": time.perf_counter() - began})
+    found = apart(name, *traces)
+    trial.report.add("runs", asdict(found) | {"holds": found.holds})
+    print(
+        f"{name:14} {found.chains:6} {found.draws:6} {found.compared:8} {found.largest:9.2f} "
+        f"{found.of}{verdict(found.holds)}",
+        flush=True,
+    )
 
 
 def sample(name: str, target: str, seed: int, options: argparse.Namespace) -> Any:
@@ -154,28 +171,30 @@ def sample(name: str, target: str, seed: int, options: argparse.Namespace) -> An
 
 def time_blocks(trial: Trial) -> None:
     """Time blocks, for one number of chains after the other."""
-    options, budget = trial.options, trial.budget
+    options, budget, report = trial.options, trial.budget, trial.report
     print(
         f"\n{'model':14} {'dim':>4} {'chains':>6} {'lanes':>5} {'draws':>6} {'launches':>8} "
         f"{'s':>6} {'leapfrogs/s':>11} {'draws/s':>10} {'floor/s':>10} {'of':>5}"
     )
-    adapted, rates = {}, {}
+    adapted: dict[str, Chains] = {}
+    rates: dict[str, Rates] = {}
+    here = Twin().rates
     for name, one in trial.subjects.items():
         if budget.allows(f"speeds of {name}", 20):
-            adapted[name] = trial.bench.adapted(one, options.few)
-            rates[name] = trial.machine.rates(one.cost.bytes)
-    for chains in options.chains:
-        for name, states in adapted.items():
-            one = trial.subjects[name]
-            for lanes in trial.lanes(one, chains):
-                if budget.allows(f"{chains} chains of {name}", 6 * options.seconds):
+            with report.attempt("speeds", f"speeds of {name}"):
+                rates[name] = trial.machine.rates(one.cost.bytes)
+                lanes = trial.lanes(one, options.few)[0]
+                adapted[name] = trial.bench.adapted(one, lanes, options.few)
+                on_cpus = here(one.cost.bytes)
+                show(trial, on_cpu(one, adapted[name], on_cpus, options.seconds))
+    for chains, (name, states) in product(options.chains, adapted.items()):
+        one = trial.subjects[name]
+        for lanes in trial.lanes(one, chains):
+            what = f"{chains} chains of {name}"
+            if budget.allows(what, 6 * options.seconds):
+                with report.attempt("speeds", what):
                     many = states.repeated(chains)
                     show(trial, trial.bench.speed(one, lanes, many, rates[name], options.seconds))
-    here = Twin().rates
-    for name, states in adapted.items():
-        one = trial.subjects[name]
-        if budget.allows(f"{name} on the CPU", 6 * options.seconds):
-            show(trial, on_cpu(one, states, here(one.cost.bytes), options.seconds))
 
 
 def show(trial: Trial, row: Speed) -> None:
@@ -202,13 +221,14 @@ def time_peers(trial: Trial) -> None:
             for chains in options.peer_chains:
                 if not trial.budget.allows(f"{peer}: {chains} chains of {name}", 60):
                     continue
-                row = peers.measure(peer, name, chains, options.peer_draws)
-                trial.report.add("peers", asdict(row))
-                print(
-                    f"{name:14} {chains:6} {row.compile_s:9.1f} {row.seconds:6.2f} "
-                    f"{row.leapfrogs_per_s:11.3g} {row.draws_per_s:.3g}",
-                    flush=True,
-                )
+                with trial.report.attempt("peers", f"{peer}: {chains} chains of {name}"):
+                    row = peers.measure(peer, name, chains, options.peer_draws)
+                    trial.report.add("peers", asdict(row))
+                    print(
+                        f"{name:14} {chains:6} {row.compile_s:9.1f} {row.seconds:6.2f} "
+                        f"{row.leapfrogs_per_s:11.3g} {row.draws_per_s:.3g}",
+                        flush=True,
+                    )
 
 
 def sanitize(trial: Trial) -> None:
@@ -307,15 +327,13 @@ def main(given: Sequence[str] | None = None) -> int:
     told = {name: str(value) for name, value in vars(options).items()}
     report.content |= {"device": machine.name, "versions": versions(), "options": told}
     subjects = {name: subject(name, options.tune) for name in options.models}
-    trial = Trial(options, machine, bench, subjects, budget, report)
     print(f"{machine.name}; " + ", ".join(f"{k} {v}" for k, v in versions().items()) + "\n")
-    compile_all(trial)
-    check_blocks(trial)
-    check_runs(trial)
-    time_blocks(trial)
-    time_peers(trial)
-    if options.sanitizer:
-        sanitize(trial)
+    late = options.budget + _GRACE_S
+    faulthandler.dump_traceback_later(late, exit=True, file=sys.__stderr__ or sys.stderr)
+    try:
+        run(Trial(options, machine, bench, subjects, budget, report))
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     checks = report.checks
     report.content |= {"left_out": budget.left_out, "seconds": budget.spent_s}
     report.write()
@@ -323,6 +341,17 @@ def main(given: Sequence[str] | None = None) -> int:
     if budget.left_out:
         print(f"no time for: {'; '.join(budget.left_out)}")
     return 0 if all(checks) else 1
+
+
+def run(trial: Trial) -> None:
+    """Do all of it, the most important first."""
+    compile_all(trial)
+    check_blocks(trial)
+    check_runs(trial)
+    time_blocks(trial)
+    time_peers(trial)
+    if trial.options.sanitizer:
+        sanitize(trial)
 
 
 if __name__ == "__main__":

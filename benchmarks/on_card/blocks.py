@@ -131,9 +131,8 @@ class Bench:
         same_bits = all(_same(made[0], other) for other in made[1:])
         return Right(subject.name, lanes, difference, same_trees, same_bits)
 
-    def adapted(self, subject: Subject, chains: int) -> Chains:
+    def adapted(self, subject: Subject, lanes: int, chains: int) -> Chains:
         """Return chains after their warmup."""
-        lanes = self.machine.lanes(subject, chains)
         return self.make(subject, lanes, subject.starts(chains), subject.settings.tune).chains
 
     def speed(

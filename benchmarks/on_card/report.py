@@ -1,8 +1,10 @@
 """What was found so far, the time that is left, and the versions of what takes part."""
 
+import contextlib
 import json
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +31,15 @@ class Report:
             part = self.file.with_suffix(".part")
             part.write_text(json.dumps(self.content, indent=1))
             part.replace(self.file)
+
+    @contextlib.contextmanager
+    def attempt(self, section: str, what: str) -> Iterator[None]:
+        """Count what raises as wrong, and go on: the rest is worth knowing, too."""
+        try:
+            yield
+        except Exception as error:
+            self.add(section, {"of": what, "error": repr(error), "holds": False})
+            print(f"{what}: {error!r}  WRONG", flush=True)
 
     @property
     def checks(self) -> list[bool]:
