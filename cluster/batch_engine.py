@@ -17,6 +17,7 @@ from exmc_dask.kernels.chain import CONTROL
 from exmc_dask.model import ModelSpec
 from exmc_dask.sampler import block
 from exmc_dask.sampler.batch import BatchState
+from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
@@ -86,6 +87,7 @@ class Batches:
     spec: Spec
     bounds: tuple[int, ...]
     settings: Settings
+    pooling: Pooling | None
     fingerprint: str
 
     @property
@@ -111,10 +113,17 @@ class Batches:
     def run(
         self, state: BatchState, n: int, control: NDArray[np.int64]
     ) -> tuple[BatchState, Draws]:
-        """Draw ``n`` times with every chain, or fewer if ``control`` says so."""
-        settings = self.settings
+        """Draw ``n`` times with every chain, or fewer if ``control`` says so.
+
+        Chains that learn together lie in one batch, so they do it here, and a block ends where
+        they do it next.
+        """
+        settings, f, i = self.settings, state.f, state.i
+        if self.pooling is not None and state.draw in settings.marks:
+            f, i = self.pooling.teach(f, i)
+        n = min([n, *(mark - state.draw for mark in settings.marks if mark > state.draw)])
         f, i, kept, _ = run_cuda.run(
-            *(self.device, self.bound, self.kernel.lanes, state.f, state.i),
+            *(self.device, self.bound, self.kernel.lanes, f, i),
             *block.options(settings),
             n,
             control,
@@ -161,6 +170,7 @@ def prepare(spec: Spec) -> Batches:
         spec=replace(spec, data=data),
         bounds=tuple(bounds),
         settings=settings,
+        pooling=Pooling.of(settings, bounds[-1]),
         fingerprint=json.dumps(marks, sort_keys=True),
     )
 

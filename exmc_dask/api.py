@@ -143,7 +143,7 @@ def sample(
         Let neighbouring chains share what their warmup teaches them of the metric, in groups of 64
         or more, or of as many or more as is said; fewer chains are one group. They wait for each
         other after 5, 10, 20, 40, ... draws, or where Stan's windows end, and keep positions and
-        step sizes of their own. With many chains a `tune` of 50 to 100 is then enough. Not on GPUs.
+        step sizes of their own. With many chains a `tune` of 50 to 100 is then enough.
     ncp : bool, "auto" or mapping
         Which variables are sampled non-centred; results show the variables as declared.
     sufficient : bool

@@ -83,6 +83,11 @@ class Recipe:
         """Which chains share what their warmup teaches them, and when."""
         return Pooling.of(self.settings, self.chains)
 
+    @property
+    def barriers(self) -> Pooling | None:
+        """The same where it is units that have to wait for each other; a batch sees to itself."""
+        return self.pooling if self.units is CHAINS else None
+
     @cached_property
     def outputs(self) -> list[Output]:
         """Names, shapes and dimensions of the columns of draws, in order."""
@@ -261,10 +266,10 @@ def _on_gpus(recipe: Recipe, wish: Wish) -> Recipe:
     """
     from exmc_dask.cluster.batch_engine import device_bytes, join, lanes_for
 
-    if recipe.pooling is not None:
-        raise OptionError("pool= is not possible on GPUs; leave it out, or use target='cpu'")
     density, data = recipe.density, recipe.spec.data
     units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch)
+    if recipe.pooling is not None:
+        units = units.in_groups(recipe.pooling, wish.batch)
     lanes = wish.lanes or lanes_for(density, data, min(recipe.chains, MOST))
     spec = join(recipe.spec, units.bounds, lanes, wish.block)
     needed = device_bytes(density, data, recipe.settings, lanes, units.largest)

@@ -271,7 +271,7 @@ class Run:
             on_lesson=self._learn,
             on_over=self._ended,
             marks=recipe.looks,
-            pooling=recipe.pooling,
+            pooling=recipe.barriers,
             lessons=harvest.lessons,
             keep=False,
             notes=recipe.notes,

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.cluster.moves import BlockResult, Progress
+from exmc_dask.errors import OptionError
 from exmc_dask.sampler.batch import BatchState, part
+from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.state import State
 
 type Floats = NDArray[np.float64]
@@ -66,6 +68,25 @@ class Batches(Chains):
     def largest(self) -> int:
         """Chains of the largest batch."""
         return max(map(len, map(self._of, range(len(self.bounds) - 1))))
+
+    def in_groups(self, pooling: Pooling, most: int = MOST) -> "Batches":
+        """Return as many batches, or more, none of which parts chains that learn together.
+
+        Raises
+        ------
+        OptionError
+            A group is larger than a batch may be.
+        """
+        size = -(-pooling.chains // pooling.groups)
+        if size > most:
+            raise OptionError(
+                f"pool= makes groups of {size} chains, and on a GPU a group is part of a batch, of "
+                f"{most} chains at most; let pool be {most // 2} or less, or batches larger"
+            )
+        fewest = -(-pooling.groups // (most // size))
+        n = min(max(fewest, len(self.bounds) - 1), pooling.groups)
+        groups = np.linspace(0, pooling.groups, n + 1).round()
+        return Batches(tuple(pooling.first(int(group)) for group in groups))
 
     def of(self, chains: Iterable[int]) -> list[int]:
         """Return the units that have one of these chains."""

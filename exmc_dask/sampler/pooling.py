@@ -11,14 +11,16 @@ depend on nothing but the draws.
 Groups are fixed ranges of numbers of chains. Chains of different groups know nothing of each other.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 
+from exmc_dask.kernels import chain as slots
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import ChainState, Floats
+from exmc_dask.sampler.state import ChainState, Floats, Ints, shapes
 
 _ROWS, _BYTES = 512, 2**20  # of draws and gradients that a group keeps for a metric of low rank
 
@@ -78,8 +80,8 @@ class Pooling:
         enough = 3 if settings.metric == "diag" or settings.scheme == "stan" else 10
         return cls(chains, max(1, chains // settings.pool), settings.marks, enough)
 
-    def group(self, chain: int) -> int:
-        """Return the group of a chain."""
+    def group[N: (int, Ints)](self, chain: N) -> N:
+        """Return the group of a chain, or of each of some."""
         return chain * self.groups // self.chains
 
     def first(self, group: int) -> int:
@@ -88,12 +90,49 @@ class Pooling:
 
     def learn(self, states: Sequence[ChainState]) -> Lesson:
         """Put together what chains of a group have learnt; ``states`` in the order of chains."""
-        first = states[0]
-        if first.metric == "low_rank":
+        if states[0].metric == "low_rank":
+            group, draw = self.group(states[0].chain), states[0].draw
             n, fields = _drawn(states)
-        else:
-            n, fields = _moments(states)
-        return Lesson(self.group(first.chain), first.draw, n if n >= self.enough else 0, fields)
+            return Lesson(group, draw, n if n >= self.enough else 0, fields)
+        return self._learn(np.stack([s.f for s in states]), np.stack([s.i for s in states]))
+
+    def teach(self, f: Floats, i: Ints) -> tuple[Floats, Ints]:
+        """Return chains that stand at one of the marks with the lessons of their groups.
+
+        Parameters
+        ----------
+        f, i : (chains, n) float64, (chains, 12) int64
+            As a `BatchState` has them; all chains of each group.
+        """
+        f, i = f.copy(), i.copy()
+        groups = self.group(i[:, slots.CHAIN])
+        cuts = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
+        for low, high in pairwise(cuts):
+            lesson = self._learn(f[low:high], i[low:high])
+            if lesson.n:
+                i[low:high, slots.N_FRONT] = lesson.n
+                for name, place in _places(i[low]).items():
+                    if name in lesson.fields:
+                        f[low:high, place] = lesson.fields[name].ravel()
+        return f, i
+
+    def _learn(self, f: Floats, i: Ints) -> Lesson:
+        """Put moments together.
+
+        The mean of all, weighted by draws; then squared deviations about it: those within chains,
+        and of the means of chains.
+        """
+        counts, places = i[:, slots.N_FRONT].astype(np.float64), _places(i[0])
+        n = int(counts.sum())
+        fields = {}
+        for name in ("q", "grad"):
+            if n and f"m2_{name}" in places:
+                mean, m2 = f[:, places[f"mean_{name}"]], f[:, places[f"m2_{name}"]]
+                whole = _added([counts[:, None] * mean]) / n
+                fields[f"mean_{name}"] = whole
+                fields[f"m2_{name}"] = _squares(m2, mean - whole, counts)
+        group = int(self.group(i[0, slots.CHAIN]))
+        return Lesson(group, int(i[0, slots.DRAW]), n if n >= self.enough else 0, fields)
 
 
 def _drawn(states: Sequence[ChainState]) -> tuple[int, dict[str, Floats]]:
@@ -107,33 +146,33 @@ def _drawn(states: Sequence[ChainState]) -> tuple[int, dict[str, Floats]]:
     return len(kept), {"history": kept, "factor": states[0]["factor"]}
 
 
-def _moments(states: Sequence[ChainState]) -> tuple[int, dict[str, Floats]]:
-    """Add up means and summed squared deviations.
-
-    T. F. Chan, G. H. Golub, R. J. LeVeque (1979), Updating formulae and a pairwise algorithm for
-    computing sample variances, equation 2.1, one chain after another.
-    """
-    n = 0
-    names = [name for name in ("q", "grad") if f"m2_{name}" in states[0].shapes()]
-    total: dict[str, Any] = {
-        f"{kind}_{name}": np.zeros_like(states[0][f"{kind}_{name}"])
-        for name in names
-        for kind in ("mean", "m2")
-    }
-    for state in states:
-        more = state["n_front"]
-        if not more:
-            continue
-        for name in names:
-            mean, m2 = f"mean_{name}", f"m2_{name}"
-            apart = state[mean] - total[mean]
-            squares = apart * apart if apart.ndim == total[m2].ndim else _lower(apart)
-            total[mean] = total[mean] + apart * (more / (n + more))
-            total[m2] = total[m2] + state[m2] + squares * (n * more / (n + more))
-        n += more
-    return n, total
+def _places(i: Ints) -> dict[str, slice]:
+    """Return where the fields of a chain lie, by its integers; the metric is not of low rank."""
+    adapt, metric = slots.ADAPTS[i[slots.ADAPT]], slots.METRICS[i[slots.METRIC]]
+    places, start = {}, 0
+    for name, shape in shapes(int(i[slots.DIM]), adapt, metric).items():
+        places[name] = slice(start, start + math.prod(shape))
+        start = places[name].stop
+    return places
 
 
-def _lower(x: Floats) -> Floats:
-    """Return the products of a vector's entries; their upper triangle is nobody's."""
-    return np.tril(x[:, None] * x)
+def _squares(m2: Floats, apart: Floats, counts: Floats) -> Floats:
+    """Return the squared deviations of all chains about a point that their means are apart from."""
+    if m2.shape == apart.shape:
+        return _added([m2 + counts[:, None] * (apart * apart)])
+    d = apart.shape[1]
+    products = (
+        square.reshape(1, d, d) + n * np.tril(x[:, None] * x)
+        for square, x, n in zip(m2, apart, counts, strict=True)
+    )
+    return _added(products)
+
+
+def _added(pieces: Iterable[Floats]) -> Floats:
+    """Add up the rows of arrays one after another, in one order whatever the processor likes."""
+    total: Floats | None = None
+    for piece in pieces:
+        rows = piece if total is None else np.concatenate([total[None], piece])
+        total = np.add.accumulate(rows, axis=0)[-1]
+    assert total is not None
+    return total

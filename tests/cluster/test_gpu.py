@@ -2,6 +2,8 @@
 
 import os
 import sys
+from concurrent.futures import Future
+from threading import Event
 from typing import Any
 
 import dask
@@ -14,6 +16,7 @@ from benchmarks.models import seven
 from exmc_dask.cluster import clusters
 from exmc_dask.errors import ClusterMismatch, ClusterStartError, CompileError, OptionError
 from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.units import Batches
 from tests.kernels.devices import Host
 
@@ -85,6 +88,73 @@ def test_superchains_lie_across_batches(
     assert whole.posterior.superchain.values.tolist() == [0, 0, 0, 1, 1, 1]
     np.testing.assert_array_equal(whole.posterior.mu, parts.posterior.mu)
     np.testing.assert_allclose(there.posterior.mu, first.posterior.mu, rtol=1e-6)
+
+
+POOLED: dict[str, Any] = OPTIONS | {"chains": 7, "pool": 3, "discard_tuned_samples": False}
+
+
+@pytest.mark.parametrize("adapt", ["fisher", "stan"])
+def test_chains_that_learn_together_on_a_gpu_do_what_they_do_on_a_cpu(
+    device: list[Host], adapt: str
+) -> None:
+    here = ed.sample(seven.eight_schools(), target="cpu", adapt=adapt, **POOLED)
+    there = ed.sample(seven.eight_schools(), target="cuda", adapt=adapt, **POOLED)
+    alone = ed.sample(seven.eight_schools(), target="cuda", adapt=adapt, **POOLED | {"pool": False})
+
+    steps, ours = (t.warmup_sample_stats.step_size.values for t in (there, here))
+    np.testing.assert_allclose(steps, ours, rtol=1e-2)
+    np.testing.assert_array_equal(there.sample_stats.n_steps, here.sample_stats.n_steps)
+    assert not np.array_equal(there.sample_stats.n_steps, alone.sample_stats.n_steps)
+
+
+@pytest.mark.parametrize(("bounds", "block_draws"), [((0, 1, 4, 7), 17), ((0, 6, 7), 3)])
+def test_batches_do_not_part_chains_that_learn_together(
+    device: list[Host],
+    monkeypatch: pytest.MonkeyPatch,
+    bounds: tuple[int, ...],
+    block_draws: int,
+) -> None:
+    whole = ed.sample(seven.eight_schools(), target="cuda", **POOLED)
+    monkeypatch.setattr(Batches, "for_gpus", lambda chains, gpus: Batches(bounds))
+    parts = ed.sample(seven.eight_schools(), target="cuda", block_draws=block_draws, **POOLED)
+
+    np.testing.assert_array_equal(whole.warmup_posterior.mu, parts.warmup_posterior.mu)
+    np.testing.assert_array_equal(whole.posterior.mu, parts.posterior.mu)
+
+
+def test_chains_on_a_gpu_go_on_after_an_end_in_their_warmup(device: list[Host]) -> None:
+    whole = ed.sample(seven.eight_schools(), target="cuda", **POOLED)
+    begun, ended = Future[ed.Run](), Event()
+
+    def watch(_: Any) -> None:
+        if not ended.is_set():
+            begun.result(60).stop()
+            ended.set()
+
+    options = POOLED | {"progressbar": watch, "block_draws": 4}
+    begun.set_result(ed.sample(seven.eight_schools(), target="cuda", blocking=False, **options))
+    with begun.result() as run:
+        assert run.wait(60).posterior.sizes["draw"] == 0
+        run.resume()
+
+        np.testing.assert_array_equal(run.wait(60).posterior.mu, whole.posterior.mu)
+
+
+@pytest.mark.parametrize(
+    ("chains", "gpus", "size", "sizes"),
+    [(4, 8, 64, [4]), (1000, 8, 64, [333, 334, 333]), (1000, 8, 400, [500, 500])],
+)
+def test_batches_have_whole_groups(chains: int, gpus: int, size: int, sizes: list[int]) -> None:
+    pooling = Pooling(chains, max(1, chains // size), (), 3)
+    batches = Batches.for_gpus(chains, gpus).in_groups(pooling)
+
+    assert abs(np.diff(batches.bounds) - sizes).max() <= -(-chains // pooling.groups)
+    assert all(pooling.first(pooling.group(b)) == b for b in batches.bounds[:-1])
+
+
+def test_a_group_that_no_batch_can_hold_is_refused(device: list[Host]) -> None:
+    with pytest.raises(OptionError, match=r"groups of 10000 chains, .* let pool be 4096 or less"):
+        ed.sample(seven.simple(), target="cuda", **OPTIONS | {"chains": 20_000, "pool": 10_000})
 
 
 def test_a_run_on_a_gpu_can_be_extended(device: list[Host]) -> None:

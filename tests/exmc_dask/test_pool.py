@@ -1,8 +1,9 @@
 """pool=: chains that learn together draw the same however a run is interrupted and taken up."""
 
 import shutil
-import time
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,17 @@ def place(tmp_path: Path) -> str:
 
 def ended_in_warmup(draw: int, **options: Any) -> ed.Run:
     """Begin a run of small blocks and end it when all chains have so many draws of warmup."""
-    slow = {"progressbar": lambda _: time.sleep(0.002), "block_draws": 3, "checkpoint_s": 0.0}
-    run = sample(**slow | options, blocking=False)
-    while len(run.progress) < 5 or min(chain.draw for chain in run.progress) < draw:
-        time.sleep(0.005)
-    run.abort()
+    begun, ended, at = Future[ed.Run](), Event(), dict.fromkeys(range(5), 0)
+
+    def watch(event: Any) -> None:
+        at[event.unit] = event.draw
+        if min(at.values()) >= draw and not ended.is_set():
+            begun.result(60).abort()
+            ended.set()
+
+    small = {"block_draws": 3, "checkpoint_s": 0.0, "progressbar": watch}
+    begun.set_result(sample(**small | options, blocking=False))
+    run = begun.result()
     assert run.wait(60).posterior.sizes["draw"] == 0
     return run
 
