@@ -72,13 +72,13 @@ def ended_in_warmup(draw: int, **options: Any) -> ed.Run:
     def watch(event: Any) -> None:
         at[event.unit] = event.draw
         if min(at.values()) >= draw and not ended.is_set():
-            begun.result(60).abort()
+            begun.result(240).abort()
             ended.set()
 
     small = {"block_draws": 3, "checkpoint_s": 0.0, "progressbar": watch}
     begun.set_result(sample(**small | options, blocking=False))
     run = begun.result()
-    assert run.wait(60).posterior.sizes["draw"] == 0
+    assert run.wait(240).posterior.sizes["draw"] == 0
     return run
 
 
@@ -112,7 +112,7 @@ def test_a_run_that_was_ended_in_its_warmup_goes_on_in_its_process(adapt: str, m
     run = ended_in_warmup(22, **how)
     run.resume()
 
-    equal(drawn(run.wait(60)), drawn(sample(**how)))
+    equal(drawn(run.wait(240)), drawn(sample(**how)))
 
 
 def test_a_run_is_extended_as_ever(whole: Any) -> None:
