@@ -10,13 +10,14 @@ import numpy as np
 
 from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError
+from exmc_dask.folded import MomentKeeper, check_kept
 from exmc_dask.gpus import wish
 from exmc_dask.options import Place, model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.stream import Draw
-from exmc_dask.terms import Terms
+from exmc_dask.terms import Keeper, Terms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,6 +66,7 @@ def sample(
     sufficient: bool = True,
     var_names: str | Sequence[str] | None = None,
     thin: int = 1,
+    keep: Literal["draws", "moments"] = "draws",
     store_unconstrained: bool = False,
     log_likelihood: bool = False,
     log_prior: bool = False,
@@ -153,6 +155,12 @@ def sample(
         Variables and deterministics to keep; all by default.
     thin : int
         Keep every n-th draw.
+    keep : {"draws", "moments"}
+        With "moments", for thousands of chains, no draw is kept but of each chain and variable
+        mean and variance, and means of batches of draws: groups ``moments/mean``,
+        ``moments/variance``, ``moments/batch_mean`` and, of the sampler, ``sample_totals``, in
+        memory that does not grow with the draws. ``ed.summary`` and ``ed.diagnose`` make R-hat
+        and the ESS of means of it; quantiles, streams, `store` and `until` need draws.
     store_unconstrained, discard_tuned_samples : bool
         Add the group of unconstrained positions; leave the warmup groups out.
     log_likelihood, log_prior : bool
@@ -204,6 +212,15 @@ def sample(
         ``partial``.
     """
     refuse(sample, unknown, ELSEWHERE)
+    check_kept(
+        keep,
+        store=store,
+        until=until,
+        discard_tuned_samples=not discard_tuned_samples,
+        store_unconstrained=store_unconstrained,
+        log_likelihood=log_likelihood,
+        log_prior=log_prior,
+    )
     model, counts = model_and_counts("sample", first, model, ("draws", "tune", "chains"))
     adapt = adapt or ("fisher" if warm_start is None else "step_size")
     if tune is None:
@@ -246,12 +263,13 @@ def sample(
         warmup=not discard_tuned_samples,
         log_likelihood=log_likelihood,
         log_prior=log_prior,
+        keep=keep,
     )
     if init != "adapt":  # here, as it brings xarray along, which no run needs before its end
         from exmc_dask.fitting.begin import begun
 
         recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
-    keeper = None
+    keeper: Keeper | None = MomentKeeper(recipe) if keep == "moments" else None
     if store is not None:
         from exmc_dask.keeper import begin
 

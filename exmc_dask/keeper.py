@@ -17,7 +17,7 @@ from exmc_dask import __version__
 from exmc_dask.builder import Model
 from exmc_dask.cluster.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import ExmcError, OptionError, StoreError
-from exmc_dask.past import earlier_blocks, put_away
+from exmc_dask.past import earlier_blocks, fits_chunk, put_away
 from exmc_dask.recipe import Recipe, write
 from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
@@ -113,12 +113,9 @@ class StoreKeeper:
         return [self._news.popleft() for _ in range(len(self._news))]
 
     def away(self, block: BlockResult) -> BlockResult | None:
-        """Return a block without its draws, which lie in the store now; None if they do not.
-
-        A run of one chunk a chain keeps its draws, so that its result needs no store.
-        """
-        settings, layout = self._recipe.settings, self._stored.manifest.layout
-        if max(layout.n_warmup, -(-settings.draws // settings.thin)) <= layout.chunk_draws:
+        """Return a block without its draws, which lie in the store now; None if they do not."""
+        settings = self._recipe.settings
+        if fits_chunk(settings, self._stored.manifest.layout):
             return None
         return put_away(block, settings, self._full.get(block.unit, -math.inf), self.chunks)
 

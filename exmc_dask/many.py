@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exmc_dask.builder import Model
 from exmc_dask.cluster import many_engine
-from exmc_dask.cluster.asks import INTERRUPTS
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.many_engine import place_of, unit_of
 from exmc_dask.cluster.moves import BlockResult, Note, Progress

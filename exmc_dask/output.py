@@ -103,7 +103,7 @@ def to_datatree(
     """
     _made.free_dropped()
     labels = dict(coords or {})
-    about = _attributes(settings, attrs or {})
+    about = attributes(settings, attrs or {})
     chains = sorted(results)
     first = -(settings.tune // settings.thin)
     stop = min((reached(results[chain], settings) for chain in chains), default=first)
@@ -365,7 +365,7 @@ def provenance() -> dict[str, str]:
     }
 
 
-def _attributes(settings: Settings, attrs: Mapping[str, Any]) -> dict[str, Any]:
+def attributes(settings: Settings, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what a reader of the result may want to know about the run."""
     return {
         **provenance(),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from math import nan
 from typing import Any
@@ -13,18 +13,12 @@ from numpy.typing import NDArray
 from exmc_dask.cluster.moves import BlockResult
 from exmc_dask.recipe import Recipe
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, Draws, Past
 from exmc_dask.segments import place_of
+from exmc_dask.store.layout import Layout
 from exmc_dask.store.readback import Chunks, StoredDraws
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.tail import Tail
-
-
-@dataclass(frozen=True)
-class Past:
-    """The state after a block that is over, as far as it is still known."""
-
-    draw: int
 
 
 def put_away(
@@ -42,25 +36,34 @@ def put_away(
     return replace(block, draws=stored, state=Past(block.state.draw))
 
 
+def fits_chunk(settings: Settings, layout: Layout) -> bool:
+    """Tell whether a chain has one chunk; then a run keeps its draws, and needs no store later."""
+    return max(layout.n_warmup, -(-settings.draws // settings.thin)) <= layout.chunk_draws
+
+
 def earlier_blocks(stored: Stored, tail: Tail, recipe: Recipe, chunks: Chunks) -> list[BlockResult]:
     """Return what a chain had drawn as blocks, each of one worker, attempt and chunk.
 
-    Only the rows of its ``tail``, which has those after the last full chunk, are in memory.
+    Only the rows of its ``tail``, which has those after the last full chunk, are in memory, unless
+    the run keeps all of them there.
     """
-    chain, settings = tail.chain, recipe.settings
+    chain, settings, layout = tail.chain, recipe.settings, stored.manifest.layout
     assert tail.state is not None
     tune, thin, workers = settings.tune, settings.thin, stored.workers
     blocks = []
     if not recipe.warmup:
         done = min(tail.state.draw, tune)
         blocks.append(_block(chain, _unkept(done, stored, recipe), Past(done)))
-    first = -stored.manifest.layout.n_warmup
+    first = -layout.n_warmup
     worker, attempt = (_origins(name, first, tail, chunks) for name in ("worker", "attempt"))
     for low, stop in _stretches(stored, tail, worker, attempt):
         number = tune + thin * low
         draws: Draws
         if low < tail.stored:
             draws = StoredDraws(number, thin, stop - low, chain, low, chunks)
+            if fits_chunk(settings, layout):
+                arrays = (draws.values, draws.q, draws.stats_f, draws.stats_i)
+                draws = Draws(number, *arrays, thin)
         else:
             assert tail.rows is not None
             draws = tail.rows.cut(low, stop).draws(tune, thin)

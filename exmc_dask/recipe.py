@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,8 @@ class Recipe:
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
         Groups that the result has beside those it always has.
+    keep : {"draws", "moments"}
+        What the run keeps of its draws.
     """
 
     model: Model
@@ -66,6 +68,7 @@ class Recipe:
     warmup: bool = False
     log_likelihood: bool = False
     log_prior: bool = False
+    keep: Literal["draws", "moments"] = "draws"
 
     def to_draw(self, draws: int, until: Until | None = None) -> "Recipe":
         """Return the same recipe for another number of draws; those of both are equal."""
@@ -99,6 +102,15 @@ class Recipe:
         """Names and shapes of the same."""
         return list(self.spec.columns.items())
 
+    def to_stream(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Return the same for who wants single draws, if they can be had."""
+        if self.keep == "moments":
+            raise OptionError(
+                "a stream hands on single draws, and this run keeps none of them "
+                "(keep='moments'); sample with keep='draws', and into a store= if they are many"
+            )
+        return self.columns
+
     def tree(
         self, results: Mapping[int, Sequence["BlockResult"]], attrs: Mapping[str, Any]
     ) -> "xr.DataTree":
@@ -106,21 +118,24 @@ class Recipe:
         from exmc_dask.output import to_datatree
         from exmc_dask.predictive.groups import constant_data, observed_data
 
-        return to_datatree(
-            results,
-            self.outputs,
-            self.settings,
-            coords=self.model.coords,
-            observed_data=observed_data(self.model),
-            constant_data=constant_data(self.model),
-            free=self.density.variables.entries,
-            warmup=self.warmup,
-            attrs={
+        about: Any = {
+            "coords": self.model.coords,
+            "observed_data": observed_data(self.model),
+            "constant_data": constant_data(self.model),
+            "attrs": {
                 "model": self.model.spec.key,
                 "target": self.spec.target,
                 **self._of_gpus(results),
                 **attrs,
             },
+        }
+        if self.keep == "moments":
+            from exmc_dask.moments_tree import to_moments_tree
+
+            return to_moments_tree(results, self.outputs, self.settings, **about)
+        free = self.density.variables.entries
+        return to_datatree(
+            results, self.outputs, self.settings, free=free, warmup=self.warmup, **about
         )
 
     def _of_gpus(self, results: Mapping[int, Sequence["BlockResult"]]) -> dict[str, int]:
@@ -162,6 +177,7 @@ def write(
     warmup: bool = False,
     log_likelihood: bool = False,
     log_prior: bool = False,
+    keep: Literal["draws", "moments"] = "draws",
 ) -> Recipe:
     """Write the recipe of a run; options are those of `exmc_dask.sample`.
 
@@ -220,6 +236,7 @@ def write(
         warmup=warmup,
         log_likelihood=log_likelihood,
         log_prior=log_prior,
+        keep=keep,
     )
     if gpus is not None:
         recipe = _on_gpus(recipe, gpus)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from exmc_dask.cluster.asks import INTERRUPTS, Ending, Request
+from exmc_dask.cluster.asks import Ending, Request
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.moves import BlockResult, Note, Progress
 from exmc_dask.cluster.pool import open_pool
@@ -228,7 +228,7 @@ class Run:
         ExmcError
             What ended the run before its time, after the draws that it had by then.
         """
-        yield from self._harvest.stream(self._recipe.columns, self._recipe.settings.tune, first)
+        yield from self._harvest.stream(self._recipe.to_stream(), self._recipe.settings.tune, first)
         self._raise()
 
     # From the first block to the last ------------------------------------------------------------

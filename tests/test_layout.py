@@ -56,9 +56,11 @@ BELOW = {
     "kernels": "density kernels.chain kernels.build",
     "sampler": "errors kernels.chain kernels.build",
     "inference": "sampler density",
-    "output": "sampler",
+    "output": "sampler moments",
     "convergence": "",
-    "diagnosis": "convergence errors",
+    "moments": "",  # of draws that are not kept
+    "findings": "",  # what may be wrong, in words
+    "diagnosis": "convergence errors findings moments",
     "options": "builder",  # what callers pass
     "predictive": "density output options",  # what a model says of data and of draws
     "comparison": "errors warned",
@@ -76,6 +78,7 @@ BELOW = {
     "harvest": "stream until",  # the blocks of a run
     "store": "output",  # what lies on disk while a run goes on
     "keeper": "terms store",  # runs that are kept in a store
+    "folded": "terms",  # runs that keep moments
     "farewell": "",  # ends with the process
     "wishes": "cluster",  # what a Ctrl-C asks for
     "run": "terms harvest diagnosis farewell wishes",  # the handle of a run
@@ -83,7 +86,7 @@ BELOW = {
     "fitting": "recipe predictive.sampling",  # doors of the other methods
     "many": "run",
     "calibration": "many predictive.sampling",
-    "api": "reopen fitting comparison calibration",
+    "api": "reopen folded fitting comparison calibration",
     "cli": "api preflight kernels.cache",
     "": "cli gp",  # the public names of exmc_dask/__init__.py
 }
@@ -93,6 +96,9 @@ ONE_ROOM = {
     "indexing": "ir",
     "segments": "output",
     "unloaded": "output",
+    "fold": "output",
+    "moments_tree": "output",
+    "moments_report": "diagnosis",
     "past": "keeper",
     "incomplete": "evaluate",
     "matrices": "evaluate",

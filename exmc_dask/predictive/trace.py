@@ -139,6 +139,11 @@ def dataset_of(trace: Any, group: str) -> xr.Dataset:
             return trace[group].to_dataset()
         if not trace.children:
             return trace.to_dataset()
+        if "moments" in trace.children:
+            raise OptionError(
+                f"the trace has no group {group!r}, as its run kept moments (keep='moments'); "
+                "this needs draws: sample with keep='draws', and into a store= if they are many"
+            )
         raise OptionError(f"the trace has no group {group!r}; it has {', '.join(trace.children)}")
     raise OptionError(
         f"the trace is a {type(trace).__name__}; give what ed.sample returned, or its posterior"

@@ -12,7 +12,7 @@ from exmc_dask.errors import FormatError
 from exmc_dask.kernels import chain as slots
 from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
 
-__all__ = ["FLOAT_STATS", "INT_STATS", "ChainState", "Draws", "State", "shapes"]
+__all__ = ["FLOAT_STATS", "INT_STATS", "ChainState", "Draws", "Past", "State", "shapes"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,6 +51,13 @@ class State(Protocol):
     @property
     def draw(self) -> int:
         """Number of the next draw, from 0, warmup included; of other units, of the next step."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """The state after a block that is over, as far as it is still known."""
+
+    draw: int
 
 
 @dataclass(frozen=True, eq=False)

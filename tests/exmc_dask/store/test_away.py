@@ -86,6 +86,7 @@ def test_a_run_that_fits_its_first_chunk_keeps_it(tmp_path, monkeypatch):
 
     assert not is_lazy(run.wait())
     assert rows_in_memory(run) == [400, 400]
+    assert not is_lazy(resume(tmp_path / "run.zarr"))
 
 
 def test_a_run_holds_few_draws_at_any_time(tmp_path, in_turns):
