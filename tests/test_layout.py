@@ -139,13 +139,13 @@ THIRD_PARTY = {
     "bokeh": "cluster.dashboard cluster.panels cluster.parts cluster.plots",
     "prometheus_client": "cluster.metrics",
     "IPython": "cluster.notebook",
-    "xarray": "output unloaded predictive fitting diagnosis comparison recipe run store keeper "
-    "reopen many calibration api cli cli_results",
+    "xarray": "output unloaded moments_tree moments_report predictive fitting diagnosis "
+    "comparison recipe run store keeper reopen many calibration api cli cli_results",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",
     "matplotlib": "cli",
-    "pandas": "diagnosis comparison",
+    "pandas": "diagnosis moments_report comparison",
     "scipy": "convergence comparison evaluate incomplete matrices dist fitting",
     "msgpack": "graph codec cluster",
     "zarr": "store",
