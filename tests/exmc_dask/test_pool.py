@@ -1,6 +1,9 @@
 """pool=: chains that learn together draw the same however a run is interrupted and taken up."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
@@ -13,9 +16,12 @@ import xarray as xr
 import exmc_dask as ed
 from exmc_dask.errors import FormatError, OptionError
 from exmc_dask.store.objects import Folder
+from exmc_dask.store.stored import Stored
 from exmc_dask.store.tail import Tail
 from tests.exmc_dask.store.story import equal
 from tests.exmc_dask.test_resume import QUIET, resume
+
+ROOT = Path(__file__).parents[2]
 
 # no normal law: of one the scheme "fisher" learns the same from whatever draws
 MODEL = (
@@ -145,6 +151,30 @@ def test_chains_whose_tails_are_older_than_those_of_others_catch_up(
         shutil.copy(Path(old, name), Path(place, name))
     Path(place, "exmc/tails/000004.npz").unlink()
 
+    equal(drawn(resume(place)), drawn(whole))
+
+
+KILLED = """
+import os, signal, sys
+from tests.exmc_dask.test_pool import sample
+
+at = dict.fromkeys(range(5), 0)
+
+def watch(event):
+    at[event.unit] = event.draw
+    if min(at.values()) >= 22:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sample(store=sys.argv[1], block_draws=3, checkpoint_s=0.0, progressbar=watch)
+"""
+
+
+def test_a_coordinator_killed_in_warmup_costs_no_bit(place: str, whole: Any) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, place], cwd=ROOT, timeout=240)
+
+    assert done.returncode == -signal.SIGKILL
+    states = [tail.state for tail in Stored.read(Folder(place)).tails.values()]
+    assert all(state is None or state.draw <= 40 for state in states)
     equal(drawn(resume(place)), drawn(whole))
 
 
