@@ -23,7 +23,9 @@ class Options:
     grace_s : float
         Time without any worker before the coordinator runs blocks itself.
     home_slots : int
-        Blocks that the coordinator runs at a time when it has to.
+        Blocks that the coordinator runs at a time when it has to; 0 where it cannot.
+    gives_way : bool
+        The owner has another plan for where no worker can do the work of this one, and tells.
     marks : tuple of int
         Draws, warmup included, at which the run is looked at to see whether it may end; the last
         is ``total``. Empty: it ends there.
@@ -41,6 +43,7 @@ class Options:
     on_failure: Literal["raise", "drop"] = "raise"
     grace_s: float = 5.0
     home_slots: int = 1
+    gives_way: bool = False
     marks: tuple[int, ...] = ()
     max_time_s: float = inf
     pooling: Pooling | None = None

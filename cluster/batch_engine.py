@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from exmc_dask.axes import extents
 from exmc_dask.density import LogDensity, lower
-from exmc_dask.errors import DeviceFull, OptionError
-from exmc_dask.kernels import Bound, build, gpu, on_gpu, run_cuda
+from exmc_dask.errors import DeviceFull, GpuError, OptionError
+from exmc_dask.kernels import Bound, build, gpu, gpu_trouble, on_gpu, run_cuda
 from exmc_dask.kernels.chain import CONTROL
 from exmc_dask.model import ModelSpec
 from exmc_dask.sampler import block
@@ -23,7 +23,7 @@ from exmc_dask.sampler.start import start
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
 
 from .engine import naming_broken_terms
-from .wire import Spec
+from .wire import CHAIN_ENGINE, Spec
 
 _LAYOUT = "batch/layout"  # name of the array with lanes, block, and where each batch begins
 _LARGER = 64  # times a GPU's block may be than a CPU's: its journey must not take longer than it
@@ -48,6 +48,12 @@ def join(spec: Spec, bounds: Sequence[int], lanes: int, block: int) -> Spec:
     return replace(
         spec, target="cuda", data={**spec.data, _LAYOUT: layout}, engine=f"{__name__}:prepare"
     )
+
+
+def part(spec: Spec) -> Spec:
+    """Return the spec that `join` was given: its units are chains, and its target CPUs."""
+    data = {name: array for name, array in spec.data.items() if name != _LAYOUT}
+    return replace(spec, target="cpu", data=data, engine=CHAIN_ENGINE)
 
 
 def lanes_for(density: LogDensity, data: Mapping[str, NDArray[Any]], chains: int) -> int:
@@ -105,7 +111,7 @@ class Batches:
         with naming_broken_terms(self.density, self.spec.data):
             for chain in range(first, end):
                 own = None if initial is None else initial[chain - first]
-                given = None if own is None or np.isnan(own[0]) else own[~np.isnan(own)]
+                given = None if own is None else _filled(own)
                 host = self.kernel.host
                 states.append(start(host, self.on_cpu, self.settings, chain, point, given))
         return BatchState.of(states)
@@ -122,17 +128,24 @@ class Batches:
         if self.pooling is not None and state.draw in settings.marks:
             f, i = self.pooling.teach(f, i)
         n = min([n, *(mark - state.draw for mark in settings.marks if mark > state.draw)])
-        f, i, kept, _ = run_cuda.run(
-            *(self.device, self.bound, self.kernel.lanes, f, i),
-            *block.options(settings),
-            n,
-            control,
-        )
+        with gpu_trouble.named():
+            f, i, kept, _ = run_cuda.run(
+                *(self.device, self.bound, self.kernel.lanes, f, i),
+                *block.options(settings),
+                n,
+                control,
+            )
         first = state.draw + (settings.tune - state.draw) % settings.thin
         rows = {name: np.moveaxis(array, 0, 1) for name, array in kept.items()}
         q = rows["q"] if settings.store_unconstrained else rows["q"][:0]
         draws = Draws(first, rows["values"], q, rows["stats_f"], rows["stats_i"], settings.thin)
         return BatchState(f, i), draws
+
+
+def _filled(row: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return a chain's starting point without the NaN behind it; None if there is nothing else."""
+    there = np.flatnonzero(~np.isnan(row))
+    return row[: there[-1] + 1] if there.size else None
 
 
 def prepare(spec: Spec) -> Batches:
@@ -141,25 +154,30 @@ def prepare(spec: Spec) -> Batches:
     Raises
     ------
     CompileError
-        There is no GPU, or an operation cannot be done on one.
+        An operation cannot be done on a GPU.
+    GpuError
+        There is none, or it fails.
     DeviceFull
         A batch does not fit into the GPU's memory.
     """
-    gpu.require()
+    if reason := gpu.missing():
+        raise GpuError(f"there is none that can be used: {reason}")
     data: dict[str, NDArray[Any]] = dict(spec.data)
     lanes, threads, *bounds = data.pop(_LAYOUT).tolist()
     density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
     kernel = on_gpu.compile(density, lanes)
     settings = Settings.from_dict(spec.settings)
-    device, largest = kernel.device(threads), int(np.diff(bounds).max())
+    with gpu_trouble.named():
+        device, largest = kernel.device(threads), int(np.diff(bounds).max())
     _check_room(device, device_bytes(density, data, settings, lanes, largest), largest)
     block.compile_sampler("cpu", settings)
     bound = kernel.bind(data)
     blank = BatchState.of([ChainState.blank(kernel.dim, settings.scheme, settings.metric, 0)])
     control = np.zeros(len(CONTROL), np.int64)
-    run_cuda.run(  # here, so that it counts as compiling
-        device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control
-    )
+    with gpu_trouble.named():
+        run_cuda.run(  # here, so that it counts as compiling
+            device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control
+        )
     marks = {**build.fingerprint("cuda"), "lanes": str(lanes)}
     return Batches(
         density=density,

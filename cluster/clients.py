@@ -11,6 +11,7 @@ from . import clusters, kubernetes
 from .care import Care
 from .dask_pool import DaskPool
 from .pool import n_processors
+from .roster import GPU
 
 OWN = ("local", "cuda", "kubernetes")
 GRACE_S = 5.0
@@ -72,6 +73,17 @@ def current_client() -> Client | None:
     except ValueError:
         return None
     return client
+
+
+def offers_gpus(client: Any, cluster: Any) -> bool:
+    """Tell whether a worker offers a GPU; of an address nobody is asked for it."""
+    if client is None:
+        workers = getattr(cluster, "scheduler_info", {}).get("workers", {})
+    elif getattr(client, "status", "") == "running" and not client.asynchronous:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+    else:
+        return False
+    return any(worker.get("resources", {}).get(GPU) for worker in workers.values())
 
 
 def in_task() -> bool:

@@ -33,6 +33,7 @@ from .wire import Failure, Missing, Spec, Stop, pack, unpack
 _COLLECT_S = 0.010  # between gatherings: so long finished blocks wait for others at most
 _GATHER_S = 5.0  # before the blocks of a gathering that hangs are gathered one by one
 _INLINE_BYTES = 100_000  # of data in a message: Dask keeps a thousand messages of each stream
+_GPU_GRACE_S = 30.0  # for a worker with a GPU to come: what follows is an error, or far slower
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class DaskPool(Pool):
             raise ClientError(
                 f"the client is {client.status}; open another: Client({client._start_arg!r})"
             )
-        self.grace_s = grace_s
+        self.grace_s, self.gpu_grace_s = grace_s, max(grace_s, _GPU_GRACE_S)
         self._client: Any = client  # of its methods only some have types
         self._care, self._on_close = care, on_close
 

@@ -92,6 +92,9 @@ class Driver:
         Whether a chain that cannot go on ends the run.
     grace_s : float
         Time without workers before the coordinator runs blocks itself; the pool's by default.
+    gives_way : bool
+        What ends the run for want of workers that can do its work is not told as a failure, as its
+        owner may know another way.
     keep : bool
         Keep all blocks for `results`; False where ``on_block`` takes them.
     notes : sequence of Note
@@ -130,6 +133,7 @@ class Driver:
         on_failure: Literal["raise", "drop"] = "raise",
         grace_s: float | None = None,
         keep: bool = True,
+        gives_way: bool = False,
         notes: Sequence[Note] = (),
     ) -> None:
         self.name = uuid.uuid4().hex[:12]
@@ -143,13 +147,16 @@ class Driver:
         self._initials = dict(initials or {})
         self._on_block, self._on_event = on_block, on_event
         self._on_look, self._on_lesson, self._on_over = on_look, on_lesson, on_over
+        on_gpus = spec.target == "cuda"
+        patience_s = pool.gpu_grace_s if on_gpus else pool.grace_s
         options = Options(
             total=total,
             tune=int(spec.settings.get("tune", 0)),
             max_block=max_block,
             on_failure=on_failure,
-            grace_s=pool.grace_s if grace_s is None else grace_s,
-            home_slots=n_processors(),
+            grace_s=patience_s if grace_s is None else grace_s,
+            home_slots=0 if on_gpus else n_processors(),
+            gives_way=gives_way,
             marks=tuple(marks),
             max_time_s=max_time_s,
             pooling=pooling,

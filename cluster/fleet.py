@@ -22,7 +22,7 @@ class Fleet:
     Parameters
     ----------
     home_slots : int
-        Blocks that the coordinator runs at a time when it has to.
+        Blocks that the coordinator runs at a time when it has to; 0 where it cannot.
     grace_s : float
         Time without workers before it has to.
     now : float
@@ -61,13 +61,16 @@ class Fleet:
 
     def bench(self, worker: str, now: float) -> None:
         """Give a worker no work for a while; the blocks it has stay with it."""
-        self._benched[worker] = now + _BENCH_S
-        self._free.pop(worker, None)
-        self._begin_grace(now)
+        self._rest(worker, max(now + _BENCH_S, self._benched.get(worker, now)), now)
+
+    def quarantine(self, worker: str, now: float) -> None:
+        """Give a worker no work any more; the blocks it has stay with it."""
+        self._rest(worker, inf, now)
 
     def recall(self, worker: str) -> None:
         """Give a benched worker work again; the coordinator is relieved."""
-        if self._benched.pop(worker, None) is not None:
+        if self._benched.get(worker, inf) < inf:
+            del self._benched[worker]
             self._open(worker)
             self.at_home = False
 
@@ -106,8 +109,10 @@ class Fleet:
 
     def choose(self, tried: Collection[str], stays_home: bool) -> str | None:
         """Name a place with room, none of those tried; None when there is none now."""
-        if stays_home or self.at_home or self.exhausts(tried):
+        if self._home.slots and (stays_home or self.at_home or self.exhausts(tried)):
             return HOME if self._home_has_room else None
+        if not self._home.slots and self.exhausts(tried):
+            tried = ()
         return next((worker for worker in self._free if worker not in tried), None)
 
     def take(self, name: str, unit: int) -> None:
@@ -136,6 +141,11 @@ class Fleet:
             if name != HOME:
                 open_ = len(place.units) < place.slots and name not in self._benched
                 assert (name in self._free) == open_
+
+    def _rest(self, worker: str, until: float, now: float) -> None:
+        self._benched[worker] = until
+        self._free.pop(worker, None)
+        self._begin_grace(now)
 
     def _begin_grace(self, now: float) -> None:
         if not len(self):

@@ -45,6 +45,10 @@ class Fault(enum.Enum):
     """The child process it had to itself ended by a signal or an exit code."""
     GONE = enum.auto()
     """Its result got lost on the way; nothing is known about the block itself."""
+    DEVICE = enum.auto()
+    """The GPU it ran on failed, and cannot be relied on any more."""
+    MEMORY = enum.auto()
+    """It did not fit into the memory of the GPU."""
 
 
 class Trouble(enum.StrEnum):
@@ -56,6 +60,7 @@ class Trouble(enum.StrEnum):
     WORKER_REFUSED = "worker refused"
     RESULT_LOST = "result lost"
     CHILD_DIED = "child died"
+    GPU_FAILED = "GPU failed"
     FALLBACK = "fallback"
     FINGERPRINT = "fingerprint changed"
     TIME = "time is up"
@@ -225,7 +230,7 @@ class BlockDone:
 
 @dataclass(frozen=True, slots=True)
 class BlockFailed:
-    """A block that did not; ``error`` is what it raised where the fault is RAISED."""
+    """A block that did not; ``error`` is what it raised, unless its process died."""
 
     worker: str
     unit: int

@@ -9,15 +9,17 @@ block is simply asked for again.
 What a death means depends on who died. A worker's death says nothing about the model: the block
 is tried elsewhere, in a child process of its own so that a second worker does not fall with it.
 Only children that die in two places condemn a model. A worker that announces its leaving costs
-nothing.
+nothing. A GPU that fails takes no worker with it: the worker gets nothing more of this run, and
+where no GPU is left, or none has the memory, the run gives way to its owner's other plans.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from exmc_dask.errors import ClusterMismatch, ExmcError
+from exmc_dask.errors import ExmcError
 from exmc_dask.sampler.state import State
 
+from . import words
 from .asks import Ask, Ending, Extend, Options, Request
 from .course import Course
 from .fleet import Fleet
@@ -39,7 +41,6 @@ from .moves import (
     Stage,
     StoreBlock,
     Tick,
-    Trouble,
     Warn,
     WorkerJoined,
     WorkerLost,
@@ -84,6 +85,7 @@ class Plan:
         self._fleet = Fleet(options.home_slots, options.grace_s, now)
         self._flights = Flights(self._fleet, options.max_block)
         self._refused: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}  # of GPUs, by worker
         self._delivered = False  # some worker has
         self._course = Course(now + options.max_time_s)
         self._out: list[Command] = []
@@ -127,15 +129,16 @@ class Plan:
             self._give_up()
             return
         if self._course.is_late(self._now):
-            self._note(Trouble.TIME, f"the run ends after {self._options.max_time_s:g} s")
+            self._note(words.out_of_time(self._options))
             self._stop_now(Ending.TIME)
             return
         for unit in self._flights.overdue(self._now):
             self._overdue(self._chains[unit])
         if self._fleet.pass_time(self._now):
-            what = "the coordinator runs the blocks itself, in child processes"
-            words = f"no worker for {self._options.grace_s:g} s: {what}, until a worker joins"
-            self._note(Trouble.FALLBACK, words)
+            if self._options.home_slots:
+                self._note(words.at_home(self._options))
+            else:
+                self._give_way(words.no_gpu(self._options, self._troubles))
 
     def _joined(self, event: WorkerJoined) -> None:
         if event.worker not in self._fleet:
@@ -144,18 +147,15 @@ class Plan:
 
     def _was_refused(self, event: WorkerRefused) -> None:
         self._refused[event.worker] = event.why
-        self._note(Trouble.WORKER_REFUSED, event.why, worker=event.worker)
+        self._note(words.refused(event.worker, event.why))
         self._remove(event.worker, blame=False)
         if not self._fleet and not self._delivered:
-            why = "; ".join(self._refused.values())
-            words = f"no worker can run this model: {why}. Install the same versions there"
-            self._fail(ClusterMismatch(words))
+            self._give_way(words.mismatch(self._refused))
 
     def _lost(self, event: WorkerLost) -> None:
         self._refused.pop(event.worker, None)
         if event.worker in self._fleet:
-            how = "left" if event.expected else "died"
-            self._note(Trouble.WORKER_LOST, f"worker {event.worker} {how}", worker=event.worker)
+            self._note(words.lost(event.worker, event.expected))
             self._remove(event.worker, blame=not event.expected)
 
     def _progress(self, event: BlockProgress) -> None:
@@ -192,20 +192,30 @@ class Plan:
             return
         place = chain.flight.place
         self._flights.end(chain)
-        if event.fault is Fault.RAISED:
-            assert event.error is not None
-            self._drop(chain, event.error)
-        elif event.fault is Fault.GONE:
-            self._note(Trouble.RESULT_LOST, event.message, chain, place)
-            chain.losses += 1
-            self._again(chain)
-        else:
-            self._note(Trouble.CHILD_DIED, event.message, chain, place)
-            chain.child_deaths.append(place)
-            if chain.poisonous:
-                self._drop(chain, chain.poison(event.message))
-            else:
+        match event.fault:
+            case Fault.RAISED:
+                assert event.error is not None
+                self._drop(chain, event.error)
+            case Fault.GONE:
+                self._note(words.result_lost(chain, place, event.message))
+                chain.losses += 1
                 self._again(chain)
+            case Fault.DIED:
+                self._note(words.child_died(chain, place, event.message))
+                chain.child_deaths.append(place)
+                if chain.poisonous:
+                    self._drop(chain, chain.poison(event.message))
+                else:
+                    self._again(chain)
+            case Fault.DEVICE:
+                self._note(words.gpu_failed(chain, place, event.message))
+                self._troubles[place] = event.message
+                self._fleet.quarantine(place, self._now)
+                self._again(chain)
+            case Fault.MEMORY:
+                assert event.error is not None
+                self._again(chain)
+                self._give_way(event.error)
 
     def _asked(self, event: Ask) -> None:
         if event.request not in (Request.NOW, Request.CANCEL):
@@ -255,10 +265,7 @@ class Plan:
     def _go_on(self, look: Looked) -> None:
         """Have chains go on to the next look, if there is one."""
         if look.draw >= self._options.total:
-            self._note(
-                Trouble.UNMET,
-                f"the run ends with all its draws, and until= is not reached: {look.wanting}",
-            )
+            self._note(words.unmet(look.wanting))
         self._turns.go_on()
 
     def _overdue(self, chain: Chain) -> None:
@@ -269,8 +276,7 @@ class Plan:
             return
         if chain.flight.stage is not None:
             stuck = self._flights.stands_still(chain, self._now)
-            why = f"gets no further with chain {chain.unit}" if stuck else "is not heard of"
-            self._note(Trouble.WORKER_HUNG, f"worker {place} {why}", chain, place)
+            self._note(words.hung(chain, place, stuck=stuck))
             chain.losses += 1
         self._cancel(chain)
         self._again(chain)
@@ -296,14 +302,7 @@ class Plan:
 
     def _publish(self, chain: Chain, worker: str, result: BlockResult) -> None:
         if chain.fingerprint not in ("", result.fingerprint):
-            self._note(
-                Trouble.FINGERPRINT,
-                f"chain {chain.unit} goes on from draw {result.first} under another fingerprint "
-                f"({result.fingerprint} after {chain.fingerprint}); its draws are as good, but "
-                "not bit for bit those of a run under one",
-                chain,
-                worker,
-            )
+            self._note(words.other_fingerprint(chain, worker, result))
         chain.publish(result)
         self._turns.count(chain)
         self._out.append(StoreBlock(worker, result))
@@ -315,15 +314,20 @@ class Plan:
         if self._options.on_failure == "drop" and any(
             not other.dropped for other in self._chains.values()
         ):
-            self._note(Trouble.DROPPED, f"chain {chain.unit} is dropped: {error}", chain)
+            self._note(words.dropped(chain, error))
         else:
             self._fail(error)
 
-    def _fail(self, error: ExmcError) -> None:
+    def _fail(self, error: ExmcError, *, quietly: bool = False) -> None:
         if not self._course.has_failed:
-            self._note(Trouble.FAILED, str(error))
+            if not quietly:
+                self._note(words.failed(error))
             if self._course.fail(error, self._now):
                 self._stop_flights()
+
+    def _give_way(self, error: ExmcError) -> None:
+        """End where no worker can do the work; the owner may know other ways to do it."""
+        self._fail(error, quietly=self._options.gives_way)
 
     def _stop_now(self, ending: Ending) -> None:
         if self._course.stop(ending, self._now):
@@ -343,15 +347,8 @@ class Plan:
         over = not self._turns.looks.open and all(chain.over for chain in self._chains.values())
         self._out.append(self._course.finish(over))
 
-    def _note(
-        self,
-        kind: Trouble,
-        message: str,
-        chain: Chain | None = None,
-        worker: str | None = None,
-    ) -> None:
-        unit, draw = (None, None) if chain is None else (chain.unit, chain.next)
-        self._out.append(Warn(Note(kind, message, unit, worker, draw)))
+    def _note(self, note: Note) -> None:
+        self._out.append(Warn(note))
 
     # What must hold between any two events -------------------------------------------------------
 

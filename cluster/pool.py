@@ -43,9 +43,12 @@ class Pool(ABC):
     ----------
     grace_s : float
         Time without workers after which it is no use to wait for one.
+    gpu_grace_s : float
+        The same for workers whose GPU works, where a run has to have one.
     """
 
     grace_s: float = 5.0
+    gpu_grace_s: float = 0.0
 
     @abstractmethod
     def attach(self, run: str, spec: Spec, post: Post) -> None:
@@ -128,6 +131,17 @@ def is_here(client: Any, cluster: Any) -> bool:
     from .clients import current_client, in_task
 
     return in_task() or current_client() is None
+
+
+def offers_gpus(client: Any, cluster: Any) -> bool:
+    """Tell whether `open_pool` would have a worker now that offers a GPU."""
+    if "distributed" not in sys.modules or is_here(client, cluster):
+        return False
+    from . import clients
+
+    if cluster is None and client is None:
+        client = clients.current_client()
+    return clients.offers_gpus(client, cluster)
 
 
 def n_processors() -> int:

@@ -31,6 +31,9 @@ from .moves import BlockFailed, BlockProgress, BlockResult, Fault
 VERSION = 2
 """Of the schema; raised when a record below changes."""
 
+CHAIN_ENGINE = "exmc_dask.cluster.engine:prepare"
+"""The engine whose units are chains on a CPU."""
+
 _HEAD = struct.Struct("<4sHxxIxxxx")
 _MAGIC = b"EXMC"
 _ARRAY, _RECORD = 1, 2  # msgpack extension types
@@ -64,7 +67,7 @@ class Spec:
     target: str
     data: Mapping[str, NDArray[Any]]
     support_point: NDArray[np.float64]
-    engine: str = "exmc_dask.cluster.engine:prepare"
+    engine: str = CHAIN_ENGINE
     columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -197,6 +200,8 @@ class Failure:
         """Say to the plan what happened; errors of ours keep their class."""
         where = f"chain {self.unit}, draw {self.draw}"
         own = getattr(errors, self.kind, None)
+        if own in (errors.GpuError, errors.DeviceFull):
+            where = f"the GPU of worker {worker}"
         error: errors.ExmcError
         if isinstance(own, type) and issubclass(own, errors.ExmcError):
             named = self.message.startswith(f"chain {self.unit}")

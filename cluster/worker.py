@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.errors import DeviceFull, GpuError
 from exmc_dask.kernels import chain
 from exmc_dask.sampler.state import Draws, State
 
@@ -26,6 +27,7 @@ from .wire import Failure, Missing, Order, Parcel, Spec, Stop, Task, pack, unpac
 _MAX_BLOCK_BYTES = 4_000_000
 _MAX_SHELF_BYTES = 500_000_000
 _MAX_ENGINES = 8
+_FAULTS: dict[type[Exception], Fault] = {GpuError: Fault.DEVICE, DeviceFull: Fault.MEMORY}
 
 
 class Engine(Protocol):
@@ -85,7 +87,7 @@ def run_block(engine: Callable[[], Engine], task: Task, seen: Watch) -> BlockRes
             unit=task.unit,
             first=first,
             attempt=task.attempt,
-            fault=Fault.RAISED.name,
+            fault=_FAULTS.get(type(error), Fault.RAISED).name,
             draw=first + int(seen.control[chain.DRAWS]),
             kind=type(error).__name__,
             message=str(error),

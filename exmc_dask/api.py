@@ -11,7 +11,7 @@ import numpy as np
 from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError
 from exmc_dask.folded import MomentKeeper, check_kept
-from exmc_dask.gpus import wish
+from exmc_dask.gpus import MANY, wish
 from exmc_dask.options import Place, model_and_counts, refuse, seed_of
 from exmc_dask.recipe import write
 from exmc_dask.run import Run
@@ -107,16 +107,17 @@ def sample(
     target : {"auto", "cpu", "cuda"}
         What kernels are compiled for. "cuda" runs batches of chains on NVIDIA GPUs and is worth it
         from some hundred chains on; it needs the extra of that name, and ``metric="diag"``. "auto"
-        is "cuda" with ``cluster="cuda"`` and "cpu" otherwise. The result's attributes say what it
-        was.
+        is "cuda" with ``cluster="cuda"``, and from 256 chains on where workers of the client or
+        cluster offer the resource ``GPU``; "cpu" otherwise. Where no GPU is left, "auto" goes on
+        with CPUs, and tells; "cuda" is an error then. The result's attributes say what it was.
     target_options : mapping, optional
         Of ``target="cuda"``: ``"lanes"``, the threads that share a chain, 1, 2, 4, 8, 16 or 32; by
         default as many as the cost of the model and the number of chains suggest. ``"block"``, the
         threads of a block, 32, 64, 128 or 256; 128 by default. ``"batch"``, the chains that are on
-        a GPU at a time, 8192 at most by default. Lanes change draws, as others add up in another
-        order; the other two do not. What they were, the memory that they need and the number of
-        launches stand in the result's attributes: ``lanes``, ``block``, ``batch``,
-        ``device_bytes``, ``launches``.
+        a GPU at a time, by default 8192 at most and fewer where they do not fit. Lanes change
+        draws, as others add up in another order; the other two do not. What they were, the memory
+        that they need and the number of launches stand in the result's attributes: ``lanes``,
+        ``block``, ``batch``, ``device_bytes``, ``launches``.
     random_seed : int, optional
         One seed, one result, on whatever cluster of equal machines; drawn and kept in the result's
         attributes by default.
@@ -248,11 +249,12 @@ def sample(
         store_unconstrained=store_unconstrained,
         pool=GROUP * pool if isinstance(pool, bool) else pool,
     )
+    worth_it = isinstance(chains, int) and chains >= MANY and metric == "diag"
     recipe = write(
         model,
         settings,
         chains,
-        gpus=wish(target, target_options, client, cluster),
+        gpus=wish(target, target_options, client, cluster, worth_it=worth_it),
         superchains=int(superchains) if isinstance(superchains, np.integer) else superchains,
         initvals=initvals,
         warm_start=_earlier(warm_start),

@@ -28,6 +28,7 @@ shape, chain, draw); what to do about it.
         ├── ClusterStartError     a cluster of ours did not come up
         ├── ClientError           a client that is closed or asynchronous, or no connection
         ├── BlockError            a block raised in Python; names chain and draw
+        ├── GpuError              GPUs that failed, or none is left
         └── PoisonModelError      the model kills every process that runs it
 """
 
@@ -147,6 +148,10 @@ class ClientError(ClusterError):
 
 class BlockError(ClusterError):
     """A block raised in Python; the message names chain and draw."""
+
+
+class GpuError(ClusterError):
+    """A GPU failed, or none is left that can be used."""
 
 
 class PoisonModelError(ClusterError):

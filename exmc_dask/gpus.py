@@ -7,9 +7,10 @@ from typing import Any
 
 from exmc_dask.errors import CompileError, OptionError
 from exmc_dask.kernels import build, gpu
-from exmc_dask.units import MOST
 
 TARGETS = ("auto", "cpu", "cuda")
+MANY = 256
+"""Chains from which on GPUs that a cluster happens to have are worth it."""
 _OF_A_CLUSTER = 8  # GPUs: batches for as many, if they are not too small
 _BLOCKS = ", ".join(map(str, gpu.BLOCKS))
 _ALLOWED = {
@@ -31,8 +32,11 @@ class Wish:
         Threads that share a chain; by default what the cost of the model suggests.
     block : int
         Threads of a block.
-    batch : int
-        Chains that are on a GPU at a time, at most.
+    batch : int, optional
+        Chains that are on a GPU at a time, at most; by default 8192, or fewer where they do not
+        fit.
+    else_cpus : bool
+        CPUs may go on where no GPU can.
 
     Raises
     ------
@@ -43,13 +47,14 @@ class Wish:
     gpus: int
     lanes: int | None = None
     block: int = gpu.BLOCK
-    batch: int = MOST
+    batch: int | None = None
+    else_cpus: bool = False
 
     def __post_init__(self) -> None:
         possible = {
             "lanes": self.lanes is None or (_is_whole(self.lanes) and self.lanes in build.LANES),
             "block": _is_whole(self.block) and self.block in gpu.BLOCKS,
-            "batch": _is_whole(self.batch) and self.batch > 0,
+            "batch": self.batch is None or (_is_whole(self.batch) and self.batch > 0),
         }
         for name, holds in possible.items():
             if not holds:
@@ -91,8 +96,18 @@ class Share:
         return asdict(self) | {"launches": launches}
 
 
-def wish(target: str, options: Mapping[str, Any] | None, client: Any, cluster: Any) -> Wish | None:
+def wish(
+    target: str,
+    options: Mapping[str, Any] | None,
+    client: Any,
+    cluster: Any,
+    *,
+    worth_it: bool = False,
+) -> Wish | None:
     """Read the options of `exmc_dask.sample` of these names; None if no GPU is asked for.
+
+    "auto" asks for those of ``cluster="cuda"``, and if it is `worth_it` for those that workers
+    offer.
 
     Raises
     ------
@@ -107,7 +122,7 @@ def wish(target: str, options: Mapping[str, Any] | None, client: Any, cluster: A
         raise OptionError(
             f"target_options={options!r} is not possible; give a mapping such as {{'lanes': 8}}"
         )
-    if target == "cpu" or (target == "auto" and cluster != "cuda"):
+    if target == "cpu" or (target == "auto" and not _found(client, cluster, worth_it)):
         if options:
             raise OptionError(
                 f"target_options={dict(options)!r} are of target='cuda', and this run's target is "
@@ -119,7 +134,16 @@ def wish(target: str, options: Mapping[str, Any] | None, client: Any, cluster: A
             close = get_close_matches(str(name), _ALLOWED, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_ALLOWED)}"
             raise OptionError(f"target_options has no {name!r}; {hint}")
-    return Wish(_present(client, cluster), **(options or {}))
+    return Wish(_present(client, cluster), **(options or {}), else_cpus=target == "auto")
+
+
+def _found(client: Any, cluster: Any, worth_it: bool) -> bool:
+    """Tell whether there are GPUs that nobody has asked for by name."""
+    if cluster == "cuda":
+        return True
+    from exmc_dask.cluster.pool import offers_gpus
+
+    return worth_it and offers_gpus(client, cluster)
 
 
 def _present(client: Any, cluster: Any) -> int:

@@ -92,15 +92,15 @@ class Harvest:
 
     def rely_on(self, draws: float) -> None:
         """Take so many draws of each chain as sure."""
-        with self.news:
-            self.sure = draws
-            self.news.notify_all()
+        self._set(draws, is_over=self.is_over)
 
-    def end(self, *, is_over: bool = True) -> None:
-        """Tell those who wait that nothing more comes; or that it does again."""
-        with self.news:
-            self.is_over = is_over
-            self.news.notify_all()
+    def begin(self, sure: float) -> None:
+        """Tell those who wait that blocks come, of which so many draws are sure."""
+        self._set(sure, is_over=False)
+
+    def end(self) -> None:
+        """Tell those who wait that nothing more comes."""
+        self._set(self.sure, is_over=True)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing more comes, and tell whether that is so."""
@@ -175,6 +175,11 @@ class Harvest:
                 yield from draws_of(block, columns, tune, low, high)
                 done = min(block.state.draw - tune, high)
                 owed[block.unit] = max(low, int(done))
+
+    def _set(self, sure: float, *, is_over: bool) -> None:
+        with self.news:
+            self.sure, self.is_over = sure, is_over
+            self.news.notify_all()
 
     def _wait_past(self, n_blocks: int, sure: float) -> None:
         """Wait until there is something that a stream which has seen so much may hand on."""

@@ -14,13 +14,14 @@ from exmc_dask.builder import Model
 from exmc_dask.cluster.moves import Note, Trouble
 from exmc_dask.cluster.wire import Spec
 from exmc_dask.density import LogDensity, Output, lower
-from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.errors import CompileError, ModelError, OptionError
 from exmc_dask.gpus import Share, Wish
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.units import CHAINS, MOST, Batches, Chains
 from exmc_dask.until import Until, looks, read
 from exmc_dask.warmstart import Earlier, from_run, from_trace
+from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,6 +49,11 @@ class Recipe:
         What is handed to workers.
     share : Share, optional
         What it takes of each GPU, if it is for GPUs.
+    shrinks, else_cpus : bool
+        Where chains do not fit into a GPU there may be fewer at a time; where no GPU can go on with
+        it, CPUs may.
+    before : tuple of str
+        Targets that chains had before the spec's.
     until : Until, optional
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
@@ -64,6 +70,9 @@ class Recipe:
     initials: Mapping[int, NDArray[np.float64]]
     units: Chains = CHAINS
     share: Share | None = None
+    shrinks: bool = False
+    else_cpus: bool = False
+    before: tuple[str, ...] = ()
     until: Until | None = None
     warmup: bool = False
     log_likelihood: bool = False
@@ -73,6 +82,28 @@ class Recipe:
     def to_draw(self, draws: int, until: Until | None = None) -> "Recipe":
         """Return the same recipe for another number of draws; those of both are equal."""
         return replace(self, settings=replace(self.settings, draws=draws), until=until)
+
+    def in_batches(self, units: Batches, lanes: int, block: int) -> "Recipe":
+        """Return the same recipe for GPUs, of such batches of its chains."""
+        from exmc_dask.cluster.batch_engine import device_bytes, join, part
+
+        plain = part(self.spec)
+        spec = join(plain, units.bounds, lanes, block)
+        needed = device_bytes(self.density, plain.data, self.settings, lanes, units.largest)
+        share = Share(lanes, block, units.largest, needed)
+        return replace(self, units=units, spec=spec, share=share)
+
+    def on_cpus(self) -> "Recipe":
+        """Return the same recipe for CPUs, after it was one for GPUs."""
+        from exmc_dask.cluster.batch_engine import part
+
+        before = (*self.before, self.spec.target)
+        return replace(self, units=CHAINS, spec=part(self.spec), before=before)
+
+    @property
+    def target(self) -> str:
+        """What kernels were compiled for, one after the other."""
+        return ", then ".join((*self.before, self.spec.target))
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -124,7 +155,7 @@ class Recipe:
             "constant_data": constant_data(self.model),
             "attrs": {
                 "model": self.model.spec.key,
-                "target": self.spec.target,
+                "target": self.target,
                 **self._of_gpus(results),
                 **attrs,
             },
@@ -148,7 +179,8 @@ class Recipe:
     @property
     def notes(self) -> list[Note]:
         """What those who watch the run are told before it begins."""
-        return [] if self.share is None else [Note(Trouble.GPU, str(self.share))]
+        on_gpus = self.share is not None and self.spec.target == "cuda"
+        return [Note(Trouble.GPU, str(self.share))] if on_gpus else []
 
     def add_densities(self, trace: "xr.DataTree") -> None:
         """Add the groups of log-densities that were asked for."""
@@ -276,22 +308,26 @@ def _grouped(settings: Settings, chains: int, superchains: int, initvals: Any) -
 
 
 def _on_gpus(recipe: Recipe, wish: Wish) -> Recipe:
-    """Make batches of the chains of a recipe.
+    """Make batches of the chains of a recipe, if its model can be translated for GPUs.
 
     The number of lanes follows from the model and the number of chains, not from the batches: these
     follow from the number of GPUs, which is to change no draw.
     """
-    from exmc_dask.cluster.batch_engine import device_bytes, join, lanes_for
+    from exmc_dask.cluster.batch_engine import lanes_for
 
-    density, data = recipe.density, recipe.spec.data
-    units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch)
-    if recipe.pooling is not None:
-        units = units.in_groups(recipe.pooling, wish.batch)
-    lanes = wish.lanes or lanes_for(density, data, min(recipe.chains, MOST))
-    spec = join(recipe.spec, units.bounds, lanes, wish.block)
-    needed = device_bytes(density, data, recipe.settings, lanes, units.largest)
-    share = Share(lanes, wish.block, units.largest, needed)
-    return replace(recipe, units=units, spec=spec, share=share)
+    recipe = replace(recipe, shrinks=wish.batch is None, else_cpus=wish.else_cpus)
+    units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch or MOST)
+    try:
+        if recipe.pooling is not None:
+            units = units.in_groups(recipe.pooling, wish.batch or MOST)
+        data, chains = recipe.spec.data, min(recipe.chains, MOST)
+        lanes = wish.lanes or lanes_for(recipe.density, data, chains)
+        return recipe.in_batches(units, lanes, wish.block)
+    except (CompileError, OptionError) as error:
+        if not wish.else_cpus:
+            raise
+        warn(f"target='auto' is 'cpu' for this run, although there are GPUs: {error}")
+        return recipe
 
 
 def _initials(

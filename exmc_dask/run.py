@@ -1,15 +1,14 @@
 """Run: the handle of a run under way, from its first block to its result."""
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from math import inf
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exmc_dask import trees
 from exmc_dask.cluster.asks import Ending, Request
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.moves import BlockResult, Note, Progress
@@ -18,6 +17,8 @@ from exmc_dask.cluster.progress import watch
 from exmc_dask.errors import ExmcError, OptionError
 from exmc_dask.farewell import close_at_end
 from exmc_dask.harvest import Harvest
+from exmc_dask.instead import instead
+from exmc_dask.leg import Leg
 from exmc_dask.recipe import Recipe
 from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.state import ChainState, State
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-class Run:
+class Run(contextlib.AbstractContextManager["Run"]):
     """A run of all chains, which goes on in threads of its own until it has its draws.
 
     What `exmc_dask.sample` returns with ``blocking=False``; without it, it waits for this. As a
@@ -65,10 +66,11 @@ class Run:
         self._terms = terms
         self._keeper = keeper
         self._harvest = Harvest(recipe.chains, blocks, states or {}, lessons)
-        self._drivers: list[Driver] = []  # one at a time; the last is at work or was the last
+        self._legs: list[Leg] = []  # one at a time; the last is under way or was the last
         self._progress: dict[int, Progress] = {}
         self._seconds = seconds
         self._goes_on = False  # asked for while it was under way
+        self._wish: Request | None = None  # what was asked for last and not taken back
         self._is_closing = False  # and will not go on before it is over
         self._wanting = ""  # what until= asks for and the last look did not find
         self._begin()
@@ -98,11 +100,8 @@ class Run:
         ExmcError
             What ended the run before its time. What was drawn before is in its ``partial``.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        if not heeding(
-            self._ask_to_end,
-            lambda: self._harvest.wait(until and max(until - time.monotonic(), 0.0)),
-        ):
+        until, ends = None if timeout is None else time.monotonic() + timeout, self._harvest.wait
+        if not heeding(self._ask, lambda: ends(until and max(until - time.monotonic(), 0.0))):
             raise TimeoutError(f"the run is not over after {timeout:g} s; it goes on")
         self._raise()
         trace = self._tree()
@@ -117,7 +116,7 @@ class Run:
 
     def pause(self) -> None:
         """Start no block until `resume`; those in flight come in."""
-        self._driver.ask(Request.PAUSE)
+        self._ask(Request.PAUSE)
 
     def resume(self) -> None:
         """Go on: after `pause`, and as well after `abort`, Ctrl-C, ``max_time_s`` or an error."""
@@ -125,16 +124,15 @@ class Run:
             if self._harvest.is_over and self._is_short():
                 self._begin()
             elif not self._harvest.is_over:
-                self._goes_on = True
-                self._driver.ask(Request.RESUME)
+                self._ask(Request.RESUME)
 
     def stop(self) -> None:
         """End the run when the blocks in flight are in, as the first Ctrl-C does."""
-        self._ask_to_end(Request.AFTER)
+        self._ask(Request.AFTER)
 
     def abort(self) -> None:
         """End the run within 5 seconds, with the blocks in flight as far as they are."""
-        self._ask_to_end(Request.NOW)
+        self._ask(Request.NOW)
 
     def extend(self, draws: int) -> None:
         """Have so many more draws of each chain, and go on if the run is over.
@@ -154,18 +152,15 @@ class Run:
                 raise OptionError("until= decides when this run ends; extend it after that")
             self._aim(self._recipe.to_draw(self._recipe.settings.draws + int(draws), until))
             if under_way:
-                self._goes_on = True
+                self._goes_on, self._wish = True, None
                 self._driver.extend(self._recipe.settings.total)
             else:
                 self._begin()
 
     def close(self, timeout: float | None = None) -> None:
         """End the run without the blocks in flight, if it is not over; wait for that."""
-        self._ask_to_end(Request.CANCEL)
+        self._ask(Request.CANCEL)
         self._harvest.wait(timeout)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -180,9 +175,8 @@ class Run:
     @property
     def earlier(self) -> Earlier:
         """What other runs may begin from."""
-        recipe, states = self._recipe, self._harvest.states
-        begun = {c: s for c, s in list(states.items()) if isinstance(s, ChainState)}
-        return Earlier(recipe.density, recipe.settings.tune, begun)
+        begun = {c: s for c, s in list(self._harvest.states.items()) if isinstance(s, ChainState)}
+        return Earlier(self._recipe.density, self._recipe.settings.tune, begun)
 
     @property
     def progress(self) -> list[Progress]:
@@ -191,7 +185,7 @@ class Run:
 
     def events(self) -> list[Progress | Note]:
         """Return what was shown so far, the last ten thousand of each time it went on at most."""
-        return [event for driver in self._drivers for event in driver.events()]
+        return [event for leg in self._legs for event in leg.driver.events()]
 
     def inspect(self) -> "xr.DataTree":
         """Return the draws that all chains have so far; the run goes on."""
@@ -202,10 +196,7 @@ class Run:
 
         Chains that could not go on are there as well, and draws that ``until=`` did not need.
         """
-        attrs, by_chain = self._attrs(), self._harvest.by_chain()
-        reached = max(map(self._harvest.reached, by_chain)) - self._recipe.settings.tune
-        recipe = self._recipe.to_draw(max(reached, 1))
-        return {chain: recipe.tree({chain: blocks}, attrs) for chain, blocks in by_chain.items()}
+        return trees.ragged(self._recipe, self._harvest, self._attrs())
 
     def stream(self, first: int = 0) -> Iterator[Draw]:
         """Go over the kept draws of all chains while they come in, until the run is over.
@@ -235,11 +226,12 @@ class Run:
 
     @property
     def _driver(self) -> Driver:
-        return self._drivers[-1]
+        return self._legs[-1].driver
 
     def _begin(self) -> None:
         """Carry the recipe out from where the chains are."""
         terms, settings = self._terms, self._recipe.settings
+        self._wish, self._spent_before_s = None, self._seconds
         self._show = watch(terms.progressbar, self._recipe.chains, settings.total, settings.tune)
         for block in self._harvest.blocks:
             self._show.block(block)
@@ -251,39 +243,28 @@ class Run:
             raise
         close_at_end(self)
         if terms.cluster == "local":  # while its workers load, import what the result is made of
-            threading.Thread(target=import_module, args=("exmc_dask.output",), daemon=True).start()
+            trees.load_beside()
 
-    def _drive(self) -> None:
-        recipe, terms, harvest = self._recipe, self._terms, self._harvest
-        chains, units = set(range(recipe.chains)) - self._dropped(), recipe.units
-        states = {chain: state for chain, state in harvest.states.items() if chain in chains}
+    def _drive(self, notes: Sequence[Note] = ()) -> None:
+        recipe, harvest = self._recipe, self._harvest
         self._goes_on, self._wanting = False, ""
-        driver = Driver(
-            self._pool,
-            recipe.spec,
-            units=units.of(chains),
-            total=recipe.settings.total,
-            initials=units.initials(recipe.initials),
-            states=units.states(states),
+        leg = Leg.of(
+            *(self._pool, recipe, self._terms, self._seconds - self._spent_before_s),
+            *(self._left(), harvest.states, harvest.lessons),
+            notes=[*recipe.notes, *notes],
             on_block=self._accept,
             on_event=self._see,
             on_look=self._judge,
             on_lesson=self._learn,
             on_over=self._ended,
-            marks=recipe.looks,
-            pooling=recipe.barriers,
-            lessons=harvest.lessons,
-            keep=False,
-            notes=recipe.notes,
-            **terms.limits,
         )
-        self._drivers.append(driver)
+        self._legs.append(leg)
         self._began = time.perf_counter()
-        harvest.rely_on(recipe.looks[0] - recipe.settings.tune if recipe.looks else inf)
-        harvest.end(is_over=False)
+        harvest.begin(recipe.looks[0] - recipe.settings.tune if recipe.looks else inf)
         try:
-            driver.start()
-        except BaseException:
+            leg.driver.start()
+        except BaseException as error:
+            leg.driver.error = error
             harvest.end()
             raise
 
@@ -302,9 +283,10 @@ class Run:
 
     def _see(self, event: Progress | Note) -> None:
         if isinstance(event, Note):
-            if self._keeper is not None:
-                self._keeper.see(event)
-            self._show(event)
+            for note in self._recipe.units.notes(event):
+                if self._keeper is not None:
+                    self._keeper.see(note)
+                self._show(note)
             return
         for progress in self._recipe.units.progress(event):
             self._progress[progress.unit] = progress
@@ -335,8 +317,7 @@ class Run:
         """Go on if that was asked for meanwhile; else give back what the run had."""
         with self._harvest.news:
             self._seconds += time.perf_counter() - self._began
-            if self._goes_on and self._driver.error is None and self._is_short():
-                self._drive()
+            if self._follows():
                 return
             self._is_closing = True
         try:
@@ -356,6 +337,25 @@ class Run:
             self._is_closing = False
             self._harvest.end()
 
+    def _follows(self) -> bool:
+        """Go on with another driver if there is reason to."""
+        notes: list[Note] = []
+        if self._driver.error is not None:
+            other, notes = instead(self._recipe, self._driver.error, self._harvest.states)
+            if other is None or self._wish not in (None, Request.PAUSE):
+                for note in notes if other is None else ():
+                    self._driver.tell(note)
+                return False
+            self._aim(other)
+        elif not (self._goes_on and self._is_short()):
+            return False
+        with contextlib.suppress(Exception):  # kept by the leg, and raised by `wait`
+            self._drive(notes)
+            if self._wish is not None:  # the one before may have been over when it was asked
+                self._driver.ask(self._wish)
+            return True
+        return False
+
     @contextlib.contextmanager
     def _settled(self) -> Iterator[None]:
         """Have the run stay either under way or over."""
@@ -363,24 +363,27 @@ class Run:
             self._harvest.news.wait_for(lambda: not self._is_closing)
             yield
 
-    def _ask_to_end(self, request: Request) -> None:
-        self._goes_on = False
+    def _ask(self, request: Request) -> None:
+        self._goes_on = request is Request.RESUME or (self._goes_on and request is Request.PAUSE)
+        self._wish = None if request is Request.RESUME else request
         self._driver.ask(request)
 
     # The result ----------------------------------------------------------------------------------
 
     def _is_short(self) -> bool:
         """Tell whether there is anything to go on with."""
-        chains, total = set(range(self._recipe.chains)), self._recipe.settings.total
-        return any(self._harvest.reached(chain) < total for chain in chains - self._dropped())
+        return any(self._harvest.reached(c) < self._recipe.settings.total for c in self._left())
 
     def _dropped(self) -> set[int]:
-        units = set().union(*(driver.dropped() for driver in self._drivers))
-        return self._recipe.units.chains(units)
+        return set().union(*(leg.dropped() for leg in self._legs))
 
-    def _tree(self) -> "xr.DataTree":
-        kept = self._harvest.kept(self._recipe.settings, self._dropped())
-        return self._recipe.tree(kept, self._attrs())
+    def _left(self) -> set[int]:
+        return set(range(self._recipe.chains)) - self._dropped()
+
+    def _tree(self, *, begun: bool = False) -> "xr.DataTree":
+        return trees.common(
+            self._recipe, self._harvest, self._dropped(), self._attrs(), begun=begun
+        )
 
     def _attrs(self) -> dict[str, Any]:
         seconds, ending = self._seconds, self._driver.ending
@@ -392,8 +395,6 @@ class Run:
         """Raise what ended the run before its time, with what it had by then."""
         error = self._driver.error
         if isinstance(error, ExmcError):
-            kept = self._harvest.kept(self._recipe.settings, self._dropped())
-            begun = {chain: blocks for chain, blocks in kept.items() if blocks}
-            error.partial = self._recipe.tree(begun, self._attrs())
+            error.partial = self._tree(begun=True)
         if error is not None:
             raise error

@@ -8,7 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.moves import BlockResult, Progress
+from exmc_dask.cluster.moves import BlockResult, Note, Progress, Trouble
 from exmc_dask.errors import OptionError
 from exmc_dask.sampler.batch import BatchState, part
 from exmc_dask.sampler.pooling import Pooling
@@ -47,6 +47,10 @@ class Chains:
     def progress(self, progress: Progress) -> Iterator[Progress]:
         """Go over what a unit's progress means for its chains."""
         yield progress
+
+    def notes(self, note: Note) -> Iterator[Note]:
+        """Go over what a note about a unit means for its chains."""
+        yield note
 
 
 CHAINS = Chains()
@@ -87,6 +91,11 @@ class Batches(Chains):
         n = min(max(fewest, len(self.bounds) - 1), pooling.groups)
         groups = np.linspace(0, pooling.groups, n + 1).round()
         return Batches(tuple(pooling.first(int(group)) for group in groups))
+
+    def halved(self) -> "Batches":
+        """Return batches of which each is half of one of these, or a single chain."""
+        halves = {(first + end) // 2 for first, end in pairwise(self.bounds)}
+        return Batches(tuple(sorted({*self.bounds, *halves})))
 
     def of(self, chains: Iterable[int]) -> list[int]:
         """Return the units that have one of these chains."""
@@ -137,3 +146,12 @@ class Batches(Chains):
                 (progress.gradients, progress.divergences) if k == 0 else (0, 0)
             )
             yield replace(progress, unit=chain, gradients=gradients, divergences=divergences)
+
+    def notes(self, note: Note) -> Iterator[Note]:
+        """Go over what a note about a batch means: all of its chains are dropped, or none."""
+        if note.unit is None:
+            yield note
+            return
+        chains = self._of(note.unit)
+        for chain in chains if note.kind is Trouble.DROPPED else chains[:1]:
+            yield replace(note, unit=chain)

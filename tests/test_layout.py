@@ -72,16 +72,19 @@ BELOW = {
     "warmstart": "predictive sampler",
     "units": "cluster",  # what is handed to a worker
     "gpus": "units",  # what is asked of them
-    "recipe": "gpus predictive until warmstart",  # what decides a run's draws
+    "recipe": "gpus predictive until warmstart warned",  # what decides a run's draws
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
     "harvest": "stream until",  # the blocks of a run
+    "trees": "recipe harvest",  # results as far as they have come
     "store": "output",  # what lies on disk while a run goes on
     "keeper": "terms store",  # runs that are kept in a store
     "folded": "terms",  # runs that keep moments
+    "instead": "recipe",  # how a run goes on whose GPUs cannot
+    "leg": "terms",  # a recipe carried out by one driver
     "farewell": "",  # ends with the process
     "wishes": "cluster",  # what a Ctrl-C asks for
-    "run": "terms harvest diagnosis farewell wishes",  # the handle of a run
+    "run": "leg instead trees diagnosis farewell wishes",  # the handle of a run
     "reopen": "run keeper",  # doors to stored runs
     "fitting": "recipe predictive.sampling",  # doors of the other methods
     "many": "run",
@@ -119,6 +122,7 @@ ONE_ROOM = {
     "cluster.moves": "cluster.plan",
     "cluster.pace": "cluster.plan",
     "cluster.turns": "cluster.plan",
+    "cluster.words": "cluster.plan",
 }
 
 # Their functions travel by value, and import what they call by its full name, where they are.
@@ -140,7 +144,7 @@ THIRD_PARTY = {
     "prometheus_client": "cluster.metrics",
     "IPython": "cluster.notebook",
     "xarray": "output unloaded moments_tree moments_report predictive fitting diagnosis "
-    "comparison recipe run store keeper reopen many calibration api cli cli_results",
+    "comparison recipe trees run store keeper reopen many calibration api cli cli_results",
     "arviz": "output diagnosis comparison cli",
     "arviz_stats": "diagnosis comparison fitting",
     "arviz_plots": "cli",

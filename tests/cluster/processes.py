@@ -86,12 +86,18 @@ class Processes:
         return f"tcp://{host}:{port}", process
 
     def worker(
-        self, address: str, kind: str = "good", host: str = "127.0.0.1", via: Sequence[str] = ()
+        self,
+        address: str,
+        kind: str = "good",
+        host: str = "127.0.0.1",
+        via: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> Process:
         """Start a worker of one thread without a nanny."""
         return self.start(
             *("worker", kind, address, "--host", host, "--no-nanny", "--nthreads", "1"),
             *("--name", f"{kind}-{self._n}", "--no-dashboard", "--dashboard-address", f"{host}:0"),
+            *options,
             via=via,
         )
 

@@ -22,7 +22,7 @@ from exmc_dask.cluster.moves import (
     Warn,
 )
 from exmc_dask.cluster.plan import Plan
-from exmc_dask.errors import BlockError
+from exmc_dask.errors import BlockError, DeviceFull
 from exmc_dask.sampler.state import ChainState, Draws
 
 
@@ -96,9 +96,9 @@ class Story:
 
 
 def failed(block: RunBlock, fault: Fault) -> BlockFailed:
-    error = BlockError("boom") if fault is Fault.RAISED else None
+    errors = {Fault.RAISED: BlockError("boom"), Fault.MEMORY: DeviceFull("full")}
     return BlockFailed(
-        block.worker, block.unit, block.first, block.attempt, fault, fault.name, error
+        block.worker, block.unit, block.first, block.attempt, fault, fault.name, errors.get(fault)
     )
 
 

@@ -134,7 +134,7 @@ def test_chains_that_do_not_fit_are_not_begun(
 ) -> None:
     monkeypatch.setattr(Counting, "free_bytes", 10_000)
     with pytest.raises(DeviceFull, match=r"6 chains of this model need about .* MB .*'batch': "):
-        sample()
+        sample(target_options={"lanes": 1, "batch": 6})  # as was asked for, or not at all
 
     assert device[0].asked_bytes == 0
 

@@ -27,7 +27,7 @@ from exmc_dask.cluster.moves import (
     WorkerLost,
     WorkerRefused,
 )
-from exmc_dask.errors import ClusterMismatch, PoisonModelError
+from exmc_dask.errors import ClusterMismatch, GpuError, PoisonModelError
 from tests.cluster.story import Story, failed, of, result, state
 
 
@@ -316,6 +316,51 @@ def test_a_refused_worker_does_not_end_a_run_that_has_results() -> None:
     story.tell(story.done(block, 10), WorkerLost("a"), WorkerRefused("b", "old"))
 
     assert story.only(Tick(5.0)).worker == HOME
+
+
+def test_a_worker_whose_gpu_failed_gets_nothing_more_whatever_it_still_sends() -> None:
+    story = Story(n_units=2, home_slots=0)
+    bad, good = story.blocks(WorkerJoined("a", 2))
+    story.tell(WorkerJoined("b"))
+    again = story.only(failed(bad, Fault.DEVICE))
+    more = story.blocks(story.done(good, 30), Tick(1e3), story.done(again))
+
+    assert (again.worker, again.first, again.attempt, again.isolated) == ("b", 0, 1, False)
+    assert story.notes() == [Trouble.GPU_FAILED]
+    assert [(block.worker, block.unit, block.first) for block in more] == [("b", 1, 30)]
+
+
+@pytest.mark.parametrize("gives_way", [False, True])
+def test_without_a_gpu_that_works_the_run_ends_after_the_grace(gives_way: bool) -> None:
+    story = Story(n_units=1, home_slots=0, grace_s=5.0, gives_way=gives_way)
+    block = story.only(WorkerJoined("a"))
+    story.tell(failed(block, Fault.DEVICE), WorkerJoined("b"), WorkerLost("b"))
+
+    assert story.tell(Tick(4.9)) == []
+    (finish,) = of(Finish, story.tell(Tick(5.0)))
+    assert isinstance(finish.error, GpuError)
+    assert "a: DEVICE" in str(finish.error)
+    assert (Trouble.FAILED in story.notes()) != gives_way
+
+
+def test_what_does_not_fit_into_a_gpu_ends_the_run_with_what_the_others_have() -> None:
+    story = Story(n_units=2, home_slots=0, gives_way=True)
+    large, other = story.blocks(WorkerJoined("a", 2))
+    stopping = story.tell(failed(large, Fault.MEMORY))
+    (finish,) = of(Finish, story.tell(story.done(other, 30)))
+
+    assert of(StopBlock, stopping) == [StopBlock("a", 1, 0, 0)]
+    assert (str(finish.error), story.have, story.notes()) == ("full", {1: 30}, [])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_where_the_coordinator_cannot_help_a_suspect_stays_on_the_only_worker(times: int) -> None:
+    story = Story(n_units=1, home_slots=0)
+    block = story.only(WorkerJoined("a"))
+    for _ in range(times):
+        block = story.only(failed(block, Fault.DIED))
+
+    assert (block.worker, block.attempt) == ("a", times)
 
 
 @pytest.mark.parametrize("seed", range(30))

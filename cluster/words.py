@@ -1,0 +1,100 @@
+"""What the plan says, in words: notes for those who watch, and errors that are not a block's."""
+
+from collections.abc import Mapping
+
+from exmc_dask.errors import ClusterMismatch, GpuError
+
+from .asks import Options
+from .ledger import Chain
+from .moves import BlockResult, Note, Trouble
+
+
+def out_of_time(options: Options) -> Note:
+    """Say that the run has had its time."""
+    return Note(Trouble.TIME, f"the run ends after {options.max_time_s:g} s")
+
+
+def at_home(options: Options) -> Note:
+    """Say that the coordinator helps itself."""
+    what = "the coordinator runs the blocks itself, in child processes"
+    words = f"no worker for {options.grace_s:g} s: {what}, until a worker joins"
+    return Note(Trouble.FALLBACK, words)
+
+
+def refused(worker: str, why: str) -> Note:
+    """Say that a worker is given no work."""
+    return Note(Trouble.WORKER_REFUSED, why, worker=worker)
+
+
+def lost(worker: str, expected: bool) -> Note:
+    """Say that a worker is gone."""
+    how = "left" if expected else "died"
+    return Note(Trouble.WORKER_LOST, f"worker {worker} {how}", worker=worker)
+
+
+def hung(chain: Chain, worker: str, *, stuck: bool) -> Note:
+    """Say that a block which had begun is run again elsewhere."""
+    why = f"gets no further with chain {chain.unit}" if stuck else "is not heard of"
+    return _about(chain, Trouble.WORKER_HUNG, f"worker {worker} {why}", worker)
+
+
+def result_lost(chain: Chain, worker: str, message: str) -> Note:
+    """Say that a block's answer did not arrive."""
+    return _about(chain, Trouble.RESULT_LOST, message, worker)
+
+
+def child_died(chain: Chain, worker: str, message: str) -> Note:
+    """Say that the process died which a block had to itself."""
+    return _about(chain, Trouble.CHILD_DIED, message, worker)
+
+
+def gpu_failed(chain: Chain, worker: str, message: str) -> Note:
+    """Say that a worker's GPU is given nothing any more."""
+    words = f"the GPU of worker {worker} is not used any more: {message}"
+    return _about(chain, Trouble.GPU_FAILED, words, worker)
+
+
+def other_fingerprint(chain: Chain, worker: str, result: BlockResult) -> Note:
+    """Say that a chain goes on where it makes other bits."""
+    words = (
+        f"chain {chain.unit} goes on from draw {result.first} under another fingerprint "
+        f"({result.fingerprint} after {chain.fingerprint}); its draws are as good, but "
+        "not bit for bit those of a run under one"
+    )
+    return _about(chain, Trouble.FINGERPRINT, words, worker)
+
+
+def dropped(chain: Chain, error: Exception) -> Note:
+    """Say that the run goes on without a chain."""
+    return _about(chain, Trouble.DROPPED, f"chain {chain.unit} is dropped: {error}")
+
+
+def unmet(wanting: str) -> Note:
+    """Say that all draws are there, and do not suffice."""
+    words = f"the run ends with all its draws, and until= is not reached: {wanting}"
+    return Note(Trouble.UNMET, words)
+
+
+def failed(error: Exception) -> Note:
+    """Say that the run ends by an error."""
+    return Note(Trouble.FAILED, str(error))
+
+
+def mismatch(refused: Mapping[str, str]) -> ClusterMismatch:
+    """Return what ends a run all of whose workers were refused; why, by worker."""
+    why = "; ".join(refused.values())
+    return ClusterMismatch(f"no worker can run this model: {why}. Install the same versions there")
+
+
+def no_gpu(options: Options, troubles: Mapping[str, str]) -> GpuError:
+    """Return what ends a run that has no GPU left; what was wrong, by worker."""
+    whose = "; ".join(f"{worker}: {why}" for worker, why in troubles.items())
+    return GpuError(
+        "no worker with a GPU that works is left"
+        + (f" ({whose})" if whose else f", for {options.grace_s:g} s")
+        + "; start others, or use target='auto', which goes on with CPUs"
+    )
+
+
+def _about(chain: Chain, kind: Trouble, message: str, worker: str | None = None) -> Note:
+    return Note(kind, message, chain.unit, worker, chain.next)

@@ -1,0 +1,108 @@
+"""GPUs that are none, in whatever process a block runs, and that fail where a test wants it.
+
+What stands here is not the engine: it is `batch_engine` on a device that is numba on the CPU, whose
+exceptions have the names that CuPy's have.
+"""
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from exmc_dask.cluster import batch_engine
+from exmc_dask.cluster.wire import Spec
+from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.kernels.chain import DRAW
+from tests.kernels.devices import Host
+
+_ORDERS = "fake/orders"
+
+
+class CUDARuntimeError(RuntimeError):
+    """What CuPy raises where a launch fails."""
+
+    __module__ = "cupy_backends.cuda.api.runtime"
+
+
+class OutOfMemoryError(MemoryError):
+    """What CuPy raises where an array does not fit."""
+
+    __module__ = "cupy.cuda.memory"
+
+
+def arrange(monkeypatch: pytest.MonkeyPatch, **orders: Any) -> None:
+    """Let runs for GPUs have such devices, wherever their blocks are run.
+
+    Parameters
+    ----------
+    monkeypatch
+    **orders
+        ``most``: chains that fit. ``fail_at``, ``die_at``: a draw before which a launch fails, or
+        kills its process; ``folder``: where it is remembered that it did, so that only the first
+        ``times`` processes to come there do. A GPU that failed fails for ever.
+    """
+    join, part = batch_engine.join, batch_engine.part
+
+    def joined(spec: Spec, *rest: Any) -> Spec:
+        found = join(spec, *rest)
+        text = np.frombuffer(json.dumps(orders).encode(), np.uint8)
+        engine = "tests.cluster.fake_gpu:prepare"
+        return replace(found, data={**found.data, _ORDERS: text}, engine=engine)
+
+    monkeypatch.setattr(batch_engine, "join", joined)
+    monkeypatch.setattr(batch_engine, "part", lambda spec: part(_plain(spec)))
+    monkeypatch.setattr(gpu, "missing", lambda: "")
+    monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
+
+
+def prepare(spec: Spec) -> batch_engine.Batches:
+    """Build the engine with such a device."""
+    orders = json.loads(spec.data[_ORDERS].tobytes())
+    with (
+        patch.object(gpu, "missing", lambda: ""),
+        patch.object(on_gpu.GpuKernel, "device", lambda kernel, _: Faulty(kernel, orders)),
+    ):
+        return batch_engine.prepare(_plain(spec))
+
+
+def _plain(spec: Spec) -> Spec:
+    return replace(spec, data={n: a for n, a in spec.data.items() if n != _ORDERS})
+
+
+class Faulty(Host):
+    """Numba on the CPU, with the troubles of a GPU."""
+
+    def __init__(self, kernel: on_gpu.GpuKernel, orders: dict[str, Any]) -> None:
+        super().__init__(kernel.program.source)
+        self.orders, self.broken = orders, False
+
+    def empty(self, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+        if shape[-1] > self.orders.get("most", shape[-1]):
+            raise OutOfMemoryError("Out of memory allocating 8,000,000 bytes")
+        return super().empty(shape, dtype)
+
+    def launch(self, entry: str, groups: int, *args: Any) -> None:
+        if entry == "sample":
+            draw = int(args[1][DRAW].min())
+            if self._due("die_at", draw):
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.broken = self.broken or self._due("fail_at", draw)
+        if self.broken:
+            raise CUDARuntimeError("cudaErrorECCUncorrectable: uncorrectable ECC error encountered")
+        super().launch(entry, groups, *args)
+
+    def _due(self, what: str, draw: int) -> bool:
+        if draw < self.orders.get(what, draw + 1):
+            return False
+        folder = Path(self.orders["folder"])
+        mine = folder / f"{what}-{os.getpid()}"
+        if len(list(folder.iterdir())) >= self.orders["times"] and not mine.exists():
+            return False
+        mine.touch()
+        return True
