@@ -123,7 +123,9 @@ def test_runs_of_other_laws_are_apart(shift: float, scale: float, holds: bool) -
         return xr.DataTree.from_dict({"posterior": xr.Dataset({"x": (("chain", "draw", "k"), x)})})
 
     found = apart("normal", trace(0, 1), trace(shift, scale))
+    few = apart("normal", trace(0, 1).isel(chain=[0, 1]), trace(0, 1).isel(chain=[0, 1]))
 
     assert found.holds is holds
+    assert few.holds
     assert found.compared == 12
     assert (abs(found.largest) <= LIMIT) is holds
