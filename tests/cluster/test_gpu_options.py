@@ -48,6 +48,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> list[Counting]:
     opened: list[Counting] = []
 
     def open_device(kernel: on_gpu.GpuKernel, block: int) -> Counting:
+        assert kernel.lanes == 1  # as the processor has
         opened.append(Counting(kernel.program.source, block))
         return opened[-1]
 
@@ -97,7 +98,7 @@ def test_what_is_not_possible_is_named(
     device: list[Counting], options: dict[str, Any], error: type[ExmcError], words: str
 ) -> None:
     with pytest.raises(error, match=re.escape(words)):
-        sample(target_options=options)
+        sample(target_options={"lanes": 1} | options)
 
 
 def test_options_of_another_target_are_refused() -> None:
