@@ -74,10 +74,6 @@ class Request(enum.Enum):
     """End at once, without the blocks in flight."""
 
 
-# What the first and the second Ctrl-C while waiting ask for; a third is raised.
-INTERRUPTS = (Request.AFTER, Request.CANCEL)
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What the owner of the run wants."""

@@ -129,7 +129,8 @@ def sample(
         variables left out start at their support point. Given values are not jittered.
     init : {"adapt", "map", "advi", "fullrank", "laplace", "pathfinder"}
         Where chains begin: at the support point plus jitter, all at the mode of the unconstrained
-        density, or each at a draw of its own from what ``ed.fit`` finds by this method.
+        density, or each at a draw of its own from what ``ed.fit`` finds by this method, whose
+        covariance is then the first metric of the schemes "stan" and "step_size".
     warm_start : Run, path or DataTree, optional
         An earlier run of the model, or its store, with other data perhaps. Chains begin at its
         last positions, with its metric and step size, and need little warmup. A trace does as

@@ -80,7 +80,7 @@ def from_run(
         state = given[chain % len(given)]
         log_step = np.log(state.step_size)
         taken = {name: state[name] for name in names}
-        starts[chain] = _numbers(state.q, settings, chain, log_step=log_step, **taken)
+        starts[chain] = numbers(state.q, settings, chain, log_step=log_step, **taken)
     return starts
 
 
@@ -122,29 +122,33 @@ def from_trace(
     lasts = [point(chain, n_draws - 1) for chain in range(min(chains, n_chains))]
     factor = _factor(draws, settings.metric)
     return {
-        chain: _numbers(lasts[chain % len(lasts)], settings, chain, factor=factor)
+        chain: numbers(lasts[chain % len(lasts)], settings, chain, factor=factor)
         for chain in range(chains)
     }
 
 
 def _factor(draws: Floats, metric: str) -> Floats:
-    """Return the root of the variance of draws, (dim,) or (dim, dim), shrunk as in Stan.
+    """Return the root of the variance of draws, (dim,) or (dim, dim)."""
+    n, dim = draws.shape
+    return root(np.atleast_2d(np.cov(draws.T)) if n > 1 else np.eye(dim), n, metric)
+
+
+def root(cov: Floats, n: float, metric: str) -> Floats:
+    """Return the root of a covariance, (dim,) or (dim, dim), that `n` draws have told, shrunk.
 
     Stan Reference Manual, 15.2: n / (n + 5) times the variance plus 5 / (n + 5) times 1e-3. A
     matrix is first drawn towards its diagonal, the more so the fewer the draws; Stan does not.
     """
-    n, dim = draws.shape
-    weight = n / (n + 5.0)
-    variance = draws.var(axis=0, ddof=1) if n > 1 else np.ones(dim)
-    shrunk = weight * variance + 1e-3 * (1.0 - weight)
+    dim, weight = len(cov), 1.0 / (1.0 + 5.0 / n)
+    shrunk = weight * np.diag(cov) + 1e-3 * (1.0 - weight)
     if metric != "dense":
         return np.asarray(np.sqrt(shrunk))
-    off = n / (n + dim + 5.0) * np.atleast_2d(np.cov(draws.T)) if n > 1 else np.zeros((dim, dim))
+    off = cov / (1.0 + (dim + 5.0) / n)
     off[np.diag_indices(dim)] = shrunk
     return np.asarray(np.linalg.cholesky(off))
 
 
-def _numbers(
+def numbers(
     q: Floats, settings: Settings, chain: int, *, log_step: float | None = None, **spreads: Any
 ) -> Floats:
     """Return the numbers of a state that begins at a point with a metric and a step size."""

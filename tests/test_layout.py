@@ -86,7 +86,7 @@ BELOW = {
     "wishes": "cluster",  # what a Ctrl-C asks for
     "run": "leg instead trees diagnosis farewell wishes",  # the handle of a run
     "reopen": "run keeper",  # doors to stored runs
-    "fitting": "recipe predictive.sampling",  # doors of the other methods
+    "fitting": "recipe predictive.sampling wishes",  # doors of the other methods
     "many": "run",
     "calibration": "many predictive.sampling",
     "api": "reopen folded fitting comparison calibration",

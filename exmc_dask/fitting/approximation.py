@@ -58,6 +58,11 @@ class Approximation(ABC):
         """Covariance of the unconstrained vector, (dim, dim)."""
 
     @property
+    def n_effective(self) -> float:
+        """How many draws `mean` and `cov` are as good as."""
+        return np.inf
+
+    @property
     def std(self) -> Array:
         """Standard deviations of the unconstrained coordinates, (dim,)."""
         return np.sqrt(np.diag(self.cov))
@@ -160,6 +165,11 @@ class Pool(Approximation):
         """Covariance of the unconstrained vector, (dim, dim)."""
         off = self.q - self.mean
         return np.asarray((off.T * self.weights) @ off)
+
+    @property
+    def n_effective(self) -> float:
+        """How many draws `mean` and `cov` are as good as."""
+        return float(1.0 / (self.weights**2).sum())
 
     def points(self, n: int, seed: int) -> tuple[Array, dict[str, Array], Stats]:
         """Return draws from the pool, with replacement, by weight."""

@@ -13,6 +13,10 @@ from exmc_dask.fitting.running import Lowered
 from exmc_dask.inference.settings import ModeSettings
 from exmc_dask.options import Place
 from exmc_dask.recipe import Recipe, shared
+from exmc_dask.warmstart import numbers, root
+
+KEEPING = ("stan", "step_size")  # schemes that do not make a metric anew from the third draw on
+MIN_EFFECTIVE = 25  # draws that a covariance is as good as, below which it says too little
 
 ADAPT, MODE = "adapt", "map"
 KINDS = (ADAPT, MODE, *METHODS)
@@ -38,7 +42,8 @@ def begun(recipe: Recipe, init: str, place: Place) -> Recipe:
     recipe : Recipe
     init : str
         "adapt": as they would; "map": all at the mode of the unconstrained density; or a method of
-        `exmc_dask.fit`: each at a draw of its own from what was fitted.
+        `exmc_dask.fit`: each at a draw of its own from what was fitted. Where the scheme of warmup
+        keeps a first metric it is the covariance of that, unless it hangs on a handful of draws.
     place : Place
         Where the fit runs. A cluster that would be made for this call is made for the chains only.
 
@@ -72,4 +77,8 @@ def begun(recipe: Recipe, init: str, place: Place) -> Recipe:
     fitter, kind = METHODS[init]
     found = fitter(lowered, kind.from_dict({"seed": seed}), place, None)
     points, _, _ = found.points(recipe.chains // (settings.superchain_size or 1), seed)
-    return replace(recipe, initials=shared(dict(enumerate(np.asarray(points))), settings))
+    starts = dict(enumerate(np.asarray(points)))
+    if settings.adapt in KEEPING and found.n_effective >= MIN_EFFECTIVE:
+        factor = root(found.cov, found.n_effective, settings.metric)
+        starts = {k: numbers(q, settings, k, factor=factor) for k, q in starts.items()}
+    return replace(recipe, initials=shared(starts, settings))

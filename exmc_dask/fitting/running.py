@@ -14,7 +14,6 @@ from exmc_dask.options import Place
 from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
-    from exmc_dask.cluster.driver import Driver
     from exmc_dask.cluster.moves import BlockResult
     from exmc_dask.cluster.wire import Spec
 
@@ -118,7 +117,9 @@ def run_parts(
     UserWarning
         A Ctrl-C came, and this is what there was.
     """
+    from exmc_dask.cluster.asks import Ending
     from exmc_dask.cluster.session import session
+    from exmc_dask.wishes import heeding
 
     with session(
         lowered.spec(method, settings.to_dict()),
@@ -129,7 +130,11 @@ def run_parts(
         progressbar=place.progressbar,
         initials=initials,
     ) as driver:
-        interrupted = _wait(driver, place.halts)
+        if place.halts:
+            heeding(driver.ask, driver.wait)
+        else:
+            driver.wait()
+    interrupted = driver.ending is not Ending.COMPLETE
     found = [_part(driver.results()[unit], method, settings) for unit in range(settings.units)]
     parts = [part for part in found if part is not None]
     if interrupted and not parts:
@@ -142,21 +147,6 @@ def run_parts(
             f"should be, {others}{settings.units - len(parts)} are left out"
         )
     return parts
-
-
-def _wait(driver: "Driver", halts: bool) -> bool:
-    """Wait for the end; say whether a Ctrl-C brought it about."""
-    from exmc_dask.cluster.asks import INTERRUPTS, Ending
-
-    wishes = list(INTERRUPTS) if halts else []
-    while True:
-        try:
-            driver.wait()
-            return driver.ending is not Ending.COMPLETE
-        except KeyboardInterrupt:
-            if not wishes:
-                raise
-            driver.ask(wishes.pop(0))
 
 
 def _part(blocks: "list[BlockResult]", method: str, settings: Any) -> Part | None:

@@ -7,6 +7,7 @@ import pytest
 
 import exmc_dask as ed
 from exmc_dask.errors import OptionError
+from exmc_dask.fitting import begin
 from tests.exmc_dask.posteriors import regression
 
 HERE: dict[str, Any] = {
@@ -38,6 +39,43 @@ def test_chains_begin_apart_unless_all_are_at_the_mode() -> None:
 
     assert len(np.unique(apart.posterior["b"].values[:, 0, 0])) == 4
     np.testing.assert_array_equal(apart.posterior["b"], again.posterior["b"])
+
+
+@pytest.mark.parametrize("metric", ["diag", "dense"])
+@pytest.mark.parametrize("init", ["fullrank", "pathfinder"])
+def test_the_first_metric_is_what_was_fitted(
+    init: Any, metric: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where warmup does not touch the metric, it is that of the sampling."""
+    known = regression(5)
+    options: dict[str, Any] = {"adapt": "step_size", "tune": 100, "metric": metric, "draws": 300}
+
+    def steps() -> float:
+        trace = ed.sample(known.model, init=init, **options, **HERE)
+        return float(trace.sample_stats["n_steps"].values.mean())
+
+    fitted = steps()
+    monkeypatch.setattr(begin, "KEEPING", ())
+
+    assert fitted < (0.8 if metric == "diag" else 0.3) * steps()
+
+
+def test_a_covariance_of_a_few_draws_is_no_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = regression(2)
+    seen: list[np.ndarray] = []
+
+    def numbers(q: np.ndarray, *_: Any, **spreads: Any) -> np.ndarray:
+        seen.append(spreads["factor"])
+        return q
+
+    monkeypatch.setattr(begin, "numbers", numbers)
+    options = {"draws": 1, "tune": 0, "init": "pathfinder", "adapt": "stan", **HERE}
+    ed.sample(known.model, **options)
+    assert len(seen) == 4
+
+    monkeypatch.setattr(begin, "MIN_EFFECTIVE", 1e9)
+    ed.sample(known.model, **options)
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize(
