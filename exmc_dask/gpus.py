@@ -137,6 +137,15 @@ def wish(
     return Wish(_present(client, cluster), **(options or {}), else_cpus=target == "auto")
 
 
+def within_reach(client: Any, cluster: Any) -> bool:
+    """Tell whether a run could have GPUs: that of this process, or those that workers offer."""
+    from exmc_dask.cluster.pool import is_here, offers_gpus
+
+    if is_here(client, cluster):
+        return not gpu.missing()
+    return cluster == "cuda" or offers_gpus(client, cluster)
+
+
 def _found(client: Any, cluster: Any, worth_it: bool) -> bool:
     """Tell whether there are GPUs that nobody has asked for by name."""
     if cluster == "cuda":

@@ -48,7 +48,7 @@ def instead(
     if not recipe.else_cpus:
         return None, [Note(Trouble.FAILED, str(error))]
     words = f"the chains go on with CPUs: {error}"
-    return recipe.on_cpus(), [Note(Trouble.FALLBACK, words), *other_bits(states)]
+    return recipe.on_cpus(), [Note(Trouble.FALLBACK, words), *other_bits(states, "CPUs", "GPUs")]
 
 
 def _smaller(recipe: Recipe, units: Batches) -> Batches | None:
@@ -63,14 +63,14 @@ def _smaller(recipe: Recipe, units: Batches) -> Batches | None:
         return None
 
 
-def other_bits(states: Mapping[int, State]) -> Iterator[Note]:
-    """Say from which draw on chains have CPUs' bits after a GPU's, neighbours in one note."""
+def other_bits(states: Mapping[int, State], now: str, before: str) -> Iterator[Note]:
+    """Say from which draw on chains have other bits; neighbours at one draw in one note."""
     begun = sorted((chain, state.draw) for chain, state in states.items() if state.draw)
     for draw, group in groupby(begun, key=lambda pair: pair[1]):
         chains = [chain for chain, _ in group]
         who = f"chain {chains[0]} goes" if len(chains) == 1 else f"{len(chains)} chains go"
         words = (
-            f"{who} on from draw {draw} on CPUs after a GPU, under another fingerprint; the draws "
+            f"{who} on from draw {draw} on {now} after {before}, under another fingerprint; draws "
             "are as good, but not bit for bit those of a run under one"
         )
         yield Note(Trouble.FINGERPRINT, words, unit=chains[0], draw=draw)

@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
@@ -104,6 +104,11 @@ class StoreKeeper:
             with self._lock:
                 self._open().drop(note.unit)
 
+    def expect(self, notes: Sequence[Note]) -> None:
+        """Say with the first block what is said of other fingerprints, in place of each chain."""
+        self._fingerprints = {}
+        self._notes.extend(notes)
+
     def notes(self) -> list[Note]:
         """Return what went wrong since the last time this was asked."""
         return [self._notes.popleft() for _ in range(len(self._notes))]
@@ -169,7 +174,10 @@ class StoreKeeper:
 
 @dataclass(frozen=True, eq=False)
 class Resumed:
-    """A run to go on with: arguments of `exmc_dask.run.Run`, and how it was told to fail."""
+    """A run to go on with: arguments of `exmc_dask.run.Run`, how it was told to fail, its target.
+
+    ``target`` is what chains were last drawn with, ``lanes`` and ``block`` are those of its GPUs.
+    """
 
     recipe: Recipe
     keeper: StoreKeeper
@@ -178,6 +186,9 @@ class Resumed:
     lessons: list[Lesson]
     seconds: float
     on_failure: Literal["raise", "drop"]
+    target: str
+    lanes: int | None
+    block: int | None
 
 
 def begin(
@@ -220,6 +231,9 @@ def begin(
             "on_failure": on_failure,
             "until": until and {name: list(limits) for name, limits in until.wanted.items()},
             "columns": until and until.columns,
+            "target": recipe.spec.target,
+            "lanes": recipe.share and recipe.share.lanes,
+            "block": recipe.share and recipe.share.block,
         },
         spec=recipe.spec.key,
         layout=lay_out(groups, recipe.chains, n_warmup, n_draws),
@@ -295,6 +309,8 @@ def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) ->
         lessons,
         stored.seconds,
         stored.manifest.run["on_failure"],
+        stored.target,
+        *(stored.manifest.run.get(name) for name in ("lanes", "block")),
     )
 
 

@@ -18,6 +18,7 @@ from exmc_dask.errors import CompileError, ModelError, OptionError
 from exmc_dask.gpus import Share, Wish
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.state import State
 from exmc_dask.units import CHAINS, MOST, Batches, Chains
 from exmc_dask.until import Until, looks, read
 from exmc_dask.warmstart import Earlier, from_run, from_trace
@@ -271,7 +272,7 @@ def write(
         keep=keep,
     )
     if gpus is not None:
-        recipe = _on_gpus(recipe, gpus)
+        recipe = on_gpus(recipe, gpus)
     if until is None:
         return recipe
     kept = -(-settings.draws // settings.thin)
@@ -307,8 +308,10 @@ def _grouped(settings: Settings, chains: int, superchains: int, initvals: Any) -
     return replace(settings, superchain_size=chains // superchains)
 
 
-def _on_gpus(recipe: Recipe, wish: Wish) -> Recipe:
-    """Make batches of the chains of a recipe, if its model can be translated for GPUs.
+def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = None) -> Recipe:
+    """Make batches of the chains of a recipe, some of which may go on from states.
+
+    Where its model cannot be translated for GPUs and CPUs may be used, they are, with a warning.
 
     The number of lanes follows from the model and the number of chains, not from the batches: these
     follow from the number of GPUs, which is to change no draw.
@@ -316,7 +319,7 @@ def _on_gpus(recipe: Recipe, wish: Wish) -> Recipe:
     from exmc_dask.cluster.batch_engine import lanes_for
 
     recipe = replace(recipe, shrinks=wish.batch is None, else_cpus=wish.else_cpus)
-    units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch or MOST)
+    units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch or MOST, states)
     try:
         if recipe.pooling is not None:
             units = units.in_groups(recipe.pooling, wish.batch or MOST)

@@ -3,11 +3,15 @@
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from exmc_dask.errors import OptionError
-from exmc_dask.keeper import read, take_over
+from exmc_dask.gpus import wish, within_reach
+from exmc_dask.instead import other_bits
+from exmc_dask.keeper import Resumed, read, take_over
 from exmc_dask.options import refuse
+from exmc_dask.recipe import Recipe, on_gpus
 from exmc_dask.run import Run
 from exmc_dask.store.objects import objects_at
 from exmc_dask.terms import Terms
@@ -34,6 +38,7 @@ def resume(
     draws: int = 0,
     client: Any = None,
     cluster: Any = None,
+    target: Literal["auto", "cpu", "cuda"] = "auto",
     progressbar: bool | str | Callable[[Any], None] = True,
     on_failure: Literal["raise", "drop"] | None = None,
     block_draws: int | None = None,
@@ -56,6 +61,11 @@ def resume(
     draws : int
         Draws of each chain beyond those that were asked for before. The result is that of a run
         that was asked for all of them at once.
+    target : {"auto", "cpu", "cuda"}
+        "auto" goes on with what chains were drawn with before: with GPUs, if it was those and this
+        process or the workers of the client or cluster have some, else with CPUs. Where it is
+        another than before, draws are as good but not those of a run under one, and a note says
+        from which draw on.
     client, cluster, progressbar, block_draws, max_time_s, compute_convergence_checks, checkpoint_s
         As in `sample`; they may be others than before.
     on_failure : {"raise", "drop"}, optional
@@ -79,6 +89,7 @@ def resume(
     refuse(resume, unknown, _FIXED)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
         raise OptionError(f"draws={draws!r} is not possible; give a whole number, 0 or above")
+    wish("cpu" if target == "auto" else target, None, client, cluster)  # before it has a new owner
     found = take_over(store, draws, checkpoint_s)
     terms = Terms(
         client=client,
@@ -90,7 +101,7 @@ def resume(
         compute_convergence_checks=compute_convergence_checks,
     )
     run = Run(
-        found.recipe,
+        _for_target(target, found, client, cluster),
         terms,
         keeper=found.keeper,
         states=found.states,
@@ -99,6 +110,30 @@ def resume(
         seconds=found.seconds,
     )
     return run.wait() if blocking else run
+
+
+def _for_target(target: str, found: Resumed, client: Any, cluster: Any) -> Recipe:
+    """Return the recipe of a resumed run for what it goes on with, and say if that is another."""
+    now = target
+    if target == "auto":
+        now = found.target if within_reach(client, cluster) else "cpu"
+    recipe, asked = found.recipe, wish(now, None, client, cluster)
+    if asked is not None:
+        asked = replace(
+            asked,
+            lanes=found.lanes,
+            block=found.block or asked.block,
+            else_cpus=target == "auto",
+        )
+        recipe = on_gpus(recipe, asked, found.states)
+    if recipe.spec.target != found.target and found.states:
+        recipe = replace(recipe, before=(found.target,))
+        names = {"cpu": "CPUs", "cuda": "GPUs"}
+        notes = other_bits(found.states, names[recipe.spec.target], names[found.target])
+        found.keeper.expect(list(notes))
+    if recipe is not found.recipe:
+        found.keeper.aim(recipe)
+    return recipe
 
 
 def open_store(store: str | os.PathLike[str]) -> "xr.DataTree":

@@ -63,10 +63,19 @@ class Batches(Chains):
     bounds: tuple[int, ...]
 
     @classmethod
-    def for_gpus(cls, chains: int, gpus: int, most: int = MOST) -> "Batches":
-        """Return batches of `most` chains at most for so many GPUs, fewer than would be small."""
+    def for_gpus(
+        cls, chains: int, gpus: int, most: int = MOST, states: Mapping[int, State] | None = None
+    ) -> "Batches":
+        """Return batches of `most` chains at most for so many GPUs, fewer than would be small.
+
+        Chains of a batch stand before one draw: where they go on from `states` and do not, there
+        are more batches.
+        """
         n = max(1, min(gpus, chains // _LEAST), -(-chains // most))
-        return cls(tuple(int(x) for x in np.linspace(0, chains, n + 1).round()))
+        bounds = {int(x) for x in np.linspace(0, chains, n + 1).round()}
+        at = [states[c].draw if c in states else 0 for c in range(chains)] if states else []
+        bounds |= {c for c in range(1, len(at)) if at[c] != at[c - 1]}
+        return cls(tuple(sorted(bounds)))
 
     @property
     def largest(self) -> int:

@@ -1,5 +1,6 @@
 """A run as its store has it: what was asked for, who owns it, how far each chain has come."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -65,6 +66,14 @@ class Stored:
     def workers(self) -> tuple[str, ...]:
         """Names of workers by code; codes are never used again, so the longest list is the last."""
         return max((tail.workers for tail in self.tails.values()), key=len, default=())
+
+    @property
+    def target(self) -> str:
+        """What the chains were last drawn with: "cuda" only if all of them were."""
+        marks = (json.loads(tail.fingerprint) for tail in self.tails.values() if tail.fingerprint)
+        begun_with = self.manifest.run.get("target", "cpu")
+        found = {mark["target"] for mark in marks} or {begun_with}
+        return "cpu" if "cpu" in found else "cuda"
 
     @property
     def seconds(self) -> float:

@@ -169,7 +169,7 @@ def test_without_a_gpu_left_chains_go_on_with_cpus_and_say_from_which_draw(
 
     changes = notes(run, Trouble.FINGERPRINT)
     assert [(note.unit, note.draw) for note in changes] == [(0, SWITCH)]
-    assert "6 chains go on from draw 60 on CPUs" in changes[0].message
+    assert "6 chains go on from draw 60 on CPUs after GPUs" in changes[0].message
     assert trace.posterior.attrs["target"] == "cuda, then cpu"
     assert trace.posterior.attrs["ending"] == "complete"
     assert notes(run, Trouble.FAILED) == []

@@ -1,0 +1,119 @@
+"""Runs on GPUs that end and go on: on GPUs as if they had not, on CPUs with a word about it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import exmc_dask as ed
+from benchmarks.models import seven
+from exmc_dask.cluster.driver import Driver
+from exmc_dask.cluster.moves import Note, Trouble
+from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.errors import CompileError
+from exmc_dask.kernels import gpu
+from exmc_dask.run import Run
+from exmc_dask.sampler.state import ChainState
+from exmc_dask.units import Batches
+from tests.cluster import fake_gpu
+
+QUIET: dict[str, Any] = {
+    "progressbar": False, "compute_convergence_checks": False, "cluster": "threads"
+}  # fmt: skip
+OPTIONS: dict[str, Any] = {"draws": 30, "tune": 40, "chains": 4, "random_seed": 5, **QUIET}
+
+
+@pytest.fixture(autouse=True)
+def device(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpu.arrange(monkeypatch)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    """A store that a GPU has filled."""
+    place = str(tmp_path / "run.zarr")
+    ed.sample(seven.eight_schools(), target="cuda", store=place, **OPTIONS)
+    return place
+
+
+def resumed(place: str, **options: Any) -> tuple[Any, list[Note]]:
+    with ed.resume(place, draws=30, blocking=False, **QUIET, **options) as run:
+        trace = run.wait()
+        return trace, [event for event in run.events() if isinstance(event, Note)]
+
+
+@pytest.mark.parametrize("target", ["auto", "cuda"])
+def test_a_stored_run_goes_on_with_a_gpu_as_if_it_had_not_ended(place: str, target: str) -> None:
+    whole = ed.sample(seven.eight_schools(), target="cuda", **OPTIONS | {"draws": 60})
+    trace, notes = resumed(place, target=target)
+
+    np.testing.assert_array_equal(trace.posterior.theta, whole.posterior.theta)
+    assert trace.posterior.attrs["target"] == "cuda"
+    assert Trouble.FINGERPRINT not in {note.kind for note in notes}
+
+
+@pytest.mark.parametrize("target", ["auto", "cpu"])
+def test_a_stored_run_goes_on_with_cpus_and_says_so(
+    place: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "missing", lambda: "there is none" if target == "auto" else "")
+    before = ed.open_store(place)
+    trace, notes = resumed(place, target=target)
+
+    changes = [note for note in notes if note.kind is Trouble.FINGERPRINT]
+    assert [(note.unit, note.draw) for note in changes] == [(0, 70)]
+    assert "4 chains go on from draw 70 on CPUs after GPUs" in changes[0].message
+    assert trace.posterior.attrs["target"] == "cuda, then cpu"
+    assert ed.open_store(place).posterior.attrs["target"] == "cuda, then cpu"
+    np.testing.assert_array_equal(trace.posterior.mu[:, :30], before.posterior.mu)
+    np.testing.assert_array_equal(trace.posterior.mu[:, 30:], _by_cpu(place, monkeypatch))
+
+
+def _by_cpu(place: str, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """What CPUs draw from where the same run on a GPU ended."""
+    monkeypatch.setattr(gpu, "missing", lambda: "")
+    with ed.sample(seven.eight_schools(), target="cuda", blocking=False, **OPTIONS) as run:
+        run.wait()
+        assert isinstance(run, Run)
+        recipe, states = run._recipe.on_cpus().to_draw(60), dict(run._harvest.states)
+    driver = Driver(
+        ThreadPool(2), recipe.spec, units=states, total=recipe.settings.total, states=states
+    )
+    driver.start()
+    driver.wait()
+    blocks = run._harvest.by_chain()
+    both = {chain: [*blocks[chain], *driver.results()[chain]] for chain in blocks}
+    return np.asarray(recipe.tree(both, {}).posterior.mu.values[:, 30:])
+
+
+def test_a_gpu_that_is_asked_for_has_to_be_there_before_the_store_has_another_owner(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = (Path(place) / "exmc/owner.json").read_bytes()
+    monkeypatch.setattr(gpu, "missing", lambda: "there is none")
+    with pytest.raises(CompileError, match="needs an NVIDIA GPU, but there is none"):
+        resumed(place, target="cuda")
+
+    assert (Path(place) / "exmc/owner.json").read_bytes() == owner
+
+
+def test_chains_that_stand_before_other_draws_are_in_other_batches() -> None:
+    draws = [7, 7, 9, 9, 9, 7]
+    states = {c: ChainState.blank(1, "fisher", "diag", c, draw=d) for c, d in enumerate(draws)}
+    del states[5]
+
+    assert Batches.for_gpus(6, 1, states=states).bounds == (0, 2, 5, 6)
+    assert set(Batches.for_gpus(6, 1, states=states).states(states)) == {0, 1}
+
+
+@pytest.mark.parametrize("of", ["run", "store", "trace"])
+def test_a_warm_start_on_a_gpu_begins_where_that_of_a_cpu_does(of: str, place: str) -> None:
+    with ed.sample(seven.eight_schools(), target="cuda", blocking=False, **OPTIONS) as run:
+        earlier = {"run": run, "store": place, "trace": run.wait()}[of]
+        options = OPTIONS | {"draws": 1, "tune": 0, "warm_start": earlier, "random_seed": 6}
+        here = ed.sample(seven.eight_schools(), target="cpu", **options)
+        there = ed.sample(seven.eight_schools(), target="cuda", **options)
+
+    np.testing.assert_allclose(there.posterior.mu, here.posterior.mu, rtol=1e-6)
+    np.testing.assert_allclose(there.sample_stats.step_size, here.sample_stats.step_size, rtol=1e-6)
