@@ -21,7 +21,7 @@ from exmc_dask.findings import MAX_RHAT, MIN_ESS_PER_CHAIN, Finding
 if TYPE_CHECKING:
     import pandas as pd
 
-_SLAB = 2**23  # numbers looked at together, 64 MB, where a variable can be cut so
+_SLAB = 2**21  # numbers looked at together, 16 MB, where a variable can be cut so
 
 
 def diagnose(trace: xr.DataTree, *, var_names: Sequence[str] | None = None) -> list[Finding]:

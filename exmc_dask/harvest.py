@@ -15,7 +15,7 @@ from exmc_dask.sampler.state import State
 from exmc_dask.stream import Draw, draws_of
 from exmc_dask.until import Until
 
-_LOOKED_AT = 2**23  # numbers at a time, 64 MB
+_LOOKED_AT = 2**22  # numbers at a time, 32 MB
 
 
 class Harvest:
