@@ -7,7 +7,7 @@ from math import inf
 
 from .moves import HOME
 
-_BENCH_S = 30.0  # that a worker on which a block hung, or did not begin, is given no other
+_BENCH_S = 30.0  # that a worker on which a block hung, or did not begin, is first given no other
 
 
 @dataclass(slots=True)
@@ -32,6 +32,7 @@ class Fleet:
         self._workers: dict[str, _Place] = {}
         self._free: dict[str, None] = {}  # workers with an empty slot, longest idle first
         self._benched: dict[str, float] = {}  # workers given no work for now, and until when
+        self._rests: dict[str, float] = {}  # how long that was the last time, if nothing came since
         self._home = _Place(home_slots)
         self._grace_s = grace_s
         self._alone_since = now  # counts while no worker is given work
@@ -56,16 +57,23 @@ class Fleet:
         place = self._workers.pop(worker)
         self._free.pop(worker, None)
         self._benched.pop(worker, None)
+        self._rests.pop(worker, None)
         self._begin_grace(now)
         return sorted(place.units)
 
     def bench(self, worker: str, now: float) -> None:
-        """Give a worker no work for a while; the blocks it has stay with it."""
-        self._rest(worker, max(now + _BENCH_S, self._benched.get(worker, now)), now)
+        """Give a worker no work for a while, each time longer; the blocks it has stay with it."""
+        rest_s = self._rests[worker] = 2 * self._rests.get(worker, _BENCH_S / 2)
+        self._rest(worker, max(now + rest_s, self._benched.get(worker, now)), now)
 
     def quarantine(self, worker: str, now: float) -> None:
         """Give a worker no work any more; the blocks it has stay with it."""
         self._rest(worker, inf, now)
+
+    def answered(self, worker: str) -> None:
+        """Take note that a worker gets on after all."""
+        self._rests.pop(worker, None)
+        self.recall(worker)
 
     def recall(self, worker: str) -> None:
         """Give a benched worker work again; the coordinator is relieved."""

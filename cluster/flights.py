@@ -1,6 +1,7 @@
 """The blocks that are on their way: begun, heard of, overdue, over."""
 
 from collections.abc import Iterator
+from math import inf
 
 from .fleet import Fleet
 from .ledger import Chain, Flight
@@ -9,6 +10,7 @@ from .pace import Alarms, Pace
 
 _BEGIN_S = 2.0  # for a block to be taken up where it was sent
 _GREET_S = 5.0  # the same where none was yet: that worker may be busy with its own start
+_PATIENCE_S = 10.0  # the same where no other worker has room, but others get on meanwhile
 _WAKE_S = 30.0  # for all that runs blocks to be loaded where none has run
 
 
@@ -28,6 +30,7 @@ class Flights:
         self._pace = Pace()
         self._alarms = Alarms()
         self._units: dict[int, None] = {}
+        self._spoke_at = -inf  # when something was last heard of any block
         self._met: set[str] = set()  # places where a block was taken up
         self._awake: set[str] = set()  # places where one has begun
 
@@ -62,6 +65,7 @@ class Flights:
         """Wait for a block's next word from now on, but not for ever for its next gradient."""
         flight = chain.flight
         assert flight is not None
+        self._spoke_at = now
         self._met.add(flight.place)
         if said.stage > Stage.ARRIVED:
             self._awake.add(flight.place)
@@ -74,9 +78,16 @@ class Flights:
         self._await(chain, now)
 
     def wait_on(self, chain: Chain, now: float) -> bool:
-        """Wait longer for an overdue block that has not begun and could not begin elsewhere."""
-        assert chain.flight is not None
-        if chain.flight.stage is not None or self._fleet.has_room_beside(chain.flight.place):
+        """Wait longer for an overdue block that has not begun and could not begin elsewhere.
+
+        Where others are heard of meanwhile it does not wait for ever: its worker may be stopped
+        while their slots are filled anew whenever they are empty.
+        """
+        flight = chain.flight
+        assert flight is not None
+        if flight.stage is not None or self._fleet.has_room_beside(flight.place):
+            return False
+        if now >= flight.sent_at + _PATIENCE_S and self._spoke_at > flight.sent_at:
             return False
         self._await(chain, now)
         return True
@@ -91,6 +102,7 @@ class Flights:
     def land(self, chain: Chain, result: BlockResult, now: float) -> None:
         """Take in a block that came back, and learn from the time it took."""
         assert chain.flight is not None
+        self._spoke_at = now
         if not chain.flight.isolated:
             self._pace.measure(now - chain.flight.sent_at - result.prepare_s - result.seconds)
         self.end(chain)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from math import nan
 
-from exmc_dask.errors import PoisonModelError
+from exmc_dask.errors import BlockError, PoisonModelError
 from exmc_dask.sampler.state import State
 
 from .moves import BlockProgress, BlockResult, Phase, Progress, Stage
 
 _MAX_LOSSES = 4  # of one block, with its worker or on its way, before it stays at home
 _MAX_CHILD_DEATHS = 3  # of children under one block, wherever they were
+_MAX_BARREN = 3  # answers to one block that hold no draw
 
 
 @dataclass(slots=True)
@@ -51,9 +52,9 @@ class Chain:
     dropped : bool
         It cannot go on.
     flight : Flight or None
-    attempt, deaths, losses : int
+    attempt, deaths, losses, barren : int
         Of the next block: tries that came to nothing, workers that died under it, results that
-        got lost.
+        got lost, results without a draw.
     child_deaths : list of str
         Places where the next block's child process died.
     fingerprint : str
@@ -70,6 +71,7 @@ class Chain:
     attempt: int = 0
     deaths: int = 0
     losses: int = 0
+    barren: int = 0
     child_deaths: list[str] = field(default_factory=list)
     fingerprint: str = ""
     _retries: int = 0
@@ -103,6 +105,11 @@ class Chain:
         """Children died under the next block in two places, or too often in one."""
         return len(set(self.child_deaths)) > 1 or len(self.child_deaths) >= _MAX_CHILD_DEATHS
 
+    @property
+    def comes_to_nothing(self) -> bool:
+        """The next block was answered so often without a draw that it never will be."""
+        return self.barren >= _MAX_BARREN
+
     def fail(self) -> None:
         """Count a try that came to nothing."""
         self.attempt += 1
@@ -112,7 +119,7 @@ class Chain:
         """Move on to the block after a result."""
         self.fingerprint = result.fingerprint
         self.state, self.next = result.state, self.next + result.n
-        self.attempt = self.deaths = self.losses = 0
+        self.attempt = self.deaths = self.losses = self.barren = 0
         self.child_deaths.clear()
         self._divergences += result.divergences
         self._gradients += result.gradients
@@ -148,6 +155,14 @@ class Chain:
             f"chain {self.unit}, draws from {self.next}: every process that ran this block died "
             f"({', '.join(self.child_deaths)}; the last one: {message}). The model or its data "
             "kill the process; run it with a part of the data to find out what does"
+        )
+
+    def nothing(self) -> BlockError:
+        """Name the block that makes no draw."""
+        return BlockError(
+            f"chain {self.unit} gets no further than draw {self.next}: {self.barren} blocks from "
+            "there on came back without a draw, though nobody had stopped them; a defect of "
+            "what runs them, please report it"
         )
 
     def invariants(self) -> None:

@@ -168,7 +168,7 @@ class Plan:
 
     def _done(self, event: BlockDone) -> None:
         result = event.result
-        self._fleet.recall(event.worker)
+        self._fleet.answered(event.worker)
         chain = self._chains.get(result.unit)
         if chain is None or chain.over or result.first != chain.next:
             return  # published before, by another attempt
@@ -183,6 +183,9 @@ class Plan:
             self._publish(chain, event.worker, result)
         else:
             chain.fail()  # stopped before its first draw: the block's name is used up
+            chain.barren += not self._course.is_stopping
+            if chain.comes_to_nothing:
+                self._drop(chain, chain.nothing())
         self._turns.queue(chain)
         self._out.append(Show(chain.progress(event.worker)))
 

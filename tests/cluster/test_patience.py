@@ -9,12 +9,14 @@ from exmc_dask.cluster.moves import (
     HOME,
     BlockDone,
     CancelBlock,
+    Finish,
     RunBlock,
     Stage,
     Tick,
     Trouble,
     WorkerJoined,
 )
+from exmc_dask.errors import BlockError
 from tests.cluster.story import Story, of, report, result
 
 
@@ -95,6 +97,56 @@ def test_when_all_workers_hang_the_coordinator_helps_itself() -> None:
     story.tell(report(block, Stage.STARTED), Tick(10.0))
 
     assert story.only(Tick(15.0)).worker == HOME
+
+
+def test_a_block_that_a_stopped_worker_does_not_take_up_is_given_to_others_that_get_on() -> None:
+    """Both workers are always full, so that there is never room beside the stopped one."""
+    story = Story(n_units=2, max_block=20)
+    stopped, other = story.blocks(WorkerJoined("a"), WorkerJoined("b"))
+    story.tell(report(stopped, Stage.STARTED), report(other, Stage.STARTED))
+    stopped = story.only(BlockDone("a", result(stopped)))
+    for now in range(2, 10):
+        other = story.only(Tick(float(now)), BlockDone("b", result(other, 1)))
+
+    assert of(CancelBlock, story.tell(Tick(10.0))) == [CancelBlock("a", 0, 20, 0)]
+    assert story.only(BlockDone("b", result(other, 1))).unit == stopped.unit
+    assert story.notes() == []
+
+
+def test_while_nobody_is_heard_of_a_block_waits_behind_the_tasks_of_others() -> None:
+    story = Story(n_units=2)
+    story.tell(WorkerJoined("a"), WorkerJoined("b"))
+
+    assert story.tell(*(Tick(float(now)) for now in range(100))) == []
+
+
+def test_a_worker_rests_longer_each_time_until_it_answers() -> None:
+    story = Story(n_units=1, grace_s=1e9)
+    block = story.only(WorkerJoined("a"))
+    now, rests = 0.0, []
+    for _ in range(3):
+        story.tell(Tick(now), report(block, Stage.STARTED), Tick(now + 30.0))
+        benched_at = now + 30.0
+        (block,) = story.blocks(Tick(story.plan.deadline))
+        now = story.plan._now
+        rests.append(now - benched_at)
+    story.tell(BlockDone("a", result(block, 5)))
+
+    assert rests == [30.0, 60.0, 120.0]
+
+
+def test_blocks_that_come_back_without_a_draw_are_a_fault_in_the_end() -> None:
+    story = Story(n_units=1, max_block=20)
+    block = story.only(WorkerJoined("a"))
+    for _ in range(2):
+        block = story.only(story.done(story.only(story.done(block, 0)), 0))
+        block = story.only(story.done(block, 20))
+    for _ in range(2):
+        block = story.only(story.done(block, 0))
+    (finish,) = of(Finish, story.tell(story.done(block, 0)))
+
+    assert isinstance(finish.error, BlockError)
+    assert "chain 0 gets no further than draw 40: 3 blocks" in str(finish.error)
 
 
 def test_blocks_at_home_are_not_watched() -> None:
