@@ -73,7 +73,8 @@ def page(tally: Tally, notes: list[Note]) -> str:
     more = len(tally.rows) - len(shown)
     if more:
         style = f"{_WORDS};{_PALE}"
-        rows.append(f'<tr><td colspan="11" style="{style}">{more} chains are further</td></tr>')
+        further = f"{more} {tally.words('chains')} are further"
+        rows.append(f'<tr><td colspan="11" style="{style}">{further}</td></tr>')
     if tally.n_chains > 1:
         rows.append(_total(tally))
     words = "; ".join([*tally.parts(), f"{span(tally.seconds)} gone"])
@@ -82,7 +83,8 @@ def page(tally: Tally, notes: list[Note]) -> str:
         for note in notes[-N_NOTES:]
     )
     head = "".join(
-        f'<th style="{style};font-weight:400;{_PALE}">{name}</th>' for name, style in _HEAD
+        f'<th style="{style};font-weight:400;{_PALE}">{tally.words(name)}</th>'
+        for name, style in _HEAD
     )
     return (
         '<div style="font-size:13px;line-height:1.5;overflow-x:auto">'

@@ -18,7 +18,7 @@ from exmc_dask.errors import OptionError
 from .bulletin import plain
 from .moves import BlockResult, Note, Progress
 from .notebook import Notebook, in_notebook
-from .tally import Clock, Tally, View
+from .tally import NUTS, Clock, Tally, View, Words
 from .terminal import Terminal
 
 Sighting = Progress | Note
@@ -46,6 +46,7 @@ def watch(
     n_chains: int,
     total: int,
     tune: int = 0,
+    words: Words = NUTS,
     *,
     stream: TextIO | None = None,
     clock: Clock = time.monotonic,
@@ -60,6 +61,8 @@ def watch(
         show nothing.
     n_chains, total, tune : int
         Chains of the run, draws of each, warmup included, and how many of them are warmup.
+    words : Words
+        What chains and draws are called.
     stream : text file, optional
         Where to write, the standard error by default.
     clock : callable
@@ -78,7 +81,7 @@ def watch(
     notebook = stream is None and in_notebook()
     if show is True:
         show = "rich" if out.isatty() or notebook else "log"
-    tally = Tally(n_chains, total, tune, clock)
+    tally = Tally(n_chains, total, tune, clock, words=words)
     if show == "rich":
         return Notebook(tally, clock) if notebook else Terminal(tally, out, clock)
     if show == "log":

@@ -1,8 +1,10 @@
 """What those who watch a run know of it, and how much of the run's time they may take."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from math import isfinite
 
@@ -17,6 +19,22 @@ DRAW_SHARE, POST_SHARE, LOOK_SHARE = 0.004, 0.002, 0.002
 LOOK_S = 0.6e-6  # for each number that R-hat and ESS are found from, about
 
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the units of a run are called and what they make; texts are written for NUTS."""
+
+    unit: str = "chain"
+    step: str = "draw"
+
+    def __call__(self, text: str) -> str:
+        """Return a text about chains and draws as one about these units and steps."""
+        return _NOUNS.sub(lambda noun: self.unit if noun[0] == "chain" else self.step, text)
+
+
+NUTS = Words()
+_NOUNS = re.compile("chain|draw")
 
 
 class Meter:
@@ -78,6 +96,7 @@ class Tally:
         Chains that were given up.
     look : Look or None
         R-hat and ESS so far.
+    words : Words
     """
 
     def __init__(
@@ -87,7 +106,9 @@ class Tally:
         tune: int,
         clock: Clock = time.monotonic,
         quiet_s: float = QUIET_S,
+        words: Words = NUTS,
     ) -> None:
+        self.words = words
         self.n_chains, self.total, self.tune = n_chains, total, tune
         self.rows: dict[int, Progress] = {}
         self.dropped: set[int] = set()
@@ -167,7 +188,9 @@ class Tally:
         """Say where the chains are, and how well they agree."""
         found = []
         if self.rows:
-            found.append("chains: " + ", ".join(f"{n} {name}" for name, n in self.phases.items()))
+            found.append(
+                self.words("chains: ") + ", ".join(f"{n} {name}" for name, n in self.phases.items())
+            )
         if self.look is not None:
             rhat, ess = self.look.worst
             agree = (
@@ -178,7 +201,8 @@ class Tally:
 
     def sentence(self) -> str:
         """Say where the run is, in one line."""
-        parts = [f"{self.draws} of {self.n_chains * self.total} draws", *self.parts()]
+        parts = [f"{self.draws} of {self.n_chains * self.total} {self.words('draws')}"]
+        parts += self.parts()
         for count, one, many in (
             (self.divergences, "divergence", "divergences"),
             (self.retries, "block run again", "blocks run again"),
@@ -186,7 +210,7 @@ class Tally:
             if count:
                 parts.append(f"{count} {one if count == 1 else many}")
         if self.draws and self.seconds > 0:
-            parts.append(f"{self.draws / self.seconds:.0f} draws/s")
+            parts.append(f"{self.draws / self.seconds:.0f} {self.words('draws')}/s")
             parts.append(f"{span(self.seconds)} gone, {span(self.left_s)} left")
         return "; ".join(parts)
 

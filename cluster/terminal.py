@@ -145,7 +145,7 @@ class Terminal(View):
         )
         for field, letters in zip(fields, widths, strict=True):
             table.add_column(
-                "" if field.title == "bar" else field.title,
+                "" if field.title == "bar" else tally.words(field.title),
                 no_wrap=True,
                 width=letters,
                 justify="left" if field.is_text else "right",
@@ -169,7 +169,7 @@ class Terminal(View):
             table.add_row(*cells)
         if more := len(tally.rows) - len(shown):
             table.add_row("...", *("" for _ in fields[1:]), style="dim")
-            table.caption = f"{more} chains are further; {table.caption}"
+            table.caption = f"{more} {tally.words('chains')} are further; {table.caption}"
         if tally.n_chains > 1:
             total = tally.n_chains * tally.total
             cells = [
@@ -200,7 +200,11 @@ def _fit(tally: Tally, rows: Sequence[Progress], width: int) -> tuple[list[Field
     widths = {}
     room = width
     for field in FIELDS:
-        told = [field.title, *(field.of_chain(row) for row in rows), field.of_all(tally)]
+        told = [
+            tally.words(field.title),
+            *(field.of_chain(row) for row in rows),
+            field.of_all(tally),
+        ]
         letters = BAR[0] if field.title == "bar" else max(field.width, *map(len, told))
         if letters + 2 <= room:
             widths[field.title] = letters

@@ -118,6 +118,7 @@ def run_parts(
         A Ctrl-C came, and this is what there was.
     """
     from exmc_dask.cluster.asks import Ending
+    from exmc_dask.cluster.fit_engine import WORDS
     from exmc_dask.cluster.session import session
     from exmc_dask.wishes import heeding
 
@@ -129,6 +130,7 @@ def run_parts(
         cluster=place.cluster,
         progressbar=place.progressbar,
         initials=initials,
+        words=WORDS[method],
     ) as driver:
         if place.halts:
             heeding(driver.ask, driver.wait)

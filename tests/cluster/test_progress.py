@@ -14,7 +14,7 @@ import pytest
 
 from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
 from exmc_dask.cluster.progress import LINE_S, watch
-from exmc_dask.cluster.tally import DRAW_SHARE, Meter, span
+from exmc_dask.cluster.tally import DRAW_SHARE, Meter, Words, span
 from exmc_dask.cluster.terminal import N_ROWS
 from exmc_dask.errors import OptionError
 from exmc_dask.sampler.state import Draws
@@ -154,6 +154,20 @@ def test_a_table_of_many_chains_shows_the_furthest_behind() -> None:
     assert "1402/1500" in last
     assert "1500/1500" not in last
     assert f"{100 - N_ROWS} chains are further" in last
+
+
+@pytest.mark.parametrize("form", ["log", "rich"])
+def test_parts_of_a_fit_are_called_what_they_are(form: str) -> None:
+    clock, out = Clock(), Terminal()
+    show = watch(form, 2, 1500, words=Words("population", "stage"), stream=out, clock=clock)
+    clock.now += LINE_S + 1
+    show(progress())
+    show.close()
+
+    for text in ("populations: 1 waiting, 1 warmup", "stages"):
+        assert text in out.getvalue()
+    assert "chain" not in out.getvalue()
+    assert "draw" not in out.getvalue()
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:

@@ -1,13 +1,16 @@
 """Estimates of predictive accuracy, on the eight schools as published and by ArviZ."""
 
 import warnings
+from typing import Any
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import exmc_dask as ed
+from exmc_dask.predictive import replay
 
 pytestmark = pytest.mark.filterwarnings("ignore:Estimated shape parameter")
 
@@ -117,3 +120,21 @@ def _less(trace: xr.DataTree) -> xr.DataTree:
     group = trace["log_likelihood"].to_dataset()
     less = {"log_likelihood": group.isel({group["y"].dims[-1]: slice(7)})}
     return xr.DataTree.from_dict({"posterior": trace["posterior"].to_dataset(), **less})
+
+
+def test_log_likelihoods_that_are_calculated_when_they_are_read_compare_alike(
+    traces, tmp_path, monkeypatch
+):
+    names = ("together", "hierarchical")
+    expected = ed.compare({name: traces[name] for name in names})
+    monkeypatch.setattr(replay, "LAZY_BYTES", 0)
+    stored = {}
+    for name in names:
+        options: dict[str, Any] = {"cluster": "threads", "progressbar": False, "random_seed": 1}
+        path = tmp_path / f"{name}.zarr"
+        ed.sample(model(name), 4000, store=path, compute_convergence_checks=False, **options)
+        stored[name] = ed.open_store(path)
+        ed.compute_log_likelihood(stored[name], model(name))
+        assert not isinstance(stored[name].log_likelihood["y"].data, np.ndarray)
+
+    pd.testing.assert_frame_equal(ed.compare(stored), expected)
