@@ -229,7 +229,6 @@ def begin(
             "log_likelihood": recipe.log_likelihood,
             "log_prior": recipe.log_prior,
             "on_failure": on_failure,
-            "target": recipe.target,
             "until": until and {name: list(limits) for name, limits in until.wanted.items()},
             "columns": until and until.columns,
             "target": recipe.spec.target,
@@ -372,6 +371,5 @@ def _recipe(stored: Stored) -> Recipe:
     if stored.owner.until:
         limits = {name: np.array(limits) for name, limits in run["until"].items()}
         until = Until(limits, tuple(run["columns"]))
-    before = () if (begun := run.get("target", recipe.target)) == recipe.target else (begun,)
-    recipe = replace(recipe, initials=manifest.initials, before=before)
+    recipe = replace(recipe, initials=manifest.initials)
     return recipe.to_draw(stored.owner.draws, until)

@@ -54,9 +54,6 @@ def resume(
     never interrupted, bit for bit, wherever it goes on. The store needs nothing beside it. A
     process that still runs it stops when it writes next, with StoreTaken.
 
-    A run that was begun on GPUs goes on on CPUs, which add up in another order: a note says so for
-    each chain, and the result's attribute ``target`` is "cuda, then cpu".
-
     Parameters
     ----------
     store : path or str

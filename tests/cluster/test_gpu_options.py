@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,21 +79,6 @@ def test_batches_and_blocks_of_threads_change_no_draw(device: list[Counting]) ->
     parts = sample(target_options={"lanes": 1, "block": 256, "batch": 4})
 
     np.testing.assert_array_equal(whole.posterior.mu, parts.posterior.mu)
-
-
-def test_a_stored_run_of_a_gpu_goes_on_on_cpus_and_says_so(
-    device: list[Counting], tmp_path: Path
-) -> None:
-    told: list[Any] = []
-    stored = sample(store=tmp_path / "run.zarr")
-    quiet: dict[str, Any] = {"compute_convergence_checks": False, "progressbar": told.append}
-    longer = ed.resume(tmp_path / "run.zarr", draws=4, **quiet)
-
-    assert longer.posterior.attrs["target"] == "cuda, then cpu"
-    assert longer.posterior.sizes["draw"] == 12
-    np.testing.assert_array_equal(longer.posterior.mu[:, :8], stored.posterior.mu)
-    kinds = [note.kind for note in told if isinstance(note, Note)]
-    assert kinds.count(Trouble.FINGERPRINT) == 6
 
 
 REFUSED: list[tuple[dict[str, Any], type[ExmcError], str]] = [
