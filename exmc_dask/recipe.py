@@ -323,6 +323,11 @@ def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = Non
     try:
         if recipe.pooling is not None:
             units = units.in_groups(recipe.pooling, wish.batch or MOST)
+            if not units.stand_together(states or {}):
+                raise OptionError(
+                    "chains that learn together (pool=) stand before different draws, as after a "
+                    "crash, and a GPU cannot let some wait for others; use target='cpu'"
+                )
         data, chains = recipe.spec.data, min(recipe.chains, MOST)
         lanes = wish.lanes or lanes_for(recipe.density, data, chains)
         return recipe.in_batches(units, lanes, wish.block)

@@ -101,6 +101,11 @@ class Batches(Chains):
         groups = np.linspace(0, pooling.groups, n + 1).round()
         return Batches(tuple(pooling.first(int(group)) for group in groups))
 
+    def stand_together(self, states: Mapping[int, State]) -> bool:
+        """Tell whether the chains of each batch stand before one draw."""
+        at = [states[c].draw if c in states else 0 for c in range(self.bounds[-1])]
+        return all(len(set(at[first:end])) == 1 for first, end in pairwise(self.bounds))
+
     def halved(self) -> "Batches":
         """Return batches of which each is half of one of these, or a single chain."""
         halves = {(first + end) // 2 for first, end in pairwise(self.bounds)}

@@ -11,9 +11,12 @@ from benchmarks.models import seven
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.moves import Note, Trouble
 from exmc_dask.cluster.pool import ThreadPool
-from exmc_dask.errors import CompileError
+from exmc_dask.errors import CompileError, OptionError
+from exmc_dask.gpus import Wish
 from exmc_dask.kernels import gpu
+from exmc_dask.recipe import on_gpus, write
 from exmc_dask.run import Run
+from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState
 from exmc_dask.units import Batches
 from tests.cluster import fake_gpu
@@ -105,6 +108,18 @@ def test_chains_that_stand_before_other_draws_are_in_other_batches() -> None:
 
     assert Batches.for_gpus(6, 1, states=states).bounds == (0, 2, 5, 6)
     assert set(Batches.for_gpus(6, 1, states=states).states(states)) == {0, 1}
+
+
+def test_chains_that_learn_together_cannot_be_parted_on_a_gpu() -> None:
+    recipe = write(seven.simple(), Settings(seed=1, pool=2), 4)
+    blank = ChainState.blank(2, "fisher", "diag", 0)
+    states = {chain: blank.replace(draw=chain) for chain in range(4)}
+
+    assert on_gpus(recipe, Wish(1), dict.fromkeys(range(4), blank)).spec.target == "cuda"
+    with pytest.raises(OptionError, match=r"learn together .* stand before different draws"):
+        on_gpus(recipe, Wish(1), states)
+    with pytest.warns(UserWarning, match="target='auto' is 'cpu' for this run"):
+        assert on_gpus(recipe, Wish(1, else_cpus=True), states).spec.target == "cpu"
 
 
 @pytest.mark.parametrize("of", ["run", "store", "trace"])
