@@ -286,17 +286,22 @@ class DaskPool(Pool):
 
     async def _install_and_send(self, order: Order, parcels: Mapping[str, bytes]) -> None:
         """Bring parcels to a worker past the scheduler's graph, then send the task."""
-        worker, before = order.worker, self._installs.get(order.worker)
-        if parcels:
-            self._installs[worker] = install = asyncio.ensure_future(
-                self._install(worker, parcels, before)
-            )
+        worker, task, before = order.worker, order.task, self._installs.get(order.worker)
+        install = asyncio.ensure_future(self._install(worker, parcels, before))
+        self._installs[worker] = install
+        try:
             await install
+        except Exception as error:  # of a worker that died, and what it held with it
+            self._holds.pop(worker, None)
+            why = f"{type(error).__name__}: {error}"
+            message = f"no data for chain {task.unit}, draws from {task.first}: {why}"
+            fault = Fault.GONE
+            self._post([BlockFailed(worker, task.unit, task.first, task.attempt, fault, message)])
+        else:
+            self._send([order])
+        finally:
             if self._installs.get(worker) is install:
                 del self._installs[worker]
-        elif before is not None:
-            await before
-        self._send([order])
 
     async def _install(
         self, worker: str, parcels: Mapping[str, bytes], before: "asyncio.Task[None] | None"

@@ -1,8 +1,13 @@
 """Processes die: the draws are those of the undisturbed run, each once."""
 
+import gc
+import os
+import signal
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from distributed import Client
 
@@ -82,3 +87,29 @@ def test_a_model_that_always_kills_costs_one_worker_and_is_named(client: Client)
     with pytest.raises(PoisonModelError, match=r"chain 1.*SIGKILL"):
         run.wait(60)
     assert len(lost(run) & there) == 1
+
+
+class Struck(DaskPool):
+    """Kills the first worker that large data are on their way to."""
+
+    numbers: dict[str, int]  # of the workers' processes
+    victim: str | None = None
+
+    async def _install(self, worker: str, *rest: Any) -> None:
+        if self.victim is None:
+            self.victim = worker
+            os.kill(self.numbers[worker], signal.SIGKILL)
+        await super()._install(worker, *rest)
+
+
+def test_a_worker_killed_before_its_data_reached_it_costs_no_bit(
+    client: Client, undisturbed: dict[int, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = Struck(client)
+    pool.numbers = pids(client)
+    run = start(pool, toy.spec(data=np.arange(1.0, 100_000.0)))
+
+    assert draws(run) == undisturbed
+    assert pool.victim in lost(run)
+    gc.collect()  # an error that nobody took is told when it is collected
+    assert "never retrieved" not in caplog.text
