@@ -18,7 +18,15 @@ import xarray as xr
 
 from exmc_dask.fold import BESIDE, TOTALS, Fold, FoldedDraws, Folding
 from exmc_dask.moments import batch_means
-from exmc_dask.output import Coords, Data, Named, attributes, dataset, provenance
+from exmc_dask.output import (
+    Coords,
+    Data,
+    Named,
+    attributes,
+    dataset,
+    input_groups,
+    with_superchains,
+)
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.segments import Block
 
@@ -63,14 +71,8 @@ def to_moments_tree(
     groups["sample_totals"] = dataset(
         _sampler(folds, chains, counts, mean, variance), labels, about, ("chain",)
     )
-    superchains = settings.superchains(chains)
-    if superchains is not None:
-        beside = {"superchain": ("chain", superchains)}
-        groups = {name: group.assign_coords(beside) for name, group in groups.items()}
-    made = {key: about[key] for key in provenance()}
-    for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
-        if data:
-            groups[name] = dataset(data, coords, made, ())
+    groups |= input_groups(observed_data, constant_data, coords, about)
+    groups = with_superchains(groups, settings.superchains(chains))
     return xr.DataTree.from_dict(groups)
 
 

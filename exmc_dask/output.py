@@ -127,18 +127,34 @@ def to_datatree(
         if free and settings.store_unconstrained and not prefix:
             columns = laid(parts, shape, free, "q")
             groups["unconstrained_posterior"] = dataset(columns, labels, about, SAMPLE_DIMS)
-    superchains = settings.superchains(chains)
-    if superchains is not None:
-        beside = {"superchain": ("chain", superchains)}
-        groups = {name: group.assign_coords(beside) for name, group in groups.items()}
-    made = {key: about[key] for key in provenance()}
-    for name, data in (("observed_data", observed_data), ("constant_data", constant_data)):
-        if data:
-            groups[name] = dataset(data, coords or {}, made, ())
+    groups |= input_groups(observed_data, constant_data, coords or {}, about)
+    groups = with_superchains(groups, settings.superchains(chains))
     tree = xr.DataTree()
     tree.children = {name: xr.DataTree(group) for name, group in groups.items()}  # not copied
     _made.n_bytes += tree.nbytes
     return tree
+
+
+def input_groups(
+    observed: Data | None, constant: Data | None, coords: Coords, attrs: Mapping[str, Any]
+) -> dict[str, xr.Dataset]:
+    """Make the groups of data, of those that there are."""
+    made = {key: attrs[key] for key in provenance()}
+    data = {"observed_data": observed, "constant_data": constant}
+    return {name: dataset(arrays, coords, made, ()) for name, arrays in data.items() if arrays}
+
+
+def with_superchains(
+    groups: Mapping[str, xr.Dataset], superchains: np.ndarray | None
+) -> dict[str, xr.Dataset]:
+    """Say beside each chain which superchain it belongs to, if to any."""
+    if superchains is None:
+        return dict(groups)
+    beside = {"superchain": ("chain", superchains)}
+    return {
+        name: group.assign_coords(beside) if "chain" in group.dims else group
+        for name, group in groups.items()
+    }
 
 
 class _Made:

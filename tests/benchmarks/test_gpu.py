@@ -17,7 +17,7 @@ from on_card.machine import Card, Twin
 from on_card.moments import LIMIT, apart
 from on_card.report import Budget
 from on_card.subject import Subject
-from tests.kernels.devices import Host
+from tests.kernels.devices import Host, stand_in
 
 SMALL = [
     *("--models", "simple", "--chains", "6,3", "--few", "4", "--tune", "30", "--run-draws", "20"),
@@ -28,14 +28,7 @@ SMALL = [
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
     """Let numba on the CPU be the card; return the devices that were opened."""
-    opened: list[Host] = []
-
-    def device(kernel: on_gpu.GpuKernel, block: int) -> Host:
-        opened.append(Host(kernel.program.source))
-        return opened[-1]
-
-    monkeypatch.setattr(gpu, "missing", lambda: "")
-    monkeypatch.setattr(on_gpu.GpuKernel, "device", device)
+    opened = stand_in(monkeypatch, lambda kernel, _: Host(kernel.program.source))
     monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
     monkeypatch.setattr(Card, "name", "a processor")
     monkeypatch.setattr(Card, "rates", lambda self, size_bytes: Twin().rates(size_bytes))

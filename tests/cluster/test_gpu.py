@@ -18,7 +18,7 @@ from exmc_dask.errors import ClusterMismatch, ClusterStartError, CompileError, O
 from exmc_dask.kernels import gpu, on_gpu
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.units import Batches
-from tests.kernels.devices import Host
+from tests.kernels.devices import Host, stand_in
 
 OPTIONS: dict[str, Any] = {
     "draws": 30, "tune": 40, "chains": 6, "random_seed": 5, "progressbar": False,
@@ -29,16 +29,8 @@ OPTIONS: dict[str, Any] = {
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
     """Let numba on the CPU be the GPU; return the devices that were opened."""
-    opened: list[Host] = []
-
-    def open_device(kernel: on_gpu.GpuKernel, block: int) -> Host:
-        opened.append(Host(kernel.program.source))
-        return opened[-1]
-
-    monkeypatch.setattr(gpu, "missing", lambda: "")
-    monkeypatch.setattr(on_gpu.GpuKernel, "device", open_device)
     monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
-    return opened
+    return stand_in(monkeypatch, lambda kernel, _: Host(kernel.program.source))
 
 
 def test_a_run_on_a_gpu_is_that_of_the_cpu(device: list[Host]) -> None:

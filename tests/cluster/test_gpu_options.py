@@ -13,11 +13,11 @@ from exmc_dask.cluster.moves import Note, Trouble, WorkerJoined
 from exmc_dask.cluster.pool import ThreadPool
 from exmc_dask.errors import CompileError, DeviceFull, ExmcError, OptionError
 from exmc_dask.gpus import Wish
-from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.kernels import on_gpu
 from exmc_dask.recipe import Recipe, write
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.units import MOST
-from tests.kernels.devices import Host
+from tests.kernels.devices import Host, stand_in
 
 OPTIONS: dict[str, Any] = {
     "draws": 8, "tune": 10, "chains": 6, "random_seed": 5, "progressbar": False,
@@ -45,16 +45,12 @@ class Counting(Host):
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> list[Counting]:
     """Let numba on the CPU be the GPU; return the devices that were opened."""
-    opened: list[Counting] = []
 
-    def open_device(kernel: on_gpu.GpuKernel, block: int) -> Counting:
+    def device(kernel: on_gpu.GpuKernel, block: int) -> Counting:
         assert kernel.lanes == 1  # as the processor has
-        opened.append(Counting(kernel.program.source, block))
-        return opened[-1]
+        return Counting(kernel.program.source, block)
 
-    monkeypatch.setattr(gpu, "missing", lambda: "")
-    monkeypatch.setattr(on_gpu.GpuKernel, "device", open_device)
-    return opened
+    return stand_in(monkeypatch, device)
 
 
 def sample(**options: Any) -> Any:

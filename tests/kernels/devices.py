@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
-from exmc_dask.kernels import build
+from exmc_dask.kernels import build, gpu, on_gpu
 
 HOST_GROUP = """
 import numpy as np
@@ -239,3 +240,18 @@ class Names:
 
 def _plain(*args: Any, **options: Any) -> Any:
     return lambda function: function
+
+
+def stand_in[Device: Host](
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[on_gpu.GpuKernel, int], Device]
+) -> list[Device]:
+    """Let numba on the CPU be the GPU; return the devices that were opened."""
+    opened: list[Device] = []
+
+    def open_device(kernel: on_gpu.GpuKernel, block: int) -> Device:
+        opened.append(make(kernel, block))
+        return opened[-1]
+
+    monkeypatch.setattr(gpu, "missing", lambda: "")
+    monkeypatch.setattr(on_gpu.GpuKernel, "device", open_device)
+    return opened
