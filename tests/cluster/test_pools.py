@@ -217,7 +217,7 @@ IN_TWO_THREADS = (
 def test_a_process_ends_although_blocks_run() -> None:
     script = IN_TWO_THREADS + "begin(pause_s=0.05)"
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", script], check=True, env=_env(), timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, env=_env(), timeout=120)
 
     assert time.monotonic() - began < 8
 
@@ -228,7 +228,7 @@ def test_a_forked_process_has_its_own_threads() -> None:
         "if pid := os.fork(): raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
         "t.draws(begin()); os._exit(7)"
     )
-    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=_env(), timeout=30)
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=_env(), timeout=120)
 
     assert ended.returncode == 7
 
