@@ -23,7 +23,7 @@ test: $(STAMP)  ## the whole fast suite
 	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## the fast suite and the long statistical tests
-	$(PYTEST) --runslow $(PYTEST_ARGS)
+	$(PYTEST) --runslow --timeout 3600 $(PYTEST_ARGS)
 
 test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cluster through Dask's operator
 	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[test,kubernetes]"
