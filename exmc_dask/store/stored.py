@@ -106,22 +106,6 @@ class Stored:
         rows = self.chunk_rows(tail.chain, span).cut(span.first, stop)
         return replace(tail, stored=span.first, rows=rows)
 
-    def rows(self, chain: int) -> Rows | None:
-        """Return all rows of a chain that are kept; None for none.
-
-        Raises
-        ------
-        FormatError
-            A chunk is damaged or gone.
-        """
-        layout, tail = self.manifest.layout, self.tails.get(chain)
-        if tail is None:
-            return None
-        parts = [] if tail.rows is None else [tail.rows]
-        chunks = [self.chunk_rows(chain, s) for s in layout.spans(-layout.n_warmup, tail.stored)]
-        parts = [rows.cut(rows.first, tail.stored) for rows in chunks] + parts
-        return Rows.join(parts) if parts else None
-
     def chunk_rows(self, chain: int, span: Span) -> Rows:
         """Return the rows of one chunk of every array; beyond the last they hold fill values."""
         layout = self.manifest.layout
