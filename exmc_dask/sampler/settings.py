@@ -91,8 +91,9 @@ class Settings(Checked):
             self._need_int("superchain_size", 1, 2**31)
         flag = self.store_unconstrained
         self._need("store_unconstrained", isinstance(flag, bool), "True or False")
-        self._need_int("pool", 0, 2**31)
-        self._need("pool", self.pool != 1, "0, or 2 chains and more: one alone shares nothing")
+        grouped = isinstance(self.pool, int) and self.pool in range(2**31) and self.pool != 1
+        words = "True, or how many chains a group has: 2 or more, as one alone shares nothing"
+        self._need("pool", grouped, words)
         if self.pool and self.adapt == "step_size":
             raise OptionError(
                 "pool= has nothing to share with adapt='step_size', which keeps the metric as it "

@@ -225,7 +225,7 @@ def test_a_lesson_that_is_damaged_is_named(place: str) -> None:
     [
         ({"chains": 1}, "pool= lets chains learn together, and there is one"),
         ({"pool": 1}, "pool=1 is not possible"),
-        ({"pool": "yes"}, "pool='yes' is not possible"),
+        ({"pool": "yes"}, "pool='yes' is not possible; it has to be True, or how many"),
         ({"tune": 10}, "tune=10 is too short for pool="),
         ({"adapt": "step_size"}, "nothing to share with adapt='step_size'"),
     ],
