@@ -266,18 +266,16 @@ class DaskPool(Pool):
 
     async def _explain(self, sent: _Sent) -> Event:
         """Say why a block has no answer."""
-        task, worker = sent.order.task, sent.order.worker
         try:
             await self._client.gather(sent.future, asynchronous=True)
             why = "its result was lost"
         except ImportError as error:
-            return refusal(worker, f"it cannot import the package: {error}")
+            return refusal(sent.order.worker, f"it cannot import the package: {error}")
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             if self._client.status != "running":
                 self._roster.lose_all()
-        message = f"no answer for chain {task.unit}, draws from {task.first}: {why}"
-        return BlockFailed(worker, task.unit, task.first, task.attempt, Fault.GONE, message)
+        return _gone(sent.order, "answer", why)
 
     # Parcels too large for a task -----------------------------------------------------------------
 
@@ -286,17 +284,14 @@ class DaskPool(Pool):
 
     async def _install_and_send(self, order: Order, parcels: Mapping[str, bytes]) -> None:
         """Bring parcels to a worker past the scheduler's graph, then send the task."""
-        worker, task, before = order.worker, order.task, self._installs.get(order.worker)
+        worker, before = order.worker, self._installs.get(order.worker)
         install = asyncio.ensure_future(self._install(worker, parcels, before))
         self._installs[worker] = install
         try:
             await install
         except Exception as error:  # of a worker that died, and what it held with it
             self._holds.pop(worker, None)
-            why = f"{type(error).__name__}: {error}"
-            message = f"no data for chain {task.unit}, draws from {task.first}: {why}"
-            fault = Fault.GONE
-            self._post([BlockFailed(worker, task.unit, task.first, task.attempt, fault, message)])
+            self._post([_gone(order, "data", f"{type(error).__name__}: {error}")])
         else:
             self._send([order])
         finally:
@@ -327,6 +322,13 @@ class DaskPool(Pool):
         await self._client.run(
             _exmc_stop, messages, workers=workers, on_error="ignore", asynchronous=True
         )
+
+
+def _gone(order: Order, what: str, why: str) -> BlockFailed:
+    """Say that a block is lost for want of something, of which nobody is to blame."""
+    task = order.task
+    message = f"no {what} for chain {task.unit}, draws from {task.first}: {why}"
+    return BlockFailed(order.worker, task.unit, task.first, task.attempt, Fault.GONE, message)
 
 
 def _forget(holds: dict[str, set[str]], worker: str) -> None:

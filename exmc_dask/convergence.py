@@ -260,15 +260,27 @@ def _plain_rhat(x: Array) -> Array:
 
 
 def _plain_rhat_nested(x: Array, own: NDArray[np.int64]) -> Array:
-    """Root of 1 plus the variance between superchains over the mean one within (eq. 4 to 8)."""
+    variances = x.var(axis=2, ddof=1) if x.shape[2] > 1 else None
+    return nested_ratio(x.mean(axis=2), variances, own)
+
+
+def nested_ratio(means: Array, variances: Array | None, own: NDArray[np.int64]) -> Array:
+    """Root of 1 plus the variance between superchains over the mean one within (eq. 4 to 8).
+
+    Parameters
+    ----------
+    means, variances : (k, n_chains) float64
+        Of chains, the latter with divisor n - 1; None where a chain has one draw.
+    own : (n_chains,) int64
+        Superchain of each chain, counted from 0.
+    """
     sizes = np.bincount(own)
     share = (own == np.arange(len(sizes))[:, None]) / sizes[:, None]
-    means = x.mean(axis=2)
     centres = means @ share.T
     off = np.square(means - centres[:, own])
     within = (off @ share.T) * (sizes / np.maximum(sizes - 1, 1))
-    if x.shape[2] > 1:
-        within += x.var(axis=2, ddof=1) @ share.T
+    if variances is not None:
+        within += variances @ share.T
     return np.asarray(np.sqrt(1.0 + centres.var(axis=1, ddof=1) / within.mean(axis=1)))
 
 

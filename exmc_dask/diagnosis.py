@@ -90,10 +90,8 @@ def _posterior(trace: xr.DataTree, var_names: Sequence[str] | None) -> xr.Datase
 
 def _length(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
     n_chains, n_draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    n, of, least = n_chains, "chain", MIN_DRAWS
-    if (superchains := _superchains(posterior)) is not None:
-        n, of = len(set(superchains)), "superchain"
-        least = MIN_DRAWS if n == n_chains else 1
+    n, of = _judged(posterior)
+    least = MIN_DRAWS if n == n_chains else 1
     return None if n >= 2 and n_draws >= least else findings.short(n, of, n_draws)
 
 
@@ -115,11 +113,7 @@ def _rhat(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
 
 
 def _ess(posterior: xr.Dataset, stats: xr.Dataset) -> Finding | None:
-    n, of = posterior.sizes["chain"], "chain"
-    if (
-        superchains := _superchains(posterior)
-    ) is not None:  # whose chains may be too short for an effective size of their own
-        n, of = len(set(superchains)), "superchain"
+    n, of = _judged(posterior)  # chains of superchains may be too short for a size of their own
     least = MIN_ESS_PER_CHAIN * n
     bad = _where(
         posterior,
@@ -151,6 +145,14 @@ CHECKS: tuple[Callable[[xr.Dataset, xr.Dataset], Finding | None], ...] = (
     _bfmi,
     _treedepth,
 )
+
+
+def _judged(posterior: xr.Dataset) -> tuple[int, str]:
+    """Return how many there are of what has to agree, and what one is called."""
+    superchains = _superchains(posterior)
+    if superchains is None:
+        return posterior.sizes["chain"], "chain"
+    return len(set(superchains)), "superchain"
 
 
 def _superchains(posterior: xr.Dataset) -> NDArray[np.int64] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from exmc_dask.errors import CompileError, OptionError
 from exmc_dask.kernels import build, gpu
+from exmc_dask.sampler.checked import is_whole
 
 TARGETS = ("auto", "cpu", "cuda")
 MANY = 256
@@ -52,9 +53,9 @@ class Wish:
 
     def __post_init__(self) -> None:
         possible = {
-            "lanes": self.lanes is None or (_is_whole(self.lanes) and self.lanes in build.LANES),
-            "block": _is_whole(self.block) and self.block in gpu.BLOCKS,
-            "batch": self.batch is None or (_is_whole(self.batch) and self.batch > 0),
+            "lanes": self.lanes is None or (is_whole(self.lanes) and self.lanes in build.LANES),
+            "block": is_whole(self.block) and self.block in gpu.BLOCKS,
+            "batch": self.batch is None or (is_whole(self.batch) and self.batch > 0),
         }
         for name, holds in possible.items():
             if not holds:
@@ -163,7 +164,3 @@ def _present(client: Any, cluster: Any) -> int:
         gpu.require()
         return 1
     return _OF_A_CLUSTER
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

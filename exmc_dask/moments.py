@@ -201,29 +201,3 @@ def _sums(rows: Array) -> tuple[Array, Array]:
         step = rows[:, i] - mean
         m2 += step * step
     return mean, m2
-
-
-def rhat_nested(
-    counts: NDArray[np.int64], means: Array, variances: Array, superchains: NDArray[np.int64]
-) -> Array:
-    """Nested R-hat of whole chains, for chains that share starting points.
-
-    Margossian et al. (2024), https://doi.org/10.1214/24-BA1453, eq. 4 to 8, of the draws as they
-    are.
-
-    Parameters
-    ----------
-    counts, means, variances
-        As in `rhat`; of one draw a chain variances do not count.
-    superchains : (n_chains,) int64
-        To which each chain belongs.
-    """
-    names, own, sizes = np.unique(superchains, return_inverse=True, return_counts=True)
-    share = (own == np.arange(len(names))[:, None]) / sizes[:, None]
-    centres = share @ means
-    off = np.square(means - centres[own])
-    within = (share @ off) * (sizes / np.maximum(sizes - 1, 1))[:, None]
-    if counts.min() > 1:
-        within += share @ variances
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.sqrt(1.0 + centres.var(axis=0, ddof=1) / within.mean(axis=0)))

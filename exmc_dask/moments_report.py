@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from exmc_dask import findings
+from exmc_dask.convergence import nested_ratio
 from exmc_dask.errors import OptionError, UnknownName
 from exmc_dask.findings import MAX_RHAT, MIN_ESS_PER_CHAIN, Finding
-from exmc_dask.moments import Array, ess, mcse, rhat, rhat_nested
+from exmc_dask.moments import Array, ess, mcse, rhat
 
 _ENOUGH = 4  # chains, each of which has to bring 100 effective draws; more need not bring more
 
@@ -58,6 +60,26 @@ def numbers(trace: xr.DataTree) -> Iterator[Numbers]:
             for i in range(k)
         ]
         yield Numbers(labels, centre, np.sqrt(pooled), error, ess(pooled, error, total), found)
+
+
+def rhat_nested(
+    counts: NDArray[np.int64], means: Array, variances: Array, superchains: NDArray[np.int64]
+) -> Array:
+    """Nested R-hat of whole chains, for chains that share starting points.
+
+    Margossian et al. (2024), https://doi.org/10.1214/24-BA1453, eq. 4 to 8, of the draws as they
+    are.
+
+    Parameters
+    ----------
+    counts, means, variances
+        As in `exmc_dask.moments.rhat`; of one draw a chain variances do not count.
+    superchains : (n_chains,) int64
+        To which each chain belongs.
+    """
+    own = np.unique(superchains, return_inverse=True)[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return nested_ratio(means.T, variances.T if counts.min() > 1 else None, own)
 
 
 def table(trace: xr.DataTree, options: dict[str, Any]) -> pd.DataFrame:

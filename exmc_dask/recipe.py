@@ -16,6 +16,7 @@ from exmc_dask.cluster.wire import Spec
 from exmc_dask.density import LogDensity, Output, lower
 from exmc_dask.errors import CompileError, ModelError, OptionError
 from exmc_dask.gpus import Share, Wish
+from exmc_dask.sampler.checked import is_whole
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import State
@@ -289,8 +290,7 @@ def shared(
 
 def _grouped(settings: Settings, chains: int, superchains: int, initvals: Any) -> Settings:
     """Have so many superchains share starting points."""
-    whole = isinstance(superchains, int) and not isinstance(superchains, bool)
-    if not whole or superchains < 2:
+    if not is_whole(superchains) or superchains < 2:
         raise OptionError(
             f"superchains={superchains!r} is not possible; give a whole number above 1, as it is "
             "superchains that R-hat compares"

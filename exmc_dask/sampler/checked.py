@@ -7,6 +7,11 @@ from typing import Any, Self
 from exmc_dask.errors import OptionError
 
 
+def is_whole(value: Any) -> bool:
+    """Tell whether an option is a whole number, which True and False are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Checked:
     """Options of a run, checked when they are made; the fields are those of its subclasses."""
@@ -37,8 +42,8 @@ class Checked:
 
     def _need_int(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        self._need(name, whole and low <= value <= high, f"a whole number from {low} to {high}")
+        holds = is_whole(value) and low <= value <= high
+        self._need(name, holds, f"a whole number from {low} to {high}")
 
     def _need_float(self, name: str, allowed: str, holds: Callable[[float], bool]) -> None:
         value = getattr(self, name)
