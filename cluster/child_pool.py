@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,21 @@ from .pool import Order, Pool, Post, n_processors
 from .watch import Report, Watch
 from .wire import Failure, Missing, Spec, Stop, Task, pack, unpack
 
-_LOG_BYTES = 2000
+_LOG_BYTES = 65536
+_SHOWN = 2000
+# What faulthandler writes: the error, the stacks of all threads, then a list of modules.
+_DUMP = re.compile(
+    r"(?P<error>Fatal Python error: [^\n]*).*?(?P<stack>\nCurrent thread .*?)(\n\n.*)?\Z", re.DOTALL
+)
+
+
+def last_words(log: str) -> str:
+    """Return the end of what a process wrote, 2000 characters at most.
+
+    Of a faulthandler dump remain the error and the stack of the thread that died: the stacks of the
+    others and the names of modules, of any length, would push the error out of what is shown.
+    """
+    return _DUMP.sub(r"\g<error>\g<stack>", log.strip())[-_SHOWN:]
 
 
 class Child:
@@ -107,7 +122,7 @@ class Child:
         how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - _LOG_BYTES))
-        log = self._log.read().decode(errors="replace").strip()
+        log = last_words(self._log.read().decode(errors="replace"))
         return f"a child process ended with {how}" + (f", having said: {log}" if log else "")
 
 
