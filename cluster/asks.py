@@ -7,6 +7,8 @@ from typing import Literal
 
 from exmc_dask.sampler.pooling import Lesson, Pooling
 
+from .nouns import NUTS, Words
+
 
 @dataclass(frozen=True)
 class Options:
@@ -35,6 +37,8 @@ class Options:
         Which units share what their warmup teaches them, and when; None for none.
     lessons : tuple of Lesson
         What they shared in an earlier life of the run.
+    words : Words
+        What units and steps are called.
     """
 
     total: int
@@ -48,6 +52,7 @@ class Options:
     max_time_s: float = inf
     pooling: Pooling | None = None
     lessons: tuple[Lesson, ...] = ()
+    words: Words = NUTS
 
 
 class Ending(enum.StrEnum):

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .nouns import Words
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -33,6 +35,8 @@ class Bulletin:
     began_at, seconds, left_s : float
         When it began, by the coordinator's clock since the epoch; how long it has gone on; how
         long it still will, nan when that is not known.
+    words : Words
+        What is called a chain and a draw here, and in a run of NUTS is one.
     n_chains, total, tune : int
         Chains of the run; draws of each, warmup included; how many of them are warmup.
     n_events : int
@@ -72,6 +76,7 @@ class Bulletin:
     began_at: float
     seconds: float
     left_s: float
+    words: Words
     n_chains: int
     total: int
     tune: int
@@ -120,6 +125,8 @@ class Bulletin:
 def summary(of: Bulletin, state: str, heard_s: float) -> dict[str, Any]:
     """Return the totals of a run as plain values for JSON; None for what there is not.
 
+    Keys are the same for all methods, and "called" says what a chain and a draw are in this run.
+
     Parameters
     ----------
     state : str
@@ -138,6 +145,7 @@ def summary(of: Bulletin, state: str, heard_s: float) -> dict[str, Any]:
             "seconds": of.seconds,
             "left_s": of.left_s,
             "heard_s": heard_s,
+            "called": of.words.called,
             "chains": of.n_chains,
             "draws": of.draws,
             "draws_wanted": of.wanted,

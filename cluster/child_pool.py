@@ -187,7 +187,7 @@ class ChildPool(Pool):
                 if task.name not in self._dropped:  # asked second: `stop` writes before it looks
                     answer = unpack(child.run(task, lambda progress: self._post([progress])))
                     if isinstance(answer, Failure):
-                        self._post([answer.event(self._NAME)])
+                        self._post([answer.event(self._NAME, self._spec.words)])
                     else:
                         self._post([BlockDone(self._NAME, answer)])
                 del self._given[task.name]

@@ -134,7 +134,9 @@ class DaskPool(Pool):
     def herald(self, n_units: int, total: int) -> Herald:
         """Return who posts bulletins of the run on the scheduler's board."""
         tune = int(self._spec.settings.get("tune", 0))
-        scribe = Scribe(self._run, self._client.id, n_units, total, tune, self._spec.columns)
+        scribe = Scribe(
+            self._run, self._client.id, n_units, total, tune, self._spec.columns, self._spec.words
+        )
         return Herald(self._client, scribe, max(1.0, n_units / 1000))
 
     def want(self, n: int) -> None:
@@ -253,7 +255,7 @@ class DaskPool(Pool):
                 self._holds.get(one.order.worker, set()).difference_update(answer.names)
                 again.append(one.order)
             elif isinstance(answer, Failure):
-                events.append(answer.event(one.order.worker))
+                events.append(answer.event(one.order.worker, self._spec.words))
             else:
                 events.append(BlockDone(one.order.worker, answer))
         for name in sent:
@@ -275,7 +277,14 @@ class DaskPool(Pool):
             why = f"{type(error).__name__}: {error}"
             if self._client.status != "running":
                 self._roster.lose_all()
-        return _gone(sent.order, "answer", why)
+        return self._gone(sent.order, "answer", why)
+
+    def _gone(self, order: Order, what: str, why: str) -> BlockFailed:
+        """Say that a block is lost for want of something, of which nobody is to blame."""
+        task = order.task
+        block = self._spec.words.since(task.unit, task.first)
+        message = f"no {what} for {block}: {why}"
+        return BlockFailed(order.worker, task.unit, task.first, task.attempt, Fault.GONE, message)
 
     # Parcels too large for a task -----------------------------------------------------------------
 
@@ -291,7 +300,7 @@ class DaskPool(Pool):
             await install
         except Exception as error:  # of a worker that died, and what it held with it
             self._holds.pop(worker, None)
-            self._post([_gone(order, "data", f"{type(error).__name__}: {error}")])
+            self._post([self._gone(order, "data", f"{type(error).__name__}: {error}")])
         else:
             self._send([order])
         finally:
@@ -322,13 +331,6 @@ class DaskPool(Pool):
         await self._client.run(
             _exmc_stop, messages, workers=workers, on_error="ignore", asynchronous=True
         )
-
-
-def _gone(order: Order, what: str, why: str) -> BlockFailed:
-    """Say that a block is lost for want of something, of which nobody is to blame."""
-    task = order.task
-    message = f"no {what} for chain {task.unit}, draws from {task.first}: {why}"
-    return BlockFailed(order.worker, task.unit, task.first, task.attempt, Fault.GONE, message)
 
 
 def _forget(holds: dict[str, set[str]], worker: str) -> None:

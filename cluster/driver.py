@@ -161,6 +161,7 @@ class Driver:
             max_time_s=max_time_s,
             pooling=pooling,
             lessons=tuple(lessons),
+            words=spec.words,
         )
         self._plan = Plan(units, options, states, time.monotonic())
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()

@@ -32,7 +32,6 @@ from exmc_dask.sampler.checked import Checked
 from exmc_dask.sampler.state import Draws
 
 from .engine import naming_broken_terms
-from .tally import Words
 from .wire import Spec
 
 METHODS: dict[str, tuple[ModuleType, type[Checked]]] = {
@@ -41,13 +40,6 @@ METHODS: dict[str, tuple[ModuleType, type[Checked]]] = {
     "smc": (populations, SmcSettings),
     "advi": (variational, AdviSettings),
 }
-WORDS = {
-    "mode": Words("climb", "step"),
-    "pathfinder": Words("path", "step"),
-    "smc": Words("population", "stage"),
-    "advi": Words("fit", "step"),
-}
-"""What their parts are called, and what those parts do one after the other."""
 
 
 @dataclass(frozen=True)

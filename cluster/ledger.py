@@ -7,6 +7,7 @@ from exmc_dask.errors import BlockError, PoisonModelError
 from exmc_dask.sampler.state import State
 
 from .moves import BlockProgress, BlockResult, Phase, Progress, Stage
+from .nouns import NUTS, Words
 
 _MAX_LOSSES = 4  # of one block, with its worker or on its way, before it stays at home
 _MAX_CHILD_DEATHS = 3  # of children under one block, wherever they were
@@ -45,6 +46,8 @@ class Chain:
     Attributes
     ----------
     unit, total, tune : int
+    words : Words
+        What it is called.
     state : State or None
         Where the next block begins; None before the first.
     next : int
@@ -64,6 +67,7 @@ class Chain:
     unit: int
     total: int
     tune: int
+    words: Words = NUTS
     state: State | None = None
     next: int = 0
     dropped: bool = False
@@ -79,6 +83,11 @@ class Chain:
     _gradients: int = 0
     _seconds: float = 0.0
     _step_size: float = nan
+
+    @property
+    def name(self) -> str:
+        """What it is called where something is said of it."""
+        return self.words.name(self.unit)
 
     @property
     def complete(self) -> bool:
@@ -152,16 +161,17 @@ class Chain:
     def poison(self, message: str) -> PoisonModelError:
         """Name what condemned the model."""
         return PoisonModelError(
-            f"chain {self.unit}, draws from {self.next}: every process that ran this block died "
+            f"{self.words.since(self.unit, self.next)}: every process that ran this block died "
             f"({', '.join(self.child_deaths)}; the last one: {message}). The model or its data "
             "kill the process; run it with a part of the data to find out what does"
         )
 
     def nothing(self) -> BlockError:
         """Name the block that makes no draw."""
+        step = self.words.step
         return BlockError(
-            f"chain {self.unit} gets no further than draw {self.next}: {self.barren} blocks from "
-            "there on came back without a draw, though nobody had stopped them; a defect of "
+            f"{self.name} gets no further than {step} {self.next}: {self.barren} blocks from "
+            f"there on came back without a {step}, though nobody had stopped them; a defect of "
             "what runs them, please report it"
         )
 

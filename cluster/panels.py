@@ -17,6 +17,7 @@ from bokeh.models import Div, StringFormatter
 
 from .board import Entry
 from .bulletin import Bulletin
+from .nouns import Words
 from .parts import (
     ALERT,
     BAD,
@@ -35,6 +36,7 @@ from .parts import (
     WIDE,
     Data,
     Table,
+    heading,
     html,
     number,
     titled,
@@ -83,6 +85,8 @@ class Runs:
         self.table.root.visible = len(runs) > 1
         now = time.time()
         self._filling = True
+        kinds = {entry.bulletin.words for entry, _ in runs}
+        self.table.call(kinds.pop() if len(kinds) == 1 else MIXED)
         self.table.fill(
             _transposed([_run_row(entry.bulletin, state, now) for entry, state in runs])
         )
@@ -106,6 +110,8 @@ def _title(runs: Sequence[tuple[Entry, str]]) -> str:
     )
 
 
+MIXED = Words("unit", "step")
+"""Of a list in which there are several kinds of runs."""
 TEXTS = {"silent": "nothing heard", "lost": "its client is gone"}
 _EMPTY = f"""
 <div style="margin:14vh auto;max-width:600px;text-align:center;color:{INK};font-family:{FONT}">
@@ -146,7 +152,6 @@ class Header:
 
     def show(self, of: Bulletin, state: str, heard_s: float) -> None:
         """Follow a bulletin."""
-        rhat, ess = of.worst
         share = of.draws / max(1, of.wanted)
         phases = Counter(of.phases)
         phases["waiting"] = of.n_chains - phases.total()
@@ -164,26 +169,22 @@ class Header:
         told = TEXTS.get(state, "")
         if state == "running" and heard_s > 5:
             told = f"last heard {span(heard_s)} ago"
-        divergences, again = int(of.divergences.sum()), int(of.retries.sum())
+        again = int(of.retries.sum())
         tiles = [
-            _tile("draws", f"{of.draws:,}", f"of {of.wanted:,}, {share:.0%}", extra=done),
-            _tile("chains", f"{of.n_chains:,}", chains, extra=parts),
-            _tile("draws/s", _count(of.draws / of.seconds if of.seconds > 0 else 0), ""),
+            _tile(of.words("draws"), f"{of.draws:,}", f"of {of.wanted:,}, {share:.0%}", extra=done),
+            _tile(of.words("chains"), f"{of.n_chains:,}", chains, extra=parts),
+            _tile(of.words("draws/s"), _count(of.draws / of.seconds if of.seconds > 0 else 0), ""),
             _tile(
                 "time",
                 span(of.seconds),
                 f"{span(of.left_s)} left" if state == "running" else "",
             ),
-            _tile("divergences", f"{divergences:,}", "after warmup", bad=divergences > 0),
-            _tile(
-                "max R-hat",
-                f"{rhat:.3f}" if isfinite(rhat) else "–",
-                f"want < {RHAT_GOOD}",
-                bad=rhat > RHAT_GOOD,
-            ),
-            _tile("min ESS", _count(ess), f"want > {100 * of.n_chains:,}"),
-            _tile("run again", f"{again:,}", "block" if again == 1 else "blocks", bad=again > 0),
         ]
+        if of.words.drawn:
+            tiles += _worth(of)
+        tiles.append(
+            _tile("run again", f"{again:,}", "block" if again == 1 else "blocks", bad=again > 0)
+        )
         self.root.text = (
             f'<div style="font-family:{FONT};color:{INK}">'
             f'<div style="padding-bottom:8px;font-size:15px"><span style="color:'
@@ -192,6 +193,22 @@ class Header:
             f"{', ' + told if told else ''}</span></div>"
             f'<div style="display:flex;flex-wrap:wrap;gap:10px">{"".join(tiles)}</div></div>'
         )
+
+
+def _worth(of: Bulletin) -> list[str]:
+    """Return tiles that say what draws are worth."""
+    rhat, ess = of.worst
+    divergences = int(of.divergences.sum())
+    return [
+        _tile("divergences", f"{divergences:,}", "after warmup", bad=divergences > 0),
+        _tile(
+            "max R-hat",
+            f"{rhat:.3f}" if isfinite(rhat) else "–",
+            f"want < {RHAT_GOOD}",
+            bad=rhat > RHAT_GOOD,
+        ),
+        _tile("min ESS", _count(ess), f"want > {100 * of.n_chains:,}"),
+    ]
 
 
 def _tile(name: str, value: str, note: str, *, extra: str = "", bad: bool = False) -> str:
@@ -215,6 +232,12 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if isfinite(value) else "–"
 
 
+_CHAINS = (
+    "step size; divergences after warmup; gradients a draw; attempt of the block in flight; "
+    "blocks run again"
+)
+
+
 class Chains:
     """A row a chain."""
 
@@ -236,15 +259,13 @@ class Chains:
             ],
             hidden=("colour",),
         )
-        self.root = titled(
-            "Chains",
-            self.table.root,
-            "step size; divergences after warmup; gradients a draw; attempt of the block in "
-            "flight; blocks run again",
-        )
+        self._title = Div(sizing_mode="stretch_width")
+        self.root = column(self._title, self.table.root, sizing_mode="stretch_width")
 
     def show(self, of: Bulletin) -> None:
         """Follow a bulletin."""
+        self.table.call(of.words)
+        self._title.text = heading(of.words("Chains"), of.words(_CHAINS))
         self.table.fill(
             {
                 "unit": of.units,
@@ -285,6 +306,7 @@ class Variables:
 
     def show(self, of: Bulletin) -> None:
         """Follow a bulletin."""
+        self.root.visible = of.words.drawn
         empty = np.full(len(of.names), np.nan)
         figures = {
             field: values if values.size else empty

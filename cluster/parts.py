@@ -14,6 +14,8 @@ from bokeh.models import (
     TableColumn,
 )
 
+from .nouns import Words
+
 FONT = "Helvetica,Arial,sans-serif"  # as on the other pages
 INK, PALE, LINE = "#333333", "#767676", "#e2e2e2"
 GOOD, BUSY, WARM, BAD = "#4d9a53", "#4477aa", "#eaaa6d", "#c23b3b"
@@ -105,6 +107,7 @@ class Table:
         **options: Any,
     ) -> None:
         self._max_rows = max_rows
+        self._titles = [title for _, title, _, _ in columns]
         self.source = ColumnDataSource({field: [] for field in (*hidden, *(c[0] for c in columns))})
         shift = 1 + (options.get("selectable") == "checkbox")
         right = [
@@ -127,6 +130,12 @@ class Table:
             stylesheets=[STYLE + header],
             **options,
         )
+
+    def call(self, words: Words) -> None:
+        """Head the columns by these words."""
+        for head, title in zip(self.root.columns, self._titles, strict=True):
+            if head.title != words(title):
+                head.title = words(title)
 
     @without_property_validation  # type: ignore[untyped-decorator]
     def fill(self, data: Data) -> None:

@@ -77,7 +77,9 @@ class Plan:
         self.finished = False
         self._options = options
         self._now = now
-        self._chains = {unit: Chain(unit, options.total, options.tune) for unit in units}
+        self._chains = {
+            unit: Chain(unit, options.total, options.tune, options.words) for unit in units
+        }
         for unit, state in (states or {}).items():
             chain = self._chains[unit]
             chain.state, chain.next = state, state.draw

@@ -58,6 +58,7 @@ class Traces:
     def show(self, of: Bulletin) -> None:
         """Follow a bulletin."""
         self._at = of
+        self.root.visible = of.words.drawn
         ticked = [place for place in self._variables.ticked if place < len(of.traced)]
         places = (ticked or range(len(of.traced)))[: self.N]
         self._x.start, self._x.end = 0, of.total

@@ -170,7 +170,7 @@ class ThreadPool(Pool):
     def attach(self, run: str, spec: Spec, post: Post) -> None:
         """Begin to serve a run."""
         self._engine = _Once(partial(worker.prepare, spec))
-        self._post = post
+        self._post, self._words = post, spec.words
         self._given: dict[str, Watch] = {}
         slots = 1 if spec.target == "cuda" else self._n_threads  # a GPU does one thing at a time
         _crew.grow(slots)
@@ -200,7 +200,7 @@ class ThreadPool(Pool):
             with seen:
                 answer = worker.run_block(engine, task, seen)
             if isinstance(answer, Failure):
-                post([answer.event(self._NAME)])
+                post([answer.event(self._NAME, self._words)])
             else:
                 post([BlockDone(self._NAME, answer)])
         self._given.pop(task.name, None)

@@ -18,7 +18,8 @@ from exmc_dask.errors import OptionError
 from .bulletin import plain
 from .moves import BlockResult, Note, Progress
 from .notebook import Notebook, in_notebook
-from .tally import NUTS, Clock, Tally, View, Words
+from .nouns import NUTS, Words
+from .tally import Clock, Tally, View
 from .terminal import Terminal
 
 Sighting = Progress | Note
@@ -138,6 +139,7 @@ class _Json(View):
             "divergences": tally.divergences,
             "retries": tally.retries,
             "chains": dict(tally.phases),
+            "called": tally.words.called,
             "rhat": rhat,
             "ess": ess,
         }

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .asks import Ending
 from .bulletin import RUNNING, Bulletin
 from .moves import BlockResult, Note, Progress
+from .nouns import NUTS, Words
 from .tally import Clock, Tally
 
 N_TRACED, N_LINES, N_POINTS = 12, 8, 200  # variables, chains and points of the traces
@@ -35,6 +36,8 @@ class Scribe:
     n_chains, total, tune : int
     columns : mapping of str to shape
         What a row of draws consists of, in order.
+    words : Words
+        What chains and draws are called.
     """
 
     def __init__(
@@ -45,14 +48,17 @@ class Scribe:
         total: int,
         tune: int,
         columns: Mapping[str, tuple[int, ...]],
+        words: Words = NUTS,
         clock: Clock = time.monotonic,
     ) -> None:
+        self._words = words
         self._about: dict[str, Any] = {
             "run": run,
             "client": client,
             "owner": owner(),
             "program": program(),
             "began_at": time.time(),
+            "words": words,
             "n_chains": n_chains,
             "total": total,
             "tune": tune,
@@ -74,6 +80,8 @@ class Scribe:
 
     def block(self, result: BlockResult) -> None:
         """Take published draws."""
+        if not self._words.drawn:
+            return
         self._tally.block(result)
         columns = self._tally.running.columns
         if columns is None:

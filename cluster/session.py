@@ -7,7 +7,6 @@ from typing import Any
 from .driver import Driver
 from .pool import open_pool
 from .progress import Show, watch
-from .tally import NUTS, Words
 from .wire import Spec
 
 
@@ -21,7 +20,6 @@ def session(
     cluster: Any = None,
     progressbar: Show = True,
     tune: int = 0,
-    words: Words = NUTS,
     **options: Any,
 ) -> Iterator[Driver]:
     """Start a driver; leaving the context ends it, if it is not over, and gives all back.
@@ -32,10 +30,10 @@ def session(
         Of `Driver`.
     client, cluster
         Of `open_pool`.
-    progressbar, tune, words
+    progressbar, tune
         Of `watch`.
     """
-    show = watch(progressbar, len(units), total, tune, words)
+    show = watch(progressbar, len(units), total, tune, spec.words)
     pool = open_pool(client, cluster, len(units))
     with contextlib.ExitStack() as last:
         last.callback(pool.close)

@@ -1,16 +1,15 @@
 """What those who watch a run know of it, and how much of the run's time they may take."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from math import isfinite
 
 from exmc_dask.convergence import MIN_LOOK, Look, Running
 
 from .moves import BlockResult, Note, Phase, Progress, Trouble
+from .nouns import NUTS, Words
 
 QUIET_S = 0.5  # shorter runs show nothing
 # Of a run's time, at most: for the terminal or notebook, for the dashboard, and for R-hat and ESS,
@@ -19,22 +18,6 @@ DRAW_SHARE, POST_SHARE, LOOK_SHARE = 0.004, 0.002, 0.002
 LOOK_S = 0.6e-6  # for each number that R-hat and ESS are found from, about
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the units of a run are called and what they make; texts are written for NUTS."""
-
-    unit: str = "chain"
-    step: str = "draw"
-
-    def __call__(self, text: str) -> str:
-        """Return a text about chains and draws as one about these units and steps."""
-        return _NOUNS.sub(lambda noun: self.unit if noun[0] == "chain" else self.step, text)
-
-
-NUTS = Words()
-_NOUNS = re.compile("chain|draw")
 
 
 class Meter:

@@ -27,8 +27,9 @@ from exmc_dask.sampler.state import ChainState, Draws, State
 
 from .bulletin import Bulletin
 from .moves import BlockFailed, BlockProgress, BlockResult, Fault
+from .nouns import NUTS, Words, words_of
 
-VERSION = 2
+VERSION = 3
 """Of the schema; raised when a record below changes."""
 
 CHAIN_ENGINE = "exmc_dask.cluster.engine:prepare"
@@ -69,6 +70,11 @@ class Spec:
     support_point: NDArray[np.float64]
     engine: str = CHAIN_ENGINE
     columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def words(self) -> Words:
+        """What the units of the run are called."""
+        return words_of(self.engine)
 
     @cached_property
     def order(self) -> "Order":
@@ -196,16 +202,15 @@ class Failure:
     message: str
     trace: str
 
-    def event(self, worker: str) -> BlockFailed:
+    def event(self, worker: str, words: Words = NUTS) -> BlockFailed:
         """Say to the plan what happened; errors of ours keep their class."""
-        where = f"chain {self.unit}, draw {self.draw}"
+        where = words.at(self.unit, self.draw)
         own = getattr(errors, self.kind, None)
         if own in (errors.GpuError, errors.DeviceFull):
             where = f"the GPU of worker {worker}"
         error: errors.ExmcError
         if isinstance(own, type) and issubclass(own, errors.ExmcError):
-            named = self.message.startswith(f"chain {self.unit}")
-            error = own(self.message if named else f"{where}: {self.message}")
+            error = own(words.of_unit(self.message, self.unit) or f"{where}: {self.message}")
         else:
             error = errors.BlockError(f"{where}: {self.kind}: {self.message}")
         error.add_note(f"Where the block ran:\n{self.trace}")
@@ -236,6 +241,7 @@ _RECORDS = (
     Bulletin,
     BatchState,
     Made,
+    Words,
 )
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 

@@ -34,7 +34,7 @@ def lost(worker: str, expected: bool) -> Note:
 
 def hung(chain: Chain, worker: str, *, stuck: bool) -> Note:
     """Say that a block which had begun is run again elsewhere."""
-    why = f"gets no further with chain {chain.unit}" if stuck else "is not heard of"
+    why = f"gets no further with {chain.name}" if stuck else "is not heard of"
     return _about(chain, Trouble.WORKER_HUNG, f"worker {worker} {why}", worker)
 
 
@@ -56,9 +56,10 @@ def gpu_failed(chain: Chain, worker: str, message: str) -> Note:
 
 def other_fingerprint(chain: Chain, worker: str, result: BlockResult) -> Note:
     """Say that a chain goes on where it makes other bits."""
+    step = chain.words.step
     words = (
-        f"chain {chain.unit} goes on from draw {result.first} under another fingerprint "
-        f"({result.fingerprint} after {chain.fingerprint}); its draws are as good, but "
+        f"{chain.name} goes on from {step} {result.first} under another fingerprint "
+        f"({result.fingerprint} after {chain.fingerprint}); its {step}s are as good, but "
         "not bit for bit those of a run under one"
     )
     return _about(chain, Trouble.FINGERPRINT, words, worker)
@@ -66,7 +67,7 @@ def other_fingerprint(chain: Chain, worker: str, result: BlockResult) -> Note:
 
 def dropped(chain: Chain, error: Exception) -> Note:
     """Say that the run goes on without a chain."""
-    return _about(chain, Trouble.DROPPED, f"chain {chain.unit} is dropped: {error}")
+    return _about(chain, Trouble.DROPPED, f"{chain.name} is dropped: {error}")
 
 
 def unmet(wanting: str) -> Note:

@@ -120,6 +120,7 @@ ONE_ROOM = {
     "cluster.ledger": "cluster.plan",
     "cluster.looks": "cluster.plan",
     "cluster.moves": "cluster.plan",
+    "cluster.nouns": "cluster.plan",
     "cluster.pace": "cluster.plan",
     "cluster.turns": "cluster.plan",
     "cluster.words": "cluster.plan",

@@ -118,7 +118,6 @@ def run_parts(
         A Ctrl-C came, and this is what there was.
     """
     from exmc_dask.cluster.asks import Ending
-    from exmc_dask.cluster.fit_engine import WORDS
     from exmc_dask.cluster.session import session
     from exmc_dask.wishes import heeding
 
@@ -130,14 +129,14 @@ def run_parts(
         cluster=place.cluster,
         progressbar=place.progressbar,
         initials=initials,
-        words=WORDS[method],
     ) as driver:
         if place.halts:
             heeding(driver.ask, driver.wait)
         else:
             driver.wait()
     interrupted = driver.ending is not Ending.COMPLETE
-    found = [_part(driver.results()[unit], method, settings) for unit in range(settings.units)]
+    results = driver.results()
+    found = [_part(results[unit], method, settings) for unit in range(settings.units)]
     parts = [part for part in found if part is not None]
     if interrupted and not parts:
         raise KeyboardInterrupt

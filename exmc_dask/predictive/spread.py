@@ -97,7 +97,6 @@ def _spread(
     """Have portions made wherever chains could run, and made again where workers die."""
     from exmc_dask.cluster.forward_engine import spec_of
     from exmc_dask.cluster.session import session
-    from exmc_dask.cluster.tally import Words
 
     with session(
         spec_of(making, portions),
@@ -109,7 +108,6 @@ def _spread(
         states=dict(_states(portions, kept)),
         on_block=result.block,
         keep=False,
-        words=Words("portion", "portion"),
     ) as driver:
         driver.wait()
 

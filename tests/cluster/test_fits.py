@@ -1,5 +1,6 @@
 """Fits on real processes: one seed, one result, whatever happens to workers and blocks."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -127,9 +128,25 @@ def test_blocks_leave_no_trace(method: str, settings: Any) -> None:
         np.testing.assert_array_equal(one[name], array)
 
 
-def test_a_part_that_fails_says_which_and_why(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("find_map", "climb [0-2] has no starting point: .* not finite there: 'wall'"),
+        ("laplace", "climb [0-2] has no starting point: .* not finite there: 'wall'"),
+        ("pathfinder", "path [0-9] has no starting point: .* not finite there: 'wall'"),
+        ("advi", "fit [0-2] has no starting point: .* not finite there: 'wall'"),
+        ("fullrank", "fit [0-2] has no starting point: .* not finite there: 'wall'"),
+        ("smc", "population [0-2], stage 0: the likelihood is 0"),
+    ],
+)
+def test_a_part_that_fails_says_which_and_why(name: str, says: str, client: Client) -> None:
     with ed.Model() as model:
         x = ed.Normal("x", 0.0, 1.0)
         ed.Potential("wall", ed.math.where(x > 50.0, 0.0, -np.inf))
-    with pytest.raises(ed.ExmcError, match="not finite there: 'wall'"):
-        ed.fit(model, client=client, progressbar=False)
+    seen: list[Any] = []
+    with pytest.raises(ed.ExmcError, match=f"^{says}"):
+        CALLS[name](model, client=client, progressbar=seen.append)
+
+    told = [event.message for event in seen if isinstance(event, Note)]
+    assert told
+    assert not re.search(r"\bchain", " ".join(told))

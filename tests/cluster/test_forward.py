@@ -140,7 +140,9 @@ def test_few_draws_are_made_here_and_many_where_chains_would_run(
 def test_what_goes_wrong_on_a_worker_is_said_as_here(client: Client) -> None:
     with ed.Model() as model:
         ed.Normal("y", 0.0, ed.Normal("scale", 0.0, 1.0), observed=1.0)
-    with pytest.raises(ed.errors.ModelError, match="'y' could not be drawn from Normal"):
+    with pytest.raises(
+        ed.errors.ModelError, match=r"^portion \d: 'y' could not be drawn from Normal"
+    ):
         ed.sample_prior_predictive(model, client=client, progressbar=False)
 
 

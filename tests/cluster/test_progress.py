@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
+from exmc_dask.cluster.nouns import Words
 from exmc_dask.cluster.progress import LINE_S, watch
-from exmc_dask.cluster.tally import DRAW_SHARE, Meter, Words, span
+from exmc_dask.cluster.tally import DRAW_SHARE, Meter, span
 from exmc_dask.cluster.terminal import N_ROWS
 from exmc_dask.errors import OptionError
 from exmc_dask.sampler.state import Draws

@@ -1,0 +1,80 @@
+"""What the units of a run are called, and what they make one after the other."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for a unit and for one of its steps; texts are written for chains and draws.
+
+    Attributes
+    ----------
+    unit, step : str
+        One of them.
+    units : str
+        Several units, where it is not ``unit`` with an s.
+    drawn : bool
+        Steps are draws, so that R-hat and ESS say something of them.
+    """
+
+    unit: str = "chain"
+    step: str = "draw"
+    units: str = ""
+    drawn: bool = True
+
+    def __call__(self, text: str) -> str:
+        """Return a text about chains and draws as one about these units and steps."""
+        nouns = {
+            "chain": self.unit,
+            "chains": self.units or f"{self.unit}s",
+            "draw": self.step,
+            "draws": f"{self.step}s",
+        }
+        return _NOUNS.sub(lambda found: _like(found[0], nouns[found[0].lower()]), text)
+
+    @property
+    def called(self) -> dict[str, str]:
+        """The words by those of NUTS."""
+        return {"chain": self.unit, "draw": self.step}
+
+    def name(self, unit: int) -> str:
+        """Return how a unit is called."""
+        return f"{self.unit} {unit}"
+
+    def at(self, unit: int, number: int) -> str:
+        """Say which step of which unit is meant; a unit of a single step is one."""
+        return self.name(unit) + (f", {self.step} {number}" if self.step != self.unit else "")
+
+    def since(self, unit: int, first: int) -> str:
+        """Say which steps of which unit are meant."""
+        return self.name(unit) + (f", {self.step}s from {first}" if self.step != self.unit else "")
+
+    def of_unit(self, message: str, unit: int) -> str | None:
+        """Return a message that begins with a unit's name, be it a chain's; None if it does not."""
+        named = re.match(rf"({NUTS.unit}|{self.unit}) {unit}\b", message)
+        return self.name(unit) + message[named.end() :] if named else None
+
+
+NUTS = Words()
+WORDS: Mapping[str, Words] = {
+    "batch_engine:prepare": Words("batch", "draw", "batches"),
+    "fit_engine:mode": Words("climb", "step", drawn=False),
+    "fit_engine:pathfinder": Words("path", "step", drawn=False),
+    "fit_engine:smc": Words("population", "stage", drawn=False),
+    "fit_engine:advi": Words("fit", "step", drawn=False),
+    "forward_engine:prepare": Words("portion", "portion", drawn=False),
+}
+"""By engine of this package; the units of all others are chains."""
+
+_NOUNS = re.compile(r"\b(?:chain|draw)s?\b", re.IGNORECASE)
+
+
+def words_of(engine: str) -> Words:
+    """Return what the units of an engine are called; it is named as `Spec` names it."""
+    return WORDS.get(engine.removeprefix(f"{__package__}."), NUTS)
+
+
+def _like(noun: str, other: str) -> str:
+    return other.capitalize() if noun[0].isupper() else other
