@@ -142,7 +142,7 @@ def measure(name: str, n: int) -> Row:
     model = declare(n)
     passed()
     began = time.perf_counter()
-    from exmc_dask.density import lower
+    from exmc_dask.lowering.density import lower
 
     density = lower(model.spec, ncp=ncp)
     passed()

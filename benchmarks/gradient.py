@@ -22,8 +22,8 @@ import numpy as np
 from numba import njit, types
 
 import exmc_dask as ed
-from exmc_dask.density import lower
 from exmc_dask.kernels import compile
+from exmc_dask.lowering.density import lower
 from models.seven import MODELS
 
 DTYPES = ("float64", "float32")

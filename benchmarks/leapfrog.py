@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.density import lower
 from exmc_dask.kernels import compile
 from exmc_dask.kernels.chain import CONTROL, GRADIENTS
+from exmc_dask.lowering.density import lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start

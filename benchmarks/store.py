@@ -20,7 +20,7 @@ SCRIPT = """
 import json, os, resource, sys, time
 import numpy as np
 import exmc_dask as ed
-from exmc_dask.keeper import StoreKeeper
+from exmc_dask.runs.keeper import StoreKeeper
 
 way, place = sys.argv[1:3]
 draws, n_slow, n_parameters = map(int, sys.argv[3:])

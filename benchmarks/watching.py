@@ -84,7 +84,7 @@ def sample(form: str, chains: int, draws: int, model: ed.Model) -> dict[str, Any
         return Timed("dashboard", Herald(*args))
 
     with ExitStack() as patched:
-        patched.enter_context(mock.patch("exmc_dask.run.watch", watch))
+        patched.enter_context(mock.patch("exmc_dask.runs.run.watch", watch))
         patched.enter_context(mock.patch.object(dask_pool, "Herald", herald))
         if form == "notebook":  # what the notebook does with it is its own affair
             patched.enter_context(mock.patch("IPython.display.display"))

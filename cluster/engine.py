@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask import kernels
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import BadStart
 from exmc_dask.kernels import build
 from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
-from exmc_dask.model import ModelSpec
+from exmc_dask.language.model import ModelSpec
+from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask import kernels
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.inference import advi as variational
 from exmc_dask.inference import mode as modes
 from exmc_dask.inference import pathfinder as paths
@@ -27,7 +26,8 @@ from exmc_dask.inference.settings import (
 )
 from exmc_dask.inference.state import FitState
 from exmc_dask.kernels import build
-from exmc_dask.model import ModelSpec
+from exmc_dask.language.model import ModelSpec
+from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler.checked import Checked
 from exmc_dask.sampler.state import Draws
 

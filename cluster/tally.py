@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from math import isfinite
 
-from exmc_dask.convergence import MIN_LOOK, Look, Running
+from exmc_dask.results.convergence import MIN_LOOK, Look, Running
 
 from .moves import BlockResult, Note, Phase, Progress, Trouble
 from .nouns import NUTS, Words

@@ -9,19 +9,9 @@ if TYPE_CHECKING:
     from exmc_dask import transforms as transforms
     from exmc_dask.api import sample as sample
     from exmc_dask.api import sample_stream as sample_stream
-    from exmc_dask.builder import Builder as Builder
-    from exmc_dask.builder import Data as Data
-    from exmc_dask.builder import Deterministic as Deterministic
-    from exmc_dask.builder import Model as Model
-    from exmc_dask.builder import Potential as Potential
-    from exmc_dask.builder import set_data as set_data
     from exmc_dask.calibration import sbc as sbc
     from exmc_dask.cluster.clusters import local as local
     from exmc_dask.cluster.install import install_dashboard as install_dashboard
-    from exmc_dask.comparison import compare as compare
-    from exmc_dask.comparison import waic as waic
-    from exmc_dask.diagnosis import diagnose as diagnose
-    from exmc_dask.diagnosis import summary as summary
     from exmc_dask.dist import AR as AR
     from exmc_dask.dist import GARCH11 as GARCH11
     from exmc_dask.dist import ICAR as ICAR
@@ -100,7 +90,12 @@ if TYPE_CHECKING:
     from exmc_dask.fitting.doors import find_map as find_map
     from exmc_dask.fitting.doors import fit as fit
     from exmc_dask.fitting.doors import sample_smc as sample_smc
-    from exmc_dask.many import map as map
+    from exmc_dask.language.builder import Builder as Builder
+    from exmc_dask.language.builder import Data as Data
+    from exmc_dask.language.builder import Deterministic as Deterministic
+    from exmc_dask.language.builder import Model as Model
+    from exmc_dask.language.builder import Potential as Potential
+    from exmc_dask.language.builder import set_data as set_data
     from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
     from exmc_dask.predictive.pointwise import compute_log_likelihood as compute_log_likelihood
     from exmc_dask.predictive.pointwise import compute_log_prior as compute_log_prior
@@ -108,10 +103,15 @@ if TYPE_CHECKING:
         sample_posterior_predictive as sample_posterior_predictive,
     )
     from exmc_dask.predictive.sampling import sample_prior_predictive as sample_prior_predictive
-    from exmc_dask.reopen import open_store as open_store
-    from exmc_dask.reopen import resume as resume
-    from exmc_dask.run import Run as Run
-    from exmc_dask.stream import Draw as Draw
+    from exmc_dask.results.comparison import compare as compare
+    from exmc_dask.results.comparison import waic as waic
+    from exmc_dask.results.diagnosis import diagnose as diagnose
+    from exmc_dask.results.diagnosis import summary as summary
+    from exmc_dask.runs.many import map as map
+    from exmc_dask.runs.reopen import open_store as open_store
+    from exmc_dask.runs.reopen import resume as resume
+    from exmc_dask.runs.run import Run as Run
+    from exmc_dask.runs.stream import Draw as Draw
     from exmc_dask.views import model_to_graphviz as model_to_graphviz
     from exmc_dask.views import model_to_mermaid as model_to_mermaid
 
@@ -120,14 +120,14 @@ if TYPE_CHECKING:
 # importing the module would put it in the name's place.
 _EXPORTS = {
     "api": ("sample", "sample_stream"),
-    "builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
+    "language.builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
     "cluster.clusters": ("local",),
     "cluster.install": ("install_dashboard",),
     "predictive.deterministics": ("compute_deterministics",),
     "calibration": ("sbc",),
-    "comparison": ("compare", "waic"),
-    "diagnosis": ("diagnose", "summary"),
-    "many": ("map",),
+    "results.comparison": ("compare", "waic"),
+    "results.diagnosis": ("diagnose", "summary"),
+    "runs.many": ("map",),
     "dist": (
         "AsymmetricLaplace",
         "Bernoulli",
@@ -208,9 +208,9 @@ _EXPORTS = {
     "fitting.doors": ("find_map", "fit", "sample_smc"),
     "predictive.pointwise": ("compute_log_likelihood", "compute_log_prior"),
     "predictive.sampling": ("sample_posterior_predictive", "sample_prior_predictive"),
-    "reopen": ("open_store", "resume"),
-    "run": ("Run",),
-    "stream": ("Draw",),
+    "runs.reopen": ("open_store", "resume"),
+    "runs.run": ("Run",),
+    "runs.stream": ("Draw",),
     "views": ("model_to_graphviz", "model_to_mermaid"),
 }
 _MODULES = ("gp", "math", "transforms")

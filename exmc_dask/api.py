@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError
-from exmc_dask.folded import MomentKeeper, check_kept
-from exmc_dask.gpus import MANY, wish
+from exmc_dask.language.builder import Model
 from exmc_dask.options import Place, model_and_counts, refuse, seed_of
-from exmc_dask.recipe import write
-from exmc_dask.run import Run
+from exmc_dask.runs.folded import MomentKeeper, check_kept
+from exmc_dask.runs.gpus import MANY, wish
+from exmc_dask.runs.recipe import write
+from exmc_dask.runs.run import Run
+from exmc_dask.runs.stream import Draw
+from exmc_dask.runs.terms import Keeper, Terms
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.stream import Draw
-from exmc_dask.terms import Keeper, Terms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,9 +95,9 @@ def sample(
         Share so many starting points among the chains, the same number of neighbouring chains each;
         such a group is a superchain, and all of its chains have random numbers of their own. For
         many short chains, where R-hat of single chains says little: what is judged then, here and
-        by ``until=``, is nested R-hat (see `exmc_dask.convergence.rhat_nested`), which asks whether
-        superchains agree. The result has a coordinate ``superchain``. `initvals` has an entry for
-        each superchain.
+        by ``until=``, is nested R-hat (`exmc_dask.results.convergence.rhat_nested`), which asks
+        whether superchains agree. The result has a coordinate ``superchain``. `initvals` has an
+        entry for each superchain.
     client : distributed.Client, optional
         Run on its workers. It is neither closed nor restarted.
     cluster : "threads", "local", "cuda", "kubernetes", an address or a Dask cluster, optional
@@ -181,7 +181,7 @@ def sample(
         variables, ``{"mcse": {"mu": 0.1}}``. It is asked after 200, 300, 450, ... draws of each
         chain, and these are then returned, so the result does not depend on where it runs.
         Stopping when numbers look good makes them look a little better than they are: see
-        `exmc_dask.until`.
+        `exmc_dask.runs.until`.
     max_time_s : float
         Time after which the run ends with the draws that it has.
     store : path or str, optional
@@ -274,7 +274,7 @@ def sample(
         recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
     keeper: Keeper | None = MomentKeeper(recipe) if keep == "moments" else None
     if store is not None:
-        from exmc_dask.keeper import begin
+        from exmc_dask.runs.keeper import begin
 
         keeper = begin(store, recipe, on_failure, checkpoint_s)
     run = Run(recipe, terms, keeper=keeper)
@@ -286,7 +286,7 @@ def _earlier(given: Any) -> Any:
     if isinstance(given, Run):
         return given.earlier
     if isinstance(given, str | os.PathLike):
-        from exmc_dask.keeper import earlier
+        from exmc_dask.runs.keeper import earlier
 
         return earlier(given)
     return given

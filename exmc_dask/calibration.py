@@ -7,21 +7,21 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from exmc_dask.builder import Model
 from exmc_dask.cluster.moves import Note, Progress
-from exmc_dask.consistency import only_observed
-from exmc_dask.convergence import ess_bulk
 from exmc_dask.dist.law import default_transform
 from exmc_dask.errors import OptionError, SamplingError
-from exmc_dask.many import carry_out
-from exmc_dask.model import Variable
+from exmc_dask.language.builder import Model
+from exmc_dask.language.consistency import only_observed
+from exmc_dask.language.model import Variable
 from exmc_dask.options import model_of, refuse, seed_of
-from exmc_dask.output import dataset, provenance
 from exmc_dask.predictive.groups import tree
 from exmc_dask.predictive.sampling import sample_prior_predictive
-from exmc_dask.recipe import write
+from exmc_dask.results.convergence import ess_bulk
+from exmc_dask.results.output import dataset, provenance
+from exmc_dask.runs.many import carry_out
+from exmc_dask.runs.recipe import write
+from exmc_dask.runs.terms import Terms
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.terms import Terms
 from exmc_dask.transforms import Transform
 from exmc_dask.warned import warn
 

@@ -204,7 +204,7 @@ def check(ctx: click.Context, model: str, data: str | None) -> None:
     """Look at MODEL before sampling: start, gradient, cost. Exits with 3 when it is unfit."""
     loaded = load(model, data)
     loaded.check_observed()
-    from exmc_dask.preflight import preflight
+    from exmc_dask.runs.preflight import preflight
 
     found = preflight(loaded.spec, loaded.data)
     click.echo(str(found))

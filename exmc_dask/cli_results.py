@@ -25,7 +25,7 @@ def check_out(out: str | None) -> None:
 
 def show(trace: "xr.DataTree", out: str | None = None) -> None:
     """Print the summary table and what is wrong, and write the result if that is wanted."""
-    from exmc_dask.diagnosis import diagnose, summary
+    from exmc_dask.results.diagnosis import diagnose, summary
 
     click.echo(summary(trace).to_string())
     findings = diagnose(trace)
@@ -56,7 +56,7 @@ def resume(store: str, draws: int, scheduler: str | None, out: str | None) -> No
 def inspect(store: str) -> None:
     """Show the run in STORE: whose it is, how far each chain has come, the draws so far."""
     import exmc_dask as ed
-    from exmc_dask.keeper import read
+    from exmc_dask.runs.keeper import read
     from exmc_dask.store.objects import objects_at
 
     stored = read(objects_at(store))
@@ -87,7 +87,7 @@ def go_on(store: str, model: "ed.Model", asked: dict[str, Any], cluster: Any) ->
         It is another run.
     """
     import exmc_dask as ed
-    from exmc_dask.keeper import read
+    from exmc_dask.runs.keeper import read
     from exmc_dask.store.objects import objects_at
 
     stored = read(objects_at(store))

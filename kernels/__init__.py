@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from exmc_dask.density import LogDensity
 from exmc_dask.errors import CompileError
+from exmc_dask.lowering.density import LogDensity
 
 from .bind import Bound
 from .build import load

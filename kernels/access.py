@@ -11,11 +11,11 @@ from functools import reduce
 from math import prod
 from weakref import WeakKeyDictionary
 
-from exmc_dask.axes import Dim, Shape, sliced, symbols
-from exmc_dask.graph import topological
-from exmc_dask.indexing import Cut
-from exmc_dask.ir import Node
-from exmc_dask.ops import ELEMENTWISE, Op
+from exmc_dask.expressions.axes import Dim, Shape, sliced, symbols
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.indexing import Cut
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import ELEMENTWISE, Op
 from exmc_dask.rewrite.lanes import Ragged
 
 from .normal import is_data_matrix, is_tall, loop_order

@@ -14,14 +14,14 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from exmc_dask.axes import Dim, Shape, extent, extents
-from exmc_dask.density import Input
 from exmc_dask.errors import DataError, ShapeError
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import check, leaves, topological
-from exmc_dask.indexing import Cut
-from exmc_dask.ir import Node
-from exmc_dask.ops import INT, SINGLE, Op
+from exmc_dask.expressions.axes import Dim, Shape, extent, extents
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import check, leaves, topological
+from exmc_dask.expressions.indexing import Cut
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import INT, SINGLE, Op
+from exmc_dask.lowering.density import Input
 
 from .access import Axes, Index, atom, identifier, number
 

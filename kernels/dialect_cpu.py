@@ -6,7 +6,7 @@ emitted file: from ``math`` where LLVM has an instruction, from the runtime othe
 
 from collections.abc import Callable, Mapping
 
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ops import Op
 
 from .source import ATOM, CHOICE, COMPARISON, POWER, PRODUCT, SUM, UNARY, Text
 

@@ -7,7 +7,7 @@ the entry points of the GPU: `sample` makes trips of NUTS, `outputs` writes what
 
 from collections.abc import Mapping
 
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ops import Op
 
 from .dialect_cpu import (
     INCOMPLETE,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from exmc_dask.ir import Node
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import Op
 from exmc_dask.rewrite.lanes import Ragged
 
 from .access import LANE, VARIABLES, ZERO, Element, Index, atom, number

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from exmc_dask.axes import Dim, Shape
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node
-from exmc_dask.ops import ELEMENTWISE, REDUCTION, Op
+from exmc_dask.expressions.axes import Dim, Shape
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import ELEMENTWISE, REDUCTION, Op
 
 from .access import LANE, ZERO, Axes, Element, Index, atom
 from .normal import loop_order, normal, squeezed, transposed

@@ -10,8 +10,8 @@ added by one lane.
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
-from exmc_dask.ir import Node
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import Op
 from exmc_dask.rewrite.lanes import Ragged
 
 from .access import LANE, VARIABLES, Element, Index

@@ -12,10 +12,10 @@ Afterwards
 
 from collections.abc import Callable, Mapping, Sequence
 
-from exmc_dask.axes import Dim, Shape, broadcast
-from exmc_dask.graph import rebuild
-from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
-from exmc_dask.ops import ELEMENTWISE, FLOAT, Op
+from exmc_dask.expressions.axes import Dim, Shape, broadcast
+from exmc_dask.expressions.graph import rebuild
+from exmc_dask.expressions.ir import Node, broadcast_to, const, elementwise, make
+from exmc_dask.expressions.ops import ELEMENTWISE, FLOAT, Op
 
 type Rule = Callable[[Node, tuple[Node, ...]], Node]
 

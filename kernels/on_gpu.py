@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exmc_dask.density import LogDensity
 from exmc_dask.errors import OptionError
+from exmc_dask.lowering.density import LogDensity
 
 from . import Kernel, build, gpu
 from . import compile as compile_for_cpu

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import NamedTuple
 
-from exmc_dask.density import LogDensity
-from exmc_dask.ir import Node
-from exmc_dask.ops import LEAF, Op
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import LEAF, Op
+from exmc_dask.lowering.density import LogDensity
 
 from . import dialect_cpu, dialect_cuda, parts
 from .access import VIEWS, ZERO, Axes, identifier, number

@@ -9,10 +9,10 @@ of a row are tasks too.
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
 
-from exmc_dask.axes import Dim
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node
-from exmc_dask.ops import Op
+from exmc_dask.expressions.axes import Dim
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import Op
 
 from .access import LANE, Element
 from .normal import is_length, squeezed

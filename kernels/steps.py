@@ -9,9 +9,9 @@ them, so what is calculated from them alone is calculated before the loop.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exmc_dask.graph import substitute, topological
-from exmc_dask.ir import Node, make
-from exmc_dask.ops import Op
+from exmc_dask.expressions.graph import substitute, topological
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import Op
 
 from .access import ZERO, Axes, Index, atom, number, turns
 from .normal import normalise

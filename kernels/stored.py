@@ -7,10 +7,10 @@ loops need it and it is dear. Everything else is calculated inside of the loop t
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from exmc_dask.axes import Dim
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node
-from exmc_dask.ops import ELEMENTWISE, LEAF, Op
+from exmc_dask.expressions.axes import Dim
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import ELEMENTWISE, LEAF, Op
 
 from .access import VARIABLES, ZERO, Axes, Element, Index, atom, is_squeeze
 from .fill import Filling

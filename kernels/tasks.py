@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from exmc_dask.axes import Dim, Shape, show
 from exmc_dask.errors import CompileError
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node
-from exmc_dask.ops import ELEMENTWISE, REDUCTION, Op
+from exmc_dask.expressions.axes import Dim, Shape, show
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import ELEMENTWISE, REDUCTION, Op
 from exmc_dask.rewrite.lanes import Ragged
 
 from .access import LANE, VARIABLES, VIEWS, ZERO, Element, Index, atom

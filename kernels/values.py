@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from exmc_dask.errors import CompileError
-from exmc_dask.graph import leaves
-from exmc_dask.ir import Node
-from exmc_dask.layout import Layout
-from exmc_dask.ops import BOOL, ELEMENTWISE, REDUCTION, Op
+from exmc_dask.expressions.graph import leaves
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.layout import Layout
+from exmc_dask.expressions.ops import BOOL, ELEMENTWISE, REDUCTION, Op
 
 from .access import LANE, VARIABLES, VIEWS, ZERO, Element, Index, identifier, number
 from .bind import Storage

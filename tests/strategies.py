@@ -6,9 +6,9 @@ from hypothesis.strategies import DrawFn
 
 import exmc_dask as ed
 from exmc_dask import math
-from exmc_dask.axes import extents
-from exmc_dask.ir import Node, as_float, elementwise, make, param, reduce
-from exmc_dask.ops import FLOAT, INT, Op
+from exmc_dask.expressions.axes import extents
+from exmc_dask.expressions.ir import Node, as_float, elementwise, make, param, reduce
+from exmc_dask.expressions.ops import FLOAT, INT, Op
 
 ROWS = 4  # length of the data axes, and of parameters that meet them
 

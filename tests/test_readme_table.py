@@ -9,8 +9,8 @@ import pytest
 from exmc_dask.dist import FAMILIES, Dist, Family
 from exmc_dask.dist.base import SHORTHANDS, Param
 from exmc_dask.dist.domain import Support
-from exmc_dask.ir import Node, const, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.expressions.ir import Node, const, make
+from exmc_dask.expressions.ops import FLOAT, Op
 
 README = Path(__file__).parents[1] / "README.md"
 COMMAND = ".venv/bin/python -m pytest tests/test_readme_table.py --update-golden"

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import exmc_dask as ed
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.kernels import Bound, Cost, Kernel, compile, on_gpu
 from exmc_dask.kernels.chain import INTS
+from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start

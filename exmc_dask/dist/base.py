@@ -17,11 +17,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from exmc_dask.axes import Shape
+from exmc_dask.expressions.axes import Shape
 from exmc_dask.dist.domain import REAL, Support
 from exmc_dask.errors import DataError, ModelError, OptionError
-from exmc_dask.ir import Node, as_float, as_node, const, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.expressions.ir import Node, as_float, as_node, const, make
+from exmc_dask.expressions.ops import FLOAT, Op
 
 type Place = tuple[str | int, ...]  # of a distribution in another: a parameter, a number in a list
 type Argument = Node | Dist | tuple[Dist, ...] | str | Name | Function

@@ -18,7 +18,7 @@ from exmc_dask.dist.forms import (
     standard_normal,
 )
 from exmc_dask.dist.parameters import MU, SIGMA, TAU
-from exmc_dask.ir import Node, const
+from exmc_dask.expressions.ir import Node, const
 from exmc_dask.math import (
     betaln,
     exp,

@@ -8,9 +8,9 @@ from exmc_dask import math
 from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.domain import Support
 from exmc_dask.dist.forms import element, log_ndtr_between, log_or_minus_infinity
-from exmc_dask.ir import Node, const, make
+from exmc_dask.expressions.ir import Node, const, make
 from exmc_dask.math import guard, log, log1mexp, log_ndtr, softplus, where
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ops import Op
 
 DiscreteUniform = row(
     Family(

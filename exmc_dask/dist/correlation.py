@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape
+from exmc_dask.expressions.axes import Shape
 from exmc_dask.dist.base import Dist, Family, Param, current, row
 from exmc_dask.dist.domain import CHOLESKY_CORR, CHOLESKY_COV_PACKED, Support
 from exmc_dask.dist.law import event_ndim, logp, support, support_point
 from exmc_dask.errors import OptionError
-from exmc_dask.ir import Node, as_float, const, make
+from exmc_dask.expressions.ir import Node, as_float, const, make
 from exmc_dask.math import gammaln, log
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ops import Op
 
 N = Param("n", domain="size", least=2)
 ETA = Param("eta", domain="positive")

@@ -15,7 +15,7 @@ from exmc_dask.dist.forms import (
     log_rising,
     times_log,
 )
-from exmc_dask.ir import Node
+from exmc_dask.expressions.ir import Node
 from exmc_dask.math import (
     exp,
     expm1,

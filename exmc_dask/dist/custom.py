@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
+from exmc_dask.expressions.axes import Shape, broadcast
 from exmc_dask.dist.base import FORMULAS, VALUE, Dist, Family, Function, Param, as_argument, row
 from exmc_dask.dist.domain import SUPPORTS
 from exmc_dask.errors import OptionError
-from exmc_dask.graph import rebuild, topological
-from exmc_dask.ir import Node, broadcast_to, elementwise
-from exmc_dask.ops import ELEMENTWISE, Op
+from exmc_dask.expressions.graph import rebuild, topological
+from exmc_dask.expressions.ir import Node, broadcast_to, elementwise
+from exmc_dask.expressions.ops import ELEMENTWISE, Op
 
 OPTIONS = (*FORMULAS, "support", "draw")
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
+from exmc_dask.expressions.axes import Shape, broadcast
 from exmc_dask.dist.base import Dist, Family, Param, row
 from exmc_dask.dist.domain import Support, finite, within
 from exmc_dask.dist.drawing import Inner
 from exmc_dask.dist.law import logp, numeric, shape_of, support, support_point
 from exmc_dask.dist.tails import log_at_least, log_between, logcdf
 from exmc_dask.errors import OptionError
-from exmc_dask.ir import Node
+from exmc_dask.expressions.ir import Node
 
 DIST = Param("dist", domain="dist")
 LOWER, UPPER = Param("lower", optional=True), Param("upper", optional=True)

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
+from exmc_dask.expressions.axes import Shape, broadcast
 from exmc_dask.dist.base import FORMULAS, Dist, Family, Function, Param, as_argument, row
 from exmc_dask.dist.custom import apply
 from exmc_dask.dist.drawing import draw
 from exmc_dask.dist.law import logp
 from exmc_dask.dist.real import Normal
 from exmc_dask.errors import ModelError, OptionError, UnknownName
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import topological
-from exmc_dask.ir import Inline, Node, as_float, const, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Inline, Node, as_float, const, make
+from exmc_dask.expressions.ops import FLOAT, Op
 
 OPTIONS = ("dt", "sde_fn", "sde_pars", "init_dist")
 INIT_DIST = Param("init_dist", domain="dist", optional=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.dist.shapes import SUM_TOLERANCE, WHOLES, rising
-from exmc_dask.ir import Node, as_float, const, elementwise
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node, as_float, const, elementwise
+from exmc_dask.expressions.ops import Op
 from exmc_dask.transforms import Transform, interval, transform
 
 

@@ -15,10 +15,10 @@ from exmc_dask.dist.base import VALUE, Dist, Place
 from exmc_dask.dist.law import core_of, event_ndim, family_of, standard, support
 from exmc_dask.dist.tails import logcdf, logsf, without_tails
 from exmc_dask.errors import ModelError
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import FLOAT, Op
 
 type Array = np.ndarray
 type Numbers = Callable[[Node], Array]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.ir import Node, as_float, make
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node, as_float, make
+from exmc_dask.expressions.ops import Op
 
 HALF_LOG_TWO_PI = 0.5 * numbers.log(2 * numbers.pi)
 LOG_2 = numbers.log(2)

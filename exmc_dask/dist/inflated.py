@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
+from exmc_dask.expressions.axes import Shape, broadcast
 from exmc_dask.dist.base import SHORTHANDS, Dist, Family, Param, row
 from exmc_dask.dist.counts import NegativeBinomial, Poisson
 from exmc_dask.dist.cut import DIST
@@ -19,7 +19,7 @@ from exmc_dask.dist.positive import Gamma, LogNormal
 from exmc_dask.dist.tails import logcdf, logsf
 from exmc_dask.dist.trials import Binomial
 from exmc_dask.errors import OptionError
-from exmc_dask.ir import Node, const
+from exmc_dask.expressions.ir import Node, const
 from exmc_dask.math import log1mexp, logaddexp, logdiffexp, where
 
 PSI = Param("psi", domain="unit")

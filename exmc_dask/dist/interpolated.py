@@ -9,10 +9,10 @@ from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.domain import Support
 from exmc_dask.dist.forms import log_or_minus_infinity
 from exmc_dask.errors import OptionError
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node, make
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node, make
 from exmc_dask.math import clip, expand_dims, guard, log, where
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ops import Op
 
 
 def _pieces(points: Node) -> tuple[Node, Node]:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
+from exmc_dask.expressions.axes import Shape, broadcast
 from exmc_dask.dist.base import EVENT, FAMILIES, VALUE, Dist, Family, Param
 from exmc_dask.dist.domain import DOMAINS, Support
 from exmc_dask.errors import OptionError
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import axes_of, leaves, topological
-from exmc_dask.ir import Node, as_float, broadcast_to, const, make
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import axes_of, leaves, topological
+from exmc_dask.expressions.ir import Node, as_float, broadcast_to, const, make
+from exmc_dask.expressions.ops import FLOAT, Op
 from exmc_dask.transforms import Transform
 
 

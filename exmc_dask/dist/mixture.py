@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, broadcast
+from exmc_dask.expressions.axes import Shape, broadcast
 from exmc_dask.dist.base import Dist, Family, Instead, Param, row
 from exmc_dask.dist.domain import Support, alike, hull
 from exmc_dask.dist.drawing import Inner
@@ -16,7 +16,7 @@ from exmc_dask.dist.law import costs, event_ndim, logp, shape_of, support, suppo
 from exmc_dask.dist.real import Normal
 from exmc_dask.dist.tails import logcdf, logsf
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node
+from exmc_dask.expressions.ir import Node
 
 WEIGHTS = Param("w", domain="weights", core=1)
 

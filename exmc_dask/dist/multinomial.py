@@ -9,7 +9,7 @@ from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.domain import Support
 from exmc_dask.dist.forms import times_log
 from exmc_dask.dist.simplex import shares
-from exmc_dask.ir import Node
+from exmc_dask.expressions.ir import Node
 from exmc_dask.math import gammaln
 
 N = Param("n", domain="count")

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import is_static, show, static_size
+from exmc_dask.expressions.axes import is_static, show, static_size
 from exmc_dask.dist.base import Family, Param, row
 from exmc_dask.dist.forms import HALF_LOG_TWO_PI
 from exmc_dask.dist.law import is_given
 from exmc_dask.dist.parameters import NU
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float
+from exmc_dask.expressions.ir import Node, as_float
 from exmc_dask.math import gammaln, log, log1p
 
 MU = Param("mu", 0.0, core=1)

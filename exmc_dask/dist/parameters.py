@@ -1,7 +1,7 @@
 """Parameters that many distributions share, and other ways to give them."""
 
 from exmc_dask.dist.base import Instead, Param
-from exmc_dask.ir import Node
+from exmc_dask.expressions.ir import Node
 from exmc_dask.math import sqrt
 
 MU = Param("mu", 0.0, aliases=("loc",))

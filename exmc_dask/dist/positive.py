@@ -19,7 +19,7 @@ from exmc_dask.dist.forms import (
 )
 from exmc_dask.dist.parameters import LAM, MU, NU, SIGMA, TAU
 from exmc_dask.dist.real import StudentT, half_student_above, half_student_below
-from exmc_dask.ir import Node, const
+from exmc_dask.expressions.ir import Node, const
 from exmc_dask.math import (
     arctan,
     erf,

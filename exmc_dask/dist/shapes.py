@@ -13,8 +13,8 @@ from operator import and_
 from typing import TYPE_CHECKING
 
 from exmc_dask import math
-from exmc_dask.ir import Node, as_float, make
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node, as_float, make
+from exmc_dask.expressions.ops import Op
 from exmc_dask.transforms import Transform, sum_to_zero_along, transform
 from exmc_dask.transforms.matrix import row_ends
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape
+from exmc_dask.expressions.axes import Shape
 from exmc_dask.dist.base import Dist, Family, Param, row
 from exmc_dask.dist.domain import SIMPLEX
-from exmc_dask.ir import Node, as_float, make
+from exmc_dask.expressions.ir import Node, as_float, make
 from exmc_dask.math import gammaln, log
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ops import Op
 
 
 def shares(amounts: np.ndarray) -> np.ndarray:

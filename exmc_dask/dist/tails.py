@@ -11,7 +11,7 @@ from exmc_dask import math
 from exmc_dask.dist.base import FAMILIES, Dist
 from exmc_dask.dist.law import family_of, guarded, is_movable, support
 from exmc_dask.errors import OptionError
-from exmc_dask.ir import Node, as_float, const
+from exmc_dask.expressions.ir import Node, as_float, const
 
 ALL, NOTHING = 0.0, -np.inf  # logarithms of probabilities
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Dim, broadcast
+from exmc_dask.expressions.axes import Dim, broadcast
 from exmc_dask.dist.base import Dist, Family, Param, row
 from exmc_dask.dist.law import logp
 from exmc_dask.dist.multivariate import MvNormal
 from exmc_dask.dist.parameters import MU, SIGMA
 from exmc_dask.dist.real import Normal
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, broadcast_to, const
+from exmc_dask.expressions.ir import Node, broadcast_to, const
 
 
 def _along_time(parameter: Node) -> Node:

@@ -15,7 +15,7 @@ from exmc_dask.dist.forms import (
     log_rising,
     times_log,
 )
-from exmc_dask.ir import Node, const
+from exmc_dask.expressions.ir import Node, const
 from exmc_dask.math import log, sigmoid, softplus, where
 
 P = Param("p", domain="unit")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.axes import Shape, show
+from exmc_dask.expressions.axes import Shape, show
 from exmc_dask.dist.base import EVENT, Dist, Family, Param, row
 from exmc_dask.dist.domain import Support
 from exmc_dask.dist.forms import HALF_LOG_TWO_PI
 from exmc_dask.errors import DataError, OptionError, ShapeError
-from exmc_dask.ir import Node, const
+from exmc_dask.expressions.ir import Node, const
 from exmc_dask.math import log
 from exmc_dask.transforms import sum_apart
 

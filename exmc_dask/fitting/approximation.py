@@ -10,13 +10,13 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from exmc_dask import kernels
-from exmc_dask.axes import extents
 from exmc_dask.errors import OptionError
+from exmc_dask.expressions.axes import extents
 from exmc_dask.fitting.running import Lowered
 from exmc_dask.kernels import build
 from exmc_dask.options import seed_of
-from exmc_dask.output import dataset, provenance
 from exmc_dask.predictive.groups import data_groups, tree
+from exmc_dask.results.output import dataset, provenance
 
 type Array = np.ndarray
 type Stats = Mapping[str, tuple[Array, tuple[str, ...]]]  # name -> (array, dims)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError
 from exmc_dask.fitting.advi import advi, fullrank
 from exmc_dask.fitting.approximation import Approximation
@@ -19,6 +18,7 @@ from exmc_dask.inference.settings import (
     PathfinderSettings,
     SmcSettings,
 )
+from exmc_dask.language.builder import Model
 from exmc_dask.options import Place, model_and_counts, model_of, refuse, seed_of
 from exmc_dask.sampler.checked import Checked
 

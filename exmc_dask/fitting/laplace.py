@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.builder import Model
 from exmc_dask.errors import OptionError, SamplingError
 from exmc_dask.fitting.approximation import Approximation, Normal, named
 from exmc_dask.fitting.running import Lowered, Part, run_parts
 from exmc_dask.inference import mode
 from exmc_dask.inference.settings import MAX_CURVED, ModeSettings
+from exmc_dask.language.builder import Model
 from exmc_dask.options import Place
 from exmc_dask.warned import warn
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exmc_dask.builder import Model
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import ModelError
 from exmc_dask.inference.state import FitState
+from exmc_dask.language.builder import Model
+from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.options import Place
 from exmc_dask.warned import warn
 
@@ -119,7 +119,7 @@ def run_parts(
     """
     from exmc_dask.cluster.asks import Ending
     from exmc_dask.cluster.session import session
-    from exmc_dask.wishes import heeding
+    from exmc_dask.runs.wishes import heeding
 
     with session(
         lowered.spec(method, settings.to_dict()),

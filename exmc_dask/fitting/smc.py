@@ -7,12 +7,12 @@ import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
-from exmc_dask.builder import Model
 from exmc_dask.errors import ModelError
 from exmc_dask.fitting.approximation import result
 from exmc_dask.fitting.running import Lowered, run_parts
 from exmc_dask.inference.settings import SmcSettings
 from exmc_dask.inference.smc import COLUMNS
+from exmc_dask.language.builder import Model
 from exmc_dask.options import Place
 from exmc_dask.predictive.sampling import sample_prior_predictive
 

@@ -8,8 +8,8 @@ import math as numbers
 from dataclasses import dataclass
 
 from exmc_dask import math
-from exmc_dask.ir import Node, as_float, make
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node, as_float, make
+from exmc_dask.expressions.ops import Op
 
 
 @dataclass(frozen=True)

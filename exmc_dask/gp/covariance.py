@@ -6,8 +6,8 @@ from typing import Any, override
 
 from exmc_dask import math
 from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.expressions.ir import Node, as_float, as_node
 from exmc_dask.gp.places import filled, places, zeros
-from exmc_dask.ir import Node, as_float, as_node
 
 
 class Covariance(ABC):

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from exmc_dask import math
-from exmc_dask.axes import extents
-from exmc_dask.context import Model
 from exmc_dask.dist import MvNormal
 from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.expressions.axes import extents
+from exmc_dask.expressions.ir import Node, as_float, const
 from exmc_dask.gp.covariance import Covariance
 from exmc_dask.gp.places import places
 from exmc_dask.gp.process import Process, opened
-from exmc_dask.ir import Node, as_float, const
+from exmc_dask.language.context import Model
 
 JITTER = 1e-6  # added to variances, so that rounding leaves a matrix positive definite
 

@@ -13,15 +13,15 @@ import numpy as np
 from exmc_dask import math
 from exmc_dask.dist import Normal
 from exmc_dask.errors import ModelError, OptionError
-from exmc_dask.evaluate import evaluate
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import Op
 from exmc_dask.gp.basis import Box
 from exmc_dask.gp.covariance import Covariance
 from exmc_dask.gp.mean import Mean
 from exmc_dask.gp.places import places
 from exmc_dask.gp.process import Process, opened
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node
-from exmc_dask.ops import Op
 
 
 class HSGP(Process):

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from exmc_dask.axes import extents
 from exmc_dask.dist import MvNormal, Normal
+from exmc_dask.expressions.axes import extents
+from exmc_dask.expressions.ir import Node
 from exmc_dask.gp.covariance import Constant
 from exmc_dask.gp.exact import JITTER, Exact, Given, Known, on_diagonal
 from exmc_dask.gp.places import places
 from exmc_dask.gp.process import opened
-from exmc_dask.ir import Node
 from exmc_dask.math import cholesky
 
 

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+from exmc_dask.expressions.ir import Node, as_float, as_node
 from exmc_dask.gp.places import filled, places, zeros
-from exmc_dask.ir import Node, as_float, as_node
 
 
 class Mean(ABC):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from exmc_dask import math
+from exmc_dask.expressions.ir import Node, as_float, as_node
 from exmc_dask.gp.covariance import Covariance, number
 from exmc_dask.gp.places import chosen, columns
-from exmc_dask.ir import Node, as_float, as_node
 
 
 class Linear(Covariance):

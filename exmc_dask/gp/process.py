@@ -1,11 +1,11 @@
 """A Gaussian process is a mean function and a covariance function."""
 
-from exmc_dask.context import Model
 from exmc_dask.dist.base import current
 from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.expressions.ir import Node
 from exmc_dask.gp.covariance import Constant, Covariance
 from exmc_dask.gp.mean import Mean, Zero
-from exmc_dask.ir import Node
+from exmc_dask.language.context import Model
 
 
 class Process:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from exmc_dask import math
 from exmc_dask.errors import ShapeError
+from exmc_dask.expressions.ir import Node, as_float, as_node, const
 from exmc_dask.gp.covariance import Covariance, number
 from exmc_dask.gp.places import chosen, columns, filled
-from exmc_dask.ir import Node, as_float, as_node, const
 
 
 class Stationary(Covariance):

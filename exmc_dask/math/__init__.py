@@ -4,7 +4,7 @@ All of them build graph nodes and calculate nothing. Axes count as in NumPy; a r
 ``axis`` runs over everything.
 """
 
-from exmc_dask.ir import FUNCTIONS, UFUNCS
+from exmc_dask.expressions.ir import FUNCTIONS, UFUNCS
 from exmc_dask.math.arrange import (
     broadcast_to,
     concatenate,

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from exmc_dask.axes import Shape, broadcast
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, as_node, make, normal_axis
-from exmc_dask.ir import broadcast_to as _broadcast_to
-from exmc_dask.ops import FLOAT, INT, Op
+from exmc_dask.expressions.axes import Shape, broadcast
+from exmc_dask.expressions.ir import Node, as_float, as_node, make, normal_axis
+from exmc_dask.expressions.ir import broadcast_to as _broadcast_to
+from exmc_dask.expressions.ops import FLOAT, INT, Op
 
 
 def expand_dims(x: Any, axis: int) -> Node:

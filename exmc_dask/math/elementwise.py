@@ -6,8 +6,8 @@ from math import inf
 from typing import Any
 
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, as_node, elementwise
-from exmc_dask.ops import BOOL, Op
+from exmc_dask.expressions.ir import Node, as_float, as_node, elementwise
+from exmc_dask.expressions.ops import BOOL, Op
 
 LOG_2, LOG_10 = numbers.log(2), numbers.log(10)
 SQRT_HALF = numbers.sqrt(0.5)

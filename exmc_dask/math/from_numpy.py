@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.ir import Node, elementwise
+from exmc_dask.expressions.ir import Node, elementwise
+from exmc_dask.expressions.ops import Op
 from exmc_dask.math import arrange, linear, reductions
 from exmc_dask.math import elementwise as of_elements
-from exmc_dask.ops import Op
 
 OF_ELEMENTS: Mapping[np.ufunc, Callable[..., Node]] = {
     np.add: partial(elementwise, Op.ADD),

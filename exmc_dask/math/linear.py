@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from exmc_dask.axes import show
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, as_node, elementwise, make
+from exmc_dask.expressions.axes import show
+from exmc_dask.expressions.ir import Node, as_float, as_node, elementwise, make
+from exmc_dask.expressions.ops import Op
 from exmc_dask.math.arrange import expand_dims, take
 from exmc_dask.math.elementwise import log, where
 from exmc_dask.math.reductions import cumsum, sum
-from exmc_dask.ops import Op
 
 
 def matmul(a: Any, b: Any) -> Node:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exmc_dask.axes import is_static, show, static_size
 from exmc_dask.errors import ModelError, OptionError, ShapeError, TraceError
-from exmc_dask.ir import Node, as_float, make
+from exmc_dask.expressions.axes import is_static, show, static_size
+from exmc_dask.expressions.ir import Node, as_float, make
+from exmc_dask.expressions.ops import Op
 from exmc_dask.math.arrange import concatenate, expand_dims, stack
 from exmc_dask.math.elementwise import abs, maximum
 from exmc_dask.math.reductions import diff, max
 from exmc_dask.math.scan import fixed, scan
-from exmc_dask.ops import Op
 
 FEW = 16  # elements of a y that are calculated one by one, without an array between two stages
 

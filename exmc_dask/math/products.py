@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from exmc_dask.axes import is_static, show
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, broadcast_to, const, normal_axis
+from exmc_dask.expressions.axes import is_static, show
+from exmc_dask.expressions.ir import Node, as_float, broadcast_to, const, normal_axis
 from exmc_dask.math.arrange import transpose
 from exmc_dask.math.scan import scan
 

@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from exmc_dask.axes import Dim, is_static, static_size
-from exmc_dask.ir import Node, as_float, as_node, broadcast_to, const, make, normal_axis, reduce
+from exmc_dask.expressions.axes import Dim, is_static, static_size
+from exmc_dask.expressions.ir import (
+    Node,
+    as_float,
+    as_node,
+    broadcast_to,
+    const,
+    make,
+    normal_axis,
+    reduce,
+)
+from exmc_dask.expressions.ops import Op
 from exmc_dask.math.elementwise import exp, square
-from exmc_dask.ops import Op
 
 type Axis = int | tuple[int, ...] | None
 

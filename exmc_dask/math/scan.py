@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.axes import Dim, Shape, is_static, show, static_size
-from exmc_dask.body import Body, local
 from exmc_dask.errors import ModelError, ShapeError, TraceError
-from exmc_dask.graph import substitute, topological
-from exmc_dask.ir import Node, as_float, as_node, broadcast_to, elementwise, make
+from exmc_dask.expressions.axes import Dim, Shape, is_static, show, static_size
+from exmc_dask.expressions.body import Body, local
+from exmc_dask.expressions.graph import substitute, topological
+from exmc_dask.expressions.ir import Node, as_float, as_node, broadcast_to, elementwise, make
+from exmc_dask.expressions.ops import DECLARED, ELEMENTWISE, INDEXED, INT, Op
 from exmc_dask.math.arrange import concatenate
-from exmc_dask.ops import DECLARED, ELEMENTWISE, INDEXED, INT, Op
 
 LIFTED = ELEMENTWISE | {Op.CONST, Op.BROADCAST, Op.RESHAPE, Op.LOCAL}
 """Operations that an index inside of a step may be made of."""

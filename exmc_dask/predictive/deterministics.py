@@ -5,7 +5,7 @@ from typing import Any
 
 import xarray as xr
 
-from exmc_dask.builder import Model
+from exmc_dask.language.builder import Model
 from exmc_dask.options import FORWARD, names_of, refuse, trace_and_model
 from exmc_dask.predictive.replay import Expression, check_names, replayed
 from exmc_dask.predictive.trace import dataset_of, read

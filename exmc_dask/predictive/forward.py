@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.axes import extents, show
 from exmc_dask.dist import Functions, draw, without_draw
 from exmc_dask.dist.base import Dist
 from exmc_dask.errors import ModelError, ShapeError
-from exmc_dask.evaluate import evaluate
-from exmc_dask.ir import Node, as_float
-from exmc_dask.model import Observation, Variable
-from exmc_dask.ops import Op
+from exmc_dask.expressions.axes import extents, show
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.ir import Node, as_float
+from exmc_dask.expressions.ops import Op
+from exmc_dask.language.model import Observation, Variable
 from exmc_dask.predictive.plan import Plan, Share, parts_of
 
 type Array = np.ndarray

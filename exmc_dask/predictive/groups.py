@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from exmc_dask.builder import Model
-from exmc_dask.model import LEFT_OUT, SEEN, Variable
-from exmc_dask.output import Data, dataset, provenance
+from exmc_dask.language.builder import Model
+from exmc_dask.language.model import LEFT_OUT, SEEN, Variable
+from exmc_dask.results.output import Data, dataset, provenance
 from exmc_dask.warned import warn
 
 

@@ -17,10 +17,10 @@ from functools import cached_property
 from exmc_dask.dist.base import VALUE, Dist
 from exmc_dask.dist.law import event_ndim
 from exmc_dask.errors import UnknownName
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node, make
-from exmc_dask.model import Deterministic, ModelSpec, Observation, Variable
-from exmc_dask.ops import LEAF, Op
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import LEAF, Op
+from exmc_dask.language.model import Deterministic, ModelSpec, Observation, Variable
 from exmc_dask.rewrite.condition import substituted
 
 

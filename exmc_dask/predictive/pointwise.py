@@ -8,15 +8,15 @@ import numpy as np
 import xarray as xr
 
 from exmc_dask import math
-from exmc_dask.axes import broadcast, extents
-from exmc_dask.builder import Model
 from exmc_dask.dist import logp
 from exmc_dask.dist.law import event_ndim
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import is_data
-from exmc_dask.ir import Node, broadcast_to
-from exmc_dask.model import ModelSpec, Observation, Variable
-from exmc_dask.ops import Op
+from exmc_dask.expressions.axes import broadcast, extents
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import is_data
+from exmc_dask.expressions.ir import Node, broadcast_to
+from exmc_dask.expressions.ops import Op
+from exmc_dask.language.builder import Model
+from exmc_dask.language.model import ModelSpec, Observation, Variable
 from exmc_dask.options import FORWARD, names_of, refuse, trace_and_model
 from exmc_dask.predictive.groups import extended, seen_name
 from exmc_dask.predictive.replay import Expression, check_names, replayed

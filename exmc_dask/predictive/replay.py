@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from exmc_dask.axes import extents
-from exmc_dask.builder import Model
 from exmc_dask.errors import UnknownName
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node
-from exmc_dask.ops import Op
-from exmc_dask.output import dataset, provenance
+from exmc_dask.expressions.axes import extents
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.ops import Op
+from exmc_dask.language.builder import Model
 from exmc_dask.predictive.trace import Trace
+from exmc_dask.results.output import dataset, provenance
 
 CHUNK_ELEMENTS = 2**18  # of the result, calculated together: a few of them fit a processor's cache
 LAZY_BYTES = 2**30  # results above this size are calculated when they are read ...

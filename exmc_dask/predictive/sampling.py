@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from exmc_dask.builder import Model
 from exmc_dask.dist.law import event_ndim
 from exmc_dask.errors import OptionError
-from exmc_dask.graph import leaves
-from exmc_dask.model import ModelSpec
+from exmc_dask.expressions.graph import leaves
+from exmc_dask.language.builder import Model
+from exmc_dask.language.model import ModelSpec
 from exmc_dask.options import (
     FORWARD,
     Place,
@@ -20,11 +20,11 @@ from exmc_dask.options import (
     seed_of,
     trace_and_model,
 )
-from exmc_dask.output import dataset, provenance
 from exmc_dask.predictive.groups import data_groups, extended, seen_name, tree
 from exmc_dask.predictive.plan import Plan, parts_of, plan
 from exmc_dask.predictive.spread import carried_out
 from exmc_dask.predictive.trace import Trace, read, whole
+from exmc_dask.results.output import dataset, provenance
 from exmc_dask.warned import ImplicitFreezeWarning, warn
 
 

@@ -5,10 +5,10 @@ from math import prod
 
 import numpy as np
 
-from exmc_dask.builder import Model
 from exmc_dask.cluster.moves import BlockResult
 from exmc_dask.errors import ModelError
 from exmc_dask.inference.state import FitState, Made
+from exmc_dask.language.builder import Model
 from exmc_dask.options import Place
 from exmc_dask.predictive.forward import Forward
 from exmc_dask.predictive.plan import Plan

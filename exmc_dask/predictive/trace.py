@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from exmc_dask.axes import Shape, show
 from exmc_dask.errors import OptionError, ShapeError
-from exmc_dask.output import SAMPLE_DIMS
+from exmc_dask.expressions.axes import Shape, show
 from exmc_dask.predictive.portions import CHUNK, Chunk, cut
+from exmc_dask.results.output import SAMPLE_DIMS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ the graph passes do is composed in ``density.lower``: axes unified, algebra simp
 
 from collections.abc import Callable
 
-from exmc_dask.model import ModelSpec
+from exmc_dask.language.model import ModelSpec
 from exmc_dask.rewrite.constrain import constrain
 from exmc_dask.rewrite.draft import Draft, draft
 from exmc_dask.rewrite.measurable import measurable

@@ -5,8 +5,8 @@ So the guards of a parameter that a transform keeps inside its domain cost nothi
 
 from math import inf, nextafter
 
-from exmc_dask.ir import Node, const
-from exmc_dask.ops import Op
+from exmc_dask.expressions.ir import Node, const
+from exmc_dask.expressions.ops import Op
 
 TINY = nextafter(0.0, 1.0)  # stands for "above 0"
 BELOW_ONE = nextafter(1.0, 0.0)

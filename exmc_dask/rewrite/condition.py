@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from exmc_dask.dist.base import Dist
-from exmc_dask.graph import substitute
-from exmc_dask.ir import Node
-from exmc_dask.model import ModelSpec, roots_of
+from exmc_dask.expressions.graph import substitute
+from exmc_dask.expressions.ir import Node
+from exmc_dask.language.model import ModelSpec, roots_of
 from exmc_dask.transforms import Transform
 
 

@@ -4,14 +4,21 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exmc_dask import math
-from exmc_dask.axes import Shape
 from exmc_dask.dist import Dist
-from exmc_dask.graph import leaves
-from exmc_dask.ir import Node, make
-from exmc_dask.model import SEEN, Deterministic, ModelSpec, Observation, Potential, Variable
-from exmc_dask.ops import FLOAT, Op
+from exmc_dask.expressions.axes import Shape
+from exmc_dask.expressions.graph import leaves
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import FLOAT, Op
+from exmc_dask.language.model import (
+    SEEN,
+    Deterministic,
+    ModelSpec,
+    Observation,
+    Potential,
+    Variable,
+)
+from exmc_dask.language.text import text, text_of_counting, text_of_dist, text_of_transform
 from exmc_dask.rewrite.condition import condition
-from exmc_dask.text import text, text_of_counting, text_of_dist, text_of_transform
 from exmc_dask.transforms import Transform
 
 

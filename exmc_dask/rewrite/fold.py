@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from exmc_dask.graph import is_data, substitute, topological
-from exmc_dask.ir import Node, broadcast_to, const, make
-from exmc_dask.ops import COMPARISON, INDEXED, LEAF, LOGICAL, Op
-from exmc_dask.pattern import Pat, Rule, Rules, rewrite
+from exmc_dask.expressions.graph import is_data, substitute, topological
+from exmc_dask.expressions.ir import Node, broadcast_to, const, make
+from exmc_dask.expressions.ops import COMPARISON, INDEXED, LEAF, LOGICAL, Op
+from exmc_dask.expressions.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.rewrite.sums import additive, join
 
 VIEWS = frozenset({Op.BROADCAST, Op.RESHAPE, Op.TRANSPOSE, Op.SLICE, Op.FLOAT})

@@ -7,10 +7,10 @@ number; expressions with equal numbers can be calculated side by side (lanes.py)
 from collections.abc import Callable, Hashable, Sequence
 from math import prod
 
-from exmc_dask.axes import Dim, Shape
-from exmc_dask.graph import is_data, topological
-from exmc_dask.ir import Node, make
-from exmc_dask.ops import BOOL, ELEMENTWISE, REDUCTION, Op
+from exmc_dask.expressions.axes import Dim, Shape
+from exmc_dask.expressions.graph import is_data, topological
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import BOOL, ELEMENTWISE, REDUCTION, Op
 
 WHOLE = (None, None, 1)  # what a slice leaves as it is
 

@@ -9,10 +9,10 @@ and such numbers become slots of their own, which are made of the user's when da
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exmc_dask.axes import Dim, Shape, joined
-from exmc_dask.graph import is_data
-from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
-from exmc_dask.ops import BOOL, ELEMENTWISE, REDUCTION, Op
+from exmc_dask.expressions.axes import Dim, Shape, joined
+from exmc_dask.expressions.graph import is_data
+from exmc_dask.expressions.ir import Node, broadcast_to, const, elementwise, make
+from exmc_dask.expressions.ops import BOOL, ELEMENTWISE, REDUCTION, Op
 from exmc_dask.rewrite.forms import BATCHED, WHOLE, Forms, row_of
 
 SLOT = "roll.{}"

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from exmc_dask import math
 from exmc_dask.errors import ModelError
-from exmc_dask.graph import leaves, topological
-from exmc_dask.ir import Node, as_float
-from exmc_dask.model import Observation
-from exmc_dask.ops import Op
+from exmc_dask.expressions.graph import leaves, topological
+from exmc_dask.expressions.ir import Node, as_float
+from exmc_dask.expressions.ops import Op
+from exmc_dask.language.model import Observation
+from exmc_dask.language.text import text
 from exmc_dask.rewrite.draft import Draft, term
 from exmc_dask.rewrite.sums import stretched
-from exmc_dask.text import text
 
 type Inverse = Callable[[Node, list[Node], int], tuple[Node, Node | None]]
 

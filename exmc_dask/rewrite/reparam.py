@@ -8,13 +8,13 @@ docs/decisions/0005-ncp-auto.md for the rule behind "auto". Traces show x in bot
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from exmc_dask.axes import Shape
 from exmc_dask.dist import FAMILIES, Dist, event_ndim, family_of, standard
 from exmc_dask.dist.law import core_of
 from exmc_dask.errors import OptionError, ShapeError
-from exmc_dask.graph import leaves, topological
-from exmc_dask.ir import Node, broadcast_to, const
-from exmc_dask.ops import Op
+from exmc_dask.expressions.axes import Shape
+from exmc_dask.expressions.graph import leaves, topological
+from exmc_dask.expressions.ir import Node, broadcast_to, const
+from exmc_dask.expressions.ops import Op
 from exmc_dask.rewrite.draft import Draft, Free
 from exmc_dask.rewrite.sums import stretched
 from exmc_dask.transforms import Transform

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from exmc_dask.axes import is_static, static_size
-from exmc_dask.graph import is_data, rebuild, substitute, topological
-from exmc_dask.ir import Node, make, param
-from exmc_dask.ops import Op
+from exmc_dask.expressions.axes import is_static, static_size
+from exmc_dask.expressions.graph import is_data, rebuild, substitute, topological
+from exmc_dask.expressions.ir import Node, make, param
+from exmc_dask.expressions.ops import Op
 from exmc_dask.rewrite.forms import Forms, roles, row
 from exmc_dask.rewrite.lanes import Apart, Loom, Ragged
 from exmc_dask.rewrite.series import series

@@ -8,9 +8,9 @@ a name is taken for a leaf.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from exmc_dask.ir import Node, make
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import ELEMENTWISE
 from exmc_dask.math import scan
-from exmc_dask.ops import ELEMENTWISE
 from exmc_dask.rewrite.forms import Forms, row
 from exmc_dask.rewrite.lanes import Apart, Lanes, Loom
 from exmc_dask.rewrite.terms import resolve

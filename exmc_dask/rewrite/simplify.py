@@ -10,12 +10,12 @@ become products with its reciprocal.
 from collections.abc import Sequence
 from math import isfinite
 
-from exmc_dask.axes import broadcast, is_static, static_size
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import in_bodies, is_data
-from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
-from exmc_dask.ops import ELEMENTWISE, FLOAT, INT, Op
-from exmc_dask.pattern import Pat, Rule, Rules, rewrite
+from exmc_dask.expressions.axes import broadcast, is_static, static_size
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import in_bodies, is_data
+from exmc_dask.expressions.ir import Node, broadcast_to, const, elementwise, make
+from exmc_dask.expressions.ops import ELEMENTWISE, FLOAT, INT, Op
+from exmc_dask.expressions.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.rewrite.bounds import compare
 from exmc_dask.rewrite.sums import SUM_RULES
 

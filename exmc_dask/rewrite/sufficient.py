@@ -10,12 +10,12 @@ may be ill-conditioned or of low rank: the error is that of the residuals themse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exmc_dask.axes import static_size
-from exmc_dask.graph import is_data
-from exmc_dask.ir import Node, as_float, broadcast_to, const, make
+from exmc_dask.expressions.axes import static_size
+from exmc_dask.expressions.graph import is_data
+from exmc_dask.expressions.ir import Node, as_float, broadcast_to, const, make
+from exmc_dask.expressions.ops import Op
+from exmc_dask.expressions.pattern import Pat, Rule, Rules, rewrite
 from exmc_dask.math import concatenate, expand_dims
-from exmc_dask.ops import Op
-from exmc_dask.pattern import Pat, Rule, Rules, rewrite
 
 MOST = 128  # columns; the triangle of more is dearer than the residuals of a few hundred rows
 FEW = 8  # elements of a vector that rows select from, each of which makes a column

@@ -5,10 +5,10 @@
 
 from math import isinf
 
-from exmc_dask.axes import Dim
-from exmc_dask.ir import Node, broadcast_to, const, elementwise, make
-from exmc_dask.ops import Op
-from exmc_dask.pattern import Pat, Rule
+from exmc_dask.expressions.axes import Dim
+from exmc_dask.expressions.ir import Node, broadcast_to, const, elementwise, make
+from exmc_dask.expressions.ops import Op
+from exmc_dask.expressions.pattern import Pat, Rule
 
 DEPTH = 32  # products to look through
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import inf
 
 from exmc_dask import dist, math
-from exmc_dask.axes import broadcast, is_static
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, broadcast_to, const, make, param
+from exmc_dask.expressions.axes import broadcast, is_static
+from exmc_dask.expressions.ir import Node, as_float, broadcast_to, const, make, param
 from exmc_dask.rewrite.draft import Draft, Free, Term
 from exmc_dask.transforms import Transform
 

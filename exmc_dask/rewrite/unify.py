@@ -7,11 +7,11 @@ compare shapes by name, and whether the data really agree is checked when they a
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from exmc_dask.axes import Dim, Joined, Sliced, extent, joined, sliced
 from exmc_dask.errors import ShapeError
-from exmc_dask.graph import leaves, map_dims, topological
-from exmc_dask.ir import Node, broadcast_to, make
-from exmc_dask.ops import LEAF, Op
+from exmc_dask.expressions.axes import Dim, Joined, Sliced, extent, joined, sliced
+from exmc_dask.expressions.graph import leaves, map_dims, topological
+from exmc_dask.expressions.ir import Node, broadcast_to, make
+from exmc_dask.expressions.ops import LEAF, Op
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from zarr.abc.store import (
 )
 
 from exmc_dask.errors import FormatError, StoreError
-from exmc_dask.output import indexed
+from exmc_dask.results.output import indexed
 from exmc_dask.store.chunk import key, raw
 from exmc_dask.store.layout import WARMUP, Array, Span
 from exmc_dask.store.skeleton import ROOT

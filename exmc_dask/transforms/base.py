@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exmc_dask import math
-from exmc_dask.axes import Shape
 from exmc_dask.errors import OptionError
-from exmc_dask.ir import Node
+from exmc_dask.expressions.axes import Shape
+from exmc_dask.expressions.ir import Node
 
 
 @dataclass(frozen=True)

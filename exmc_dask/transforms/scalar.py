@@ -5,7 +5,7 @@ from typing import Any
 
 from exmc_dask import math
 from exmc_dask.errors import OptionError
-from exmc_dask.ir import as_float, const
+from exmc_dask.expressions.ir import as_float, const
 from exmc_dask.transforms.base import Row, Transform, kind
 
 log = kind("log", Row(forward=math.log, backward=math.exp, log_det=lambda z: z))

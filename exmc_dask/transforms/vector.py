@@ -5,10 +5,10 @@ from math import lgamma, sqrt
 from math import log as log_of
 
 from exmc_dask import math
-from exmc_dask.axes import Shape
 from exmc_dask.errors import ShapeError
-from exmc_dask.ir import Node, as_float, const, make
-from exmc_dask.ops import Op
+from exmc_dask.expressions.axes import Shape
+from exmc_dask.expressions.ir import Node, as_float, const, make
+from exmc_dask.expressions.ops import Op
 from exmc_dask.transforms.base import Row, Transform, kind
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 
-from exmc_dask.axes import Shape, extents
 from exmc_dask.errors import OptionError, UnknownName
-from exmc_dask.ir import Node
-from exmc_dask.model import ModelSpec
-from exmc_dask.outline import named
-from exmc_dask.text import text, text_of_dist
+from exmc_dask.expressions.axes import Shape, extents
+from exmc_dask.expressions.ir import Node
+from exmc_dask.language.model import ModelSpec
+from exmc_dask.language.outline import named
+from exmc_dask.language.text import text, text_of_dist
 
 FORMATS = ("plain", "plain_with_params")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from exmc_dask.dist.base import current
 from exmc_dask.errors import OptionError
-from exmc_dask.model import ModelSpec
+from exmc_dask.language.model import ModelSpec
 from exmc_dask.rewrite import Choice
 from exmc_dask.views.diagram import diagram
 from exmc_dask.views.dot import Dot, dot

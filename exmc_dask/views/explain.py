@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from exmc_dask.density import LogDensity, lower
-from exmc_dask.graph import topological
-from exmc_dask.model import ModelSpec
+from exmc_dask.expressions.graph import topological
+from exmc_dask.language.model import ModelSpec
+from exmc_dask.language.text import text
+from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.rewrite import Choice, changes, run
-from exmc_dask.text import text
 from exmc_dask.views.printed import Printed
 from exmc_dask.views.sampled import sampled
 

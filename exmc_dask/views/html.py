@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from html import escape
 
 from exmc_dask.errors import ModelError
-from exmc_dask.model import ModelSpec
-from exmc_dask.outline import outline
+from exmc_dask.language.model import ModelSpec
+from exmc_dask.language.outline import outline
 from exmc_dask.rewrite import run
 from exmc_dask.views.sampled import sampled
 

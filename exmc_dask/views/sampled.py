@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exmc_dask.axes import static_size
+from exmc_dask.expressions.axes import static_size
+from exmc_dask.language.text import text
 from exmc_dask.rewrite import Draft
-from exmc_dask.text import text
 
 
 @dataclass(frozen=True)

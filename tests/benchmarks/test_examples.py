@@ -13,7 +13,7 @@ from benchmarks.models.example import Arrays, Example, Values
 from benchmarks.models.examples import EXAMPLES
 from benchmarks.models.hidden_markov import HMM, HMM_COVARIATES
 from benchmarks.models.timeseries import ARMA, FIRST_LEVEL_SD, GARCH, LOCAL_LEVEL
-from exmc_dask.joint import joint
+from exmc_dask.lowering.joint import joint
 
 
 def likelihood(example: Example, data: Arrays, values: Values) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import exmc_dask as ed
 from exmc_dask.cluster import engine
 from exmc_dask.cluster.wire import Spec
-from exmc_dask.density import lower
+from exmc_dask.lowering.density import lower
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState, Draws
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.run import Run
+from exmc_dask.runs.run import Run
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_run_frees_its_data_and_draws_without_the_collector(
 def test_large_results_that_were_dropped_are_collected_before_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exmc_dask.output._COLLECT_BYTES", 1000)
+    monkeypatch.setattr("exmc_dask.results.output._COLLECT_BYTES", 1000)
     thresholds = gc.get_threshold()
     gc.set_threshold(0)
     try:

@@ -16,8 +16,8 @@ from benchmarks.models import seven
 from exmc_dask.cluster import clusters
 from exmc_dask.errors import ClusterMismatch, ClusterStartError, CompileError, OptionError
 from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.runs.units import Batches
 from exmc_dask.sampler.pooling import Pooling
-from exmc_dask.units import Batches
 from tests.kernels.devices import Host, stand_in
 
 OPTIONS: dict[str, Any] = {

@@ -12,11 +12,11 @@ from benchmarks.models import seven
 from exmc_dask.cluster.moves import Note, Trouble, WorkerJoined
 from exmc_dask.cluster.pool import ThreadPool
 from exmc_dask.errors import CompileError, DeviceFull, ExmcError, OptionError
-from exmc_dask.gpus import Wish
 from exmc_dask.kernels import on_gpu
-from exmc_dask.recipe import Recipe, write
+from exmc_dask.runs.gpus import Wish
+from exmc_dask.runs.recipe import Recipe, write
+from exmc_dask.runs.units import MOST
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.units import MOST
 from tests.kernels.devices import Host, stand_in
 
 OPTIONS: dict[str, Any] = {

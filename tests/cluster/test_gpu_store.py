@@ -12,13 +12,13 @@ from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.moves import Note, Trouble
 from exmc_dask.cluster.pool import ThreadPool
 from exmc_dask.errors import CompileError, OptionError
-from exmc_dask.gpus import Wish
 from exmc_dask.kernels import gpu
-from exmc_dask.recipe import on_gpus, write
-from exmc_dask.run import Run
+from exmc_dask.runs.gpus import Wish
+from exmc_dask.runs.recipe import on_gpus, write
+from exmc_dask.runs.run import Run
+from exmc_dask.runs.units import Batches
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState
-from exmc_dask.units import Batches
 from tests.cluster import fake_gpu
 
 QUIET: dict[str, Any] = {

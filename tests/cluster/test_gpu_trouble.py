@@ -19,8 +19,8 @@ from exmc_dask.cluster.moves import Note, Trouble
 from exmc_dask.cluster.pool import ThreadPool
 from exmc_dask.errors import DeviceFull, GpuError
 from exmc_dask.kernels import gpu_trouble
-from exmc_dask.run import Run
-from exmc_dask.units import Batches
+from exmc_dask.runs.run import Run
+from exmc_dask.runs.units import Batches
 from tests.cluster import fake_gpu
 from tests.cluster.processes import Process, Processes, kill
 

@@ -11,9 +11,9 @@ from distributed import Client
 
 from exmc_dask.cluster.chaos import Strike, pids
 from exmc_dask.cluster.moves import Note, Trouble
-from exmc_dask.run import Run
+from exmc_dask.runs.run import Run
 from tests.cluster.toy_runs import begin, draws_of
-from tests.exmc_dask.test_handle import whole
+from tests.exmc_dask.runs.test_handle import whole
 
 SLOW = {"pause_s": 0.005}
 

@@ -13,7 +13,7 @@ from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
 from exmc_dask.cluster.parts import COLOURS
 from exmc_dask.cluster.scribe import N_EVENTS, N_LINES, N_POINTS, N_TRACED, Scribe, names_of
 from exmc_dask.cluster.wire import pack, unpack
-from exmc_dask.convergence import ess_bulk, rhat
+from exmc_dask.results.convergence import ess_bulk, rhat
 from exmc_dask.sampler.state import Draws
 
 COLUMNS = {"mu": (), "theta": (2, 2)}

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 import exmc_dask as ed
-from exmc_dask.recipe import Recipe, write
-from exmc_dask.run import Run
+from exmc_dask.runs.recipe import Recipe, write
+from exmc_dask.runs.run import Run
+from exmc_dask.runs.terms import Terms
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.terms import Terms
 from tests.cluster import toy
 
 CHAINS = 3

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 import exmc_dask as ed
 from exmc_dask import math
 from exmc_dask.dist.base import current
-from exmc_dask.evaluate import evaluate
-from exmc_dask.ir import Node
-from exmc_dask.layout import Layout
-from exmc_dask.ops import Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.ir import Node
+from exmc_dask.expressions.layout import Layout
+from exmc_dask.expressions.ops import Op
 from exmc_dask.transforms import interval
 from exmc_dask.warned import ImputationWarning
 

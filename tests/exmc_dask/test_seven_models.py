@@ -8,10 +8,10 @@ import pytest
 from scipy import special, stats
 
 from benchmarks.models import seven as models
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.dist import default_transform
-from exmc_dask.evaluate import evaluate
-from exmc_dask.ops import Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.ops import Op
+from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.transforms import transform
 
 type Values = dict[str, Any]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.ir import Node, as_float, elementwise, make, reduce
-from exmc_dask.ops import BOOL, UNARY_FLOAT, Op
+from exmc_dask.expressions.ir import Node, as_float, elementwise, make, reduce
+from exmc_dask.expressions.ops import BOOL, UNARY_FLOAT, Op
 from tests.kernels.densities import PARAMS, SLOTS, slot
 
 A, B, M, V, W = PARAMS

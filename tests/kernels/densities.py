@@ -9,17 +9,17 @@ from hypothesis.strategies import DrawFn
 from numpy.typing import NDArray
 
 from exmc_dask import math
-from exmc_dask.axes import extents
-from exmc_dask.binding import Binding, Input
-from exmc_dask.density import LogDensity, Output
 from exmc_dask.errors import ModelError, ShapeError
-from exmc_dask.evaluate import evaluate
-from exmc_dask.grad import gradient
-from exmc_dask.graph import check
-from exmc_dask.ir import Node, as_float, elementwise, make, param, reduce
+from exmc_dask.expressions.axes import extents
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.grad import gradient
+from exmc_dask.expressions.graph import check
+from exmc_dask.expressions.ir import Node, as_float, elementwise, make, param, reduce
+from exmc_dask.expressions.layout import Layout
+from exmc_dask.expressions.ops import FLOAT, INT, Op
 from exmc_dask.kernels import Bound
-from exmc_dask.layout import Layout
-from exmc_dask.ops import FLOAT, INT, Op
+from exmc_dask.lowering.binding import Binding, Input
+from exmc_dask.lowering.density import LogDensity, Output
 
 type Array = NDArray[np.float64]
 type Data = Mapping[str, NDArray[np.generic]]

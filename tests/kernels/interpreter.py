@@ -12,11 +12,11 @@ import scipy.special as sp
 from hypothesis import reject
 from numpy.typing import NDArray
 
-from exmc_dask import incomplete
-from exmc_dask.density import LogDensity
 from exmc_dask.errors import ShapeError
+from exmc_dask.expressions import incomplete
 from exmc_dask.kernels import Bound
 from exmc_dask.kernels.program import write
+from exmc_dask.lowering.density import LogDensity
 from tests.kernels.densities import Array, Data, expected, scratch
 
 

@@ -17,9 +17,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.models import seven
-from exmc_dask.density import lower
 from exmc_dask.kernels import compile, gpu, on_gpu, run_cuda
 from exmc_dask.kernels.chain import CONTROL
+from exmc_dask.lowering.density import lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start

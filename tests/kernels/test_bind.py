@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 import exmc_dask as ed
-from exmc_dask.density import lower
-from exmc_dask.ir import Node
+from exmc_dask.expressions.ir import Node
 from exmc_dask.kernels import Kernel, compile
+from exmc_dask.lowering.density import lower
 from tests.kernels.densities import scratch
 from tests.kernels.interpreter import run
 

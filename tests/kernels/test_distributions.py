@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.density import lower
 from exmc_dask.dist import is_movable, logcdf, logsf
 from exmc_dask.kernels import compile
+from exmc_dask.lowering.density import lower
 from tests.exmc_dask.references.case import WHOLE, Case, params_of
 from tests.exmc_dask.references.table import CASES
 from tests.kernels.densities import Array, expected, scratch

@@ -12,10 +12,10 @@ import pytest
 import exmc_dask as ed
 from benchmarks.models import seven as models
 from exmc_dask import math
-from exmc_dask.density import lower
-from exmc_dask.ir import Node, make
+from exmc_dask.expressions.ir import Node, make
+from exmc_dask.expressions.ops import Op
 from exmc_dask.kernels.program import write
-from exmc_dask.ops import Op
+from exmc_dask.lowering.density import lower
 from tests.kernels.densities import density, slot
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,7 +9,15 @@ from numba import njit
 from scipy import special
 
 from exmc_dask.kernels import build
-from tests.exmc_dask.incomplete import BETA, BETA_EDGES, GAMMA, GAMMA_EDGES, LARGE, beta, gamma
+from tests.exmc_dask.expressions.incomplete import (
+    BETA,
+    BETA_EDGES,
+    GAMMA,
+    GAMMA_EDGES,
+    LARGE,
+    beta,
+    gamma,
+)
 
 GAMMAS = ["log_gammainc", "log_gammaincc", "gammainc_shape"]
 

@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.models import seven as models
 from exmc_dask import math
-from exmc_dask.axes import size
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.errors import CompileError, DataError, ShapeError
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node, as_float, make
+from exmc_dask.expressions.axes import size
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node, as_float, make
+from exmc_dask.expressions.ops import INT, Op
 from exmc_dask.kernels import Kernel, compile
-from exmc_dask.ops import INT, Op
+from exmc_dask.lowering.density import LogDensity, lower
 from tests.exmc_dask.alike import model_of
 from tests.exmc_dask.models import MODELS
 from tests.kernels.cases import CASES, DATA_ROWS, FLAG, flags

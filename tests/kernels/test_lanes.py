@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, reject, settings
 from numpy.typing import NDArray
 
-from exmc_dask.density import LogDensity
 from exmc_dask.errors import ShapeError
 from exmc_dask.kernels import dialect_cpu, dialect_cuda
 from exmc_dask.kernels.program import Program, write
+from exmc_dask.lowering.density import LogDensity
 from tests.kernels.densities import Array, Data, expected, graphs, scratch
 from tests.kernels.devices import Emulator
 from tests.kernels.test_kernel import every_op, everything

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.density import lower
 from exmc_dask.kernels import compile
+from exmc_dask.lowering.density import lower
 from tests.exmc_dask.models import MODELS
 from tests.kernels.densities import expected, scratch
 

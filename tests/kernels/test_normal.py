@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from exmc_dask import math
-from exmc_dask.axes import Shape
-from exmc_dask.evaluate import evaluate
-from exmc_dask.graph import topological
-from exmc_dask.ir import Node, as_float, broadcast_to, elementwise, make, reduce
+from exmc_dask.expressions.axes import Shape
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ir import Node, as_float, broadcast_to, elementwise, make, reduce
+from exmc_dask.expressions.ops import ELEMENTWISE, Op
 from exmc_dask.kernels.normal import loop_order, normalise, squeezed
-from exmc_dask.ops import ELEMENTWISE, Op
 from tests.kernels.densities import PARAMS, SLOTS, arrays
 
 A, B, M, V, W = PARAMS

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 
 import exmc_dask as ed
 from exmc_dask import math
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.kernels import compile, parts
 from exmc_dask.kernels.program import write
+from exmc_dask.lowering.density import LogDensity, lower
 from tests.kernels.densities import Data, expected, graphs, scratch
 from tests.kernels.interpreter import assert_agrees
 

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.models import seven
 from benchmarks.models.examples import EXAMPLES
-from exmc_dask.density import LogDensity, lower
 from exmc_dask.kernels import gpu
 from exmc_dask.kernels.program import write
+from exmc_dask.lowering.density import LogDensity, lower
 from tests.kernels import ptx
 
 pytestmark = [

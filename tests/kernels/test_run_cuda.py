@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from benchmarks.models import seven
-from exmc_dask.density import lower
 from exmc_dask.errors import SamplingError
 from exmc_dask.kernels import Bound, Kernel, compile, run_cuda
 from exmc_dask.kernels.chain import (
@@ -23,6 +22,7 @@ from exmc_dask.kernels.chain import (
     STOPPED,
 )
 from exmc_dask.kernels.program import write
+from exmc_dask.lowering.density import lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 
 import exmc_dask as ed
 from exmc_dask import math
-from exmc_dask.density import LogDensity, lower
-from exmc_dask.ir import Node, as_float, make
+from exmc_dask.expressions.ir import Node, as_float, make
+from exmc_dask.expressions.ops import INT, Op
 from exmc_dask.kernels.program import write
-from exmc_dask.ops import INT, Op
+from exmc_dask.lowering.density import LogDensity, lower
 from tests.exmc_dask.alike import ALIKE, model_of
 from tests.exmc_dask.models import MODELS
 from tests.kernels.cases import CASES, DATA_ROWS, FLAG, flags

@@ -15,9 +15,9 @@ import exmc_dask as ed
 from benchmarks.models.example import Example, Values
 from benchmarks.models.hidden_markov import HMM_COVARIATES
 from benchmarks.models.timeseries import LOCAL_LEVEL
-from exmc_dask.density import lower
-from exmc_dask.evaluate import evaluate
-from exmc_dask.ops import Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.ops import Op
+from exmc_dask.lowering.density import lower
 
 REPLICATIONS, RANKS, THIN, BINS = 320, 63, 5, 16
 

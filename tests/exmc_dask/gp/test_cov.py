@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from exmc_dask.errors import ModelError, OptionError, ShapeError
+from exmc_dask.expressions.ir import Node
 from exmc_dask.gp import cov
 from exmc_dask.gp.covariance import Covariance
-from exmc_dask.ir import Node
-from tests.exmc_dask.expressions import Array, differences, leaf, numbers, slopes
+from tests.exmc_dask.slopes import Array, differences, leaf, numbers, slopes
 
 RNG = np.random.default_rng(11)
 X = np.vstack([RNG.normal(size=(4, 2)), np.zeros((1, 2)), np.zeros((1, 2))])  # two are the same

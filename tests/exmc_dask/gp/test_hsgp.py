@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.density import lower
 from exmc_dask.errors import ModelError, OptionError, ShapeError
-from exmc_dask.evaluate import evaluate
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.graph import topological
+from exmc_dask.expressions.ops import Op
 from exmc_dask.gp import approx_hsgp_hyperparams, cov
 from exmc_dask.gp.basis import Box
-from exmc_dask.graph import topological
-from exmc_dask.ops import Op
+from exmc_dask.lowering.density import lower
 from exmc_dask.rewrite.simplify import simplify
-from tests.exmc_dask.expressions import inline
+from tests.exmc_dask.slopes import inline
 
 X1 = np.linspace(-1, 3, 15)
 X2 = np.random.default_rng(7).uniform(0, 2, size=(12, 2))

@@ -8,8 +8,8 @@ from scipy import stats
 
 import exmc_dask as ed
 from exmc_dask.errors import ModelError, ShapeError
-from exmc_dask.evaluate import evaluate
-from exmc_dask.ops import Op
+from exmc_dask.expressions.evaluate import evaluate
+from exmc_dask.expressions.ops import Op
 
 RNG = np.random.default_rng(6)
 X, XNEW = np.sort(RNG.uniform(0, 5, 6)), np.array([0.5, 5.5])

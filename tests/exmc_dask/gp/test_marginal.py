@@ -9,8 +9,8 @@ import xarray as xr
 from scipy import stats
 
 import exmc_dask as ed
-from exmc_dask.density import lower
 from exmc_dask.errors import FrozenError, ModelError, OptionError, ShapeError, UnknownName
+from exmc_dask.lowering.density import lower
 
 RNG = np.random.default_rng(5)
 X, XNEW = RNG.uniform(0, 5, size=(9, 2)), RNG.uniform(0, 5, size=(4, 2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exmc_dask.gp import mean
-from tests.exmc_dask.expressions import leaf, numbers
+from tests.exmc_dask.slopes import leaf, numbers
 
 X = np.arange(6.0).reshape(3, 2)
 SLOPES = np.array([2.0, -1.0])

@@ -10,10 +10,10 @@ from exmc_dask.dist import draw, is_movable
 from exmc_dask.errors import ModelError, ShapeError
 from exmc_dask.predictive.forward import Forward
 from exmc_dask.predictive.plan import plan
-from tests.exmc_dask.expressions import numbers
 from tests.exmc_dask.predictive.posteriors import far_from, network, p_value
 from tests.exmc_dask.references.case import posed
 from tests.exmc_dask.references.table import CASES
+from tests.exmc_dask.slopes import numbers
 
 
 def forward(model: ed.Model, *wanted: str, **options: Any) -> Forward:

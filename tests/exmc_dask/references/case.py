@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.dist import Dist, Param, family_of
-from exmc_dask.ir import Node
-from exmc_dask.slots import Slots
-from exmc_dask.tracing import with_formulas
-from tests.exmc_dask.expressions import leaf
+from exmc_dask.expressions.ir import Node
+from exmc_dask.language.slots import Slots
+from exmc_dask.language.tracing import with_formulas
+from tests.exmc_dask.slopes import leaf
 
 REAL = np.array([-1e8, -40.0, -3.0, -1e-9, 0.0, 0.7, 5.0, 40.0, 1e8])
 POSITIVE = np.array([1e-300, 1e-9, 0.3, 1.0, 2.5, 40.0, 1e4])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from exmc_dask.output import to_datatree
+from exmc_dask.results.output import to_datatree
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState, Draws
 from exmc_dask.store.layout import lay_out
@@ -17,7 +17,7 @@ from exmc_dask.store.objects import Folder, Objects
 from exmc_dask.store.skeleton import Skeleton, row_numbers
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.writer import Writer
-from tests.exmc_dask import test_output as output
+from tests.exmc_dask.results import test_output as output
 
 CHAINS = 2
 DIM = 2

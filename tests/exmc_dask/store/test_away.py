@@ -14,14 +14,14 @@ import xarray as xr
 
 import exmc_dask as ed
 from exmc_dask.errors import FormatError
-from exmc_dask.run import Run
+from exmc_dask.runs.run import Run
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.view import open_tree
 from exmc_dask.store.writer import Writer
+from tests.exmc_dask.runs.test_resume import OPTIONS, QUIET, resume, without_workers
 from tests.exmc_dask.store.story import Shelf, equal
 from tests.exmc_dask.store.test_store import THE
 from tests.exmc_dask.store.test_trouble import Fragile, store_notes
-from tests.exmc_dask.test_resume import OPTIONS, QUIET, resume, without_workers
 
 DRAWS = 300
 with ed.Model(coords={"school": ["A", "B", "C"]}) as MODEL:

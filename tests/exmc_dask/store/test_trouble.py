@@ -16,9 +16,9 @@ from exmc_dask.errors import StoreError, StoreTaken
 from exmc_dask.store.manifest import OWNER, Owner
 from exmc_dask.store.stored import Stored
 from exmc_dask.store.view import open_tree
+from tests.exmc_dask.runs.test_resume import resume, sample, slowly, without_workers
 from tests.exmc_dask.store.story import Shelf, equal, hand_over
 from tests.exmc_dask.store.test_store import THE
-from tests.exmc_dask.test_resume import resume, sample, slowly, without_workers
 
 
 def store_notes(run: ed.Run) -> list[str]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.axes import static_size
-from exmc_dask.density import lower
 from exmc_dask.errors import ModelError, OptionError
+from exmc_dask.expressions.axes import static_size
+from exmc_dask.lowering.density import lower
 from exmc_dask.rewrite import run
 from exmc_dask.views.sampled import sampled
 from tests.exmc_dask.models import MODELS

@@ -6,7 +6,7 @@ import numpy as np
 
 import exmc_dask as ed
 from exmc_dask import math
-from exmc_dask.outline import outline
+from exmc_dask.language.outline import outline
 from tests.exmc_dask.views.pictures import clinics
 
 

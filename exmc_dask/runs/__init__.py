@@ -1,0 +1,1 @@
+"""Runs of NUTS: from what callers ask for to the handle they hold."""

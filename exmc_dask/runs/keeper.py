@@ -1,0 +1,375 @@
+"""Runs that are kept in a store: begun in a new one, taken over from an old one."""
+
+import math
+import os
+import secrets
+import socket
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from exmc_dask import __version__
+from exmc_dask.cluster.moves import BlockResult, Note, Trouble
+from exmc_dask.errors import ExmcError, OptionError, StoreError
+from exmc_dask.language.builder import Model
+from exmc_dask.runs.past import earlier_blocks, fits_chunk, put_away
+from exmc_dask.runs.recipe import Recipe, write
+from exmc_dask.runs.until import Until
+from exmc_dask.runs.warmstart import Earlier
+from exmc_dask.sampler.pooling import Lesson
+from exmc_dask.sampler.settings import Settings
+from exmc_dask.sampler.state import ChainState
+from exmc_dask.store.layout import lay_out
+from exmc_dask.store.lessons import read_lessons
+from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
+from exmc_dask.store.objects import Objects, objects_at
+from exmc_dask.store.readback import Chunks
+from exmc_dask.store.skeleton import Skeleton, row_numbers
+from exmc_dask.store.stored import Stored
+from exmc_dask.store.writer import Writer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class StoreKeeper:
+    """A `Keeper` that writes to a store; its owner and the run's thread may call it at once.
+
+    Parameters
+    ----------
+    stored : Stored
+        As the store is after this process has become its owner.
+    recipe : Recipe
+    checkpoint_s : float
+
+    Attributes
+    ----------
+    chunks : Chunks
+        Where draws that have left the memory are read.
+    """
+
+    def __init__(self, stored: Stored, recipe: Recipe, checkpoint_s: float) -> None:
+        self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
+        self.chunks = Chunks(stored.objects, stored.manifest.layout)
+        self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
+        self._notes: deque[Note] = deque()
+        self._lessons: list[Lesson] = []  # that are still to be written
+        self._full: dict[int, int] = {}  # of a chain, the row at which its full chunks end
+        self._news: deque[int] = deque()  # chains of which more are full
+        self._lock = threading.RLock()  # there is one writer at a time
+        self._writer: Writer | None = None
+        self._open()  # here and not with the first block, which the run's own thread brings
+
+    def block(self, result: BlockResult) -> None:
+        """Take an accepted block.
+
+        Raises
+        ------
+        StoreTaken
+            Another process has resumed the run.
+        """
+        before = self._fingerprints.pop(result.unit, result.fingerprint)
+        if before != result.fingerprint:
+            self._note(
+                Trouble.FINGERPRINT,
+                f"chain {result.unit} goes on from draw {result.first} under another fingerprint "
+                f"({result.fingerprint} after {before}); its draws are as good, but not bit for "
+                "bit those of a run under one",
+            )
+        with self._lock:
+            self._open().take(result)
+
+    def lesson(self, lesson: Lesson) -> None:
+        """Take what a group of chains learnt."""
+        with self._lock:
+            self._open().learn(lesson)
+
+    def aim(self, recipe: Recipe) -> None:
+        """Take note that the run is to have another number of draws."""
+        draws, until = recipe.settings.draws, recipe.until is not None
+        with self._lock:
+            self._recipe = recipe
+            owner = replace(self._stored.owner, draws=draws, until=until)
+            self._stored = replace(self._stored, owner=owner)
+            self._open().aim(owner, recipe.settings)
+
+    def see(self, note: Note) -> None:
+        """Take note of a chain that was given up."""
+        if note.kind is Trouble.DROPPED and note.unit is not None:
+            with self._lock:
+                self._open().drop(note.unit)
+
+    def expect(self, notes: Sequence[Note]) -> None:
+        """Say with the first block what is said of other fingerprints, in place of each chain."""
+        self._fingerprints = {}
+        self._notes.extend(notes)
+
+    def notes(self) -> list[Note]:
+        """Return what went wrong since the last time this was asked."""
+        return [self._notes.popleft() for _ in range(len(self._notes))]
+
+    def stored(self) -> list[int]:
+        """Return the chains of which more can be read back than when this was asked last."""
+        return [self._news.popleft() for _ in range(len(self._news))]
+
+    def away(self, block: BlockResult) -> BlockResult | None:
+        """Return a block without its draws, which lie in the store now; None if they do not."""
+        settings = self._recipe.settings
+        if fits_chunk(settings, self._stored.manifest.layout):
+            return None
+        return put_away(block, settings, self._full.get(block.unit, -math.inf), self.chunks)
+
+    def close(self) -> None:
+        """Write what is still to be written; the next block opens the store again.
+
+        Raises
+        ------
+        StoreTaken
+            Another process has resumed the run.
+        """
+        with self._lock:
+            writer = self._open()
+            self._writer = None
+            writer.close()
+            self._stored = replace(self._stored, tails=writer.tails())
+            self._lessons = writer.lessons()
+        if writer.trouble is not None:
+            self._note(
+                Trouble.STORE,
+                f"the store {self._stored.objects.root} lacks draws: {writer.trouble}; the result "
+                "has all of them, and what the store has can be resumed",
+            )
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            stored, layout = self._stored, self._stored.manifest.layout
+            self._writer = Writer(
+                stored.objects,
+                stored.owner,
+                layout,
+                self._recipe.settings,
+                lambda: Skeleton(_empty(self._recipe), layout, self._recipe.settings),
+                tails=stored.reopened(),
+                seconds=stored.seconds,
+                checkpoint_s=self._checkpoint_s,
+                on_trouble=lambda message: self._note(Trouble.STORE, message),
+                on_full=self._filled,
+            )
+            for lesson in self._lessons:
+                self._writer.learn(lesson)
+        return self._writer
+
+    def _filled(self, chain: int, stop: int) -> None:
+        self._full[chain] = stop
+        self._news.append(chain)
+
+    def _note(self, kind: Trouble, message: str) -> None:
+        self._notes.append(Note(kind, message))
+
+
+@dataclass(frozen=True, eq=False)
+class Resumed:
+    """A run to go on with: arguments of `Run`, how it was told to fail, its target.
+
+    ``target`` is what chains were last drawn with, ``lanes`` and ``block`` are those of its GPUs.
+    """
+
+    recipe: Recipe
+    keeper: StoreKeeper
+    states: Mapping[int, ChainState]
+    blocks: list[BlockResult]
+    lessons: list[Lesson]
+    seconds: float
+    on_failure: Literal["raise", "drop"]
+    target: str
+    lanes: int | None
+    block: int | None
+
+
+def begin(
+    place: str | os.PathLike[str],
+    recipe: Recipe,
+    on_failure: str,
+    checkpoint_s: float,
+) -> StoreKeeper:
+    """Begin a run in a new store.
+
+    Raises
+    ------
+    OptionError
+        No store can be there, or zarr is not installed.
+    StoreError
+        There is something already, or nothing can be written.
+    """
+    objects = _reach(place, checkpoint_s)
+    if objects.get(MANIFEST) is not None:
+        raise StoreError(
+            f"store={objects.root!r} holds a run already: ed.resume({objects.root!r}) goes on with "
+            "it; for a new one give another path or delete that one"
+        )
+    settings = recipe.settings
+    groups = {n: node.to_dataset() for n, node in _empty(recipe).children.items()}
+    n_warmup = len(row_numbers(settings, True)) if recipe.warmup else 0
+    n_draws = len(row_numbers(settings, False))
+    until = recipe.until
+    manifest = Manifest(
+        model=recipe.spec.model,
+        data=recipe.model.data,
+        coords=recipe.model.coords,
+        initials=recipe.initials,
+        options=recipe.spec.options,
+        settings=recipe.spec.settings,
+        run={
+            "warmup": recipe.warmup,
+            "log_likelihood": recipe.log_likelihood,
+            "log_prior": recipe.log_prior,
+            "on_failure": on_failure,
+            "until": until and {name: list(limits) for name, limits in until.wanted.items()},
+            "columns": until and until.columns,
+            "target": recipe.spec.target,
+            "lanes": recipe.share and recipe.share.lanes,
+            "block": recipe.share and recipe.share.block,
+        },
+        spec=recipe.spec.key,
+        layout=lay_out(groups, recipe.chains, n_warmup, n_draws),
+        release=__version__,
+    )
+    owner = Owner(1, secrets.token_hex(8), settings.draws, until is not None, _here())
+    content = manifest.objects()
+    try:
+        if not objects.is_empty():
+            raise StoreError(f"store={objects.root!r} is not empty, and what is there is no run")
+        objects.create()
+        objects.put_all([*content[:-1], (OWNER, owner.to_bytes()), content[-1]])
+    except ExmcError:
+        raise
+    except Exception as error:  # of whatever file system it is
+        raise StoreError(
+            f"store={objects.root!r} cannot be written: {type(error).__name__}: {error}"
+        ) from error
+    return StoreKeeper(Stored(objects, manifest, owner, {}), recipe, checkpoint_s)
+
+
+def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) -> Resumed:
+    """Become the owner of a stored run, whoever owned it before.
+
+    Parameters
+    ----------
+    place : path or str
+    draws : int
+        Draws wanted of each chain beyond those that were wanted before.
+    checkpoint_s : float
+
+    Raises
+    ------
+    OptionError
+        It cannot be taken so.
+    StoreError, FormatError
+        There is no run, it is damaged, or cannot be written.
+    """
+    objects = _reach(place, checkpoint_s)
+    before = read(objects)
+    owner = before.owner
+    if draws and owner.until and before.ending != "complete":
+        raise OptionError("until= decides when this run ends; resume it without draws= first")
+    owner = Owner(
+        owner.epoch + 1,
+        secrets.token_hex(8),
+        owner.draws + draws,
+        owner.until and not draws,
+        _here(),
+    )
+    try:
+        objects.put(OWNER, owner.to_bytes())
+    except Exception as error:  # of whatever file system it is
+        raise StoreError(
+            f"{objects.root} cannot be written, so it cannot be resumed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    stored = read(objects)  # again: now nobody else writes
+    recipe = _recipe(stored)
+    states = {chain: tail.state for chain, tail in stored.tails.items() if tail.state is not None}
+    lessons = list(read_lessons(objects, recipe.pooling, states))
+    keeper = StoreKeeper(stored, recipe, checkpoint_s)
+    return Resumed(
+        recipe,
+        keeper,
+        states,
+        [
+            block
+            for tail in stored.reopened().values()
+            if tail.state is not None
+            for block in earlier_blocks(stored, tail, recipe, keeper.chunks)
+        ],
+        lessons,
+        stored.seconds,
+        stored.manifest.run["on_failure"],
+        stored.target,
+        *(stored.manifest.run.get(name) for name in ("lanes", "block")),
+    )
+
+
+def earlier(place: str | os.PathLike[str]) -> Earlier:
+    """Return what other runs may begin from; raises as `read` does."""
+    stored = read(_reach(place, 0.0))
+    recipe = _recipe(stored)
+    states = {c: tail.state for c, tail in stored.tails.items() if tail.state is not None}
+    return Earlier(recipe.density, recipe.settings.tune, states)
+
+
+def read(objects: Objects) -> Stored:
+    """Read a store, whose owner may write meanwhile.
+
+    Raises
+    ------
+    StoreError, FormatError
+        There is no run, or it is damaged.
+    """
+    try:
+        return Stored.read(objects)
+    except OSError as error:
+        raise StoreError(f"{objects.root} cannot be read: {error}") from error
+
+
+def _reach(place: str | os.PathLike[str], checkpoint_s: float) -> Objects:
+    if find_spec("zarr") is None:
+        raise OptionError("store= needs zarr, which is not installed: pip install exmc-dask[store]")
+    if not isinstance(checkpoint_s, int | float) or not checkpoint_s >= 0:
+        raise OptionError(f"checkpoint_s={checkpoint_s!r} is not possible; give seconds, 0 or more")
+    return objects_at(place)
+
+
+def _empty(recipe: Recipe) -> "xr.DataTree":
+    """Return the result without draws."""
+    return recipe.tree({chain: [] for chain in range(recipe.chains)}, {})
+
+
+def _here() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}"
+
+
+def _recipe(stored: Stored) -> Recipe:
+    """Write the recipe anew from what the store has of it."""
+    manifest, run = stored.manifest, stored.manifest.run
+    model = Model()
+    model.__setstate__({"spec": manifest.model, "data": manifest.data, "coords": manifest.coords})
+    recipe = write(
+        model,
+        Settings.from_dict(manifest.settings),
+        manifest.layout.chains,
+        **manifest.options,
+        warmup=run["warmup"],
+        log_likelihood=run["log_likelihood"],
+        log_prior=run["log_prior"],
+    )
+    until = None
+    if stored.owner.until:
+        limits = {name: np.array(limits) for name, limits in run["until"].items()}
+        until = Until(limits, tuple(run["columns"]))
+    recipe = replace(recipe, initials=manifest.initials)
+    return recipe.to_draw(stored.owner.draws, until)

@@ -1,0 +1,81 @@
+"""Leg: a recipe carried out by one driver, from where chains are; a run has one after another."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exmc_dask.cluster.driver import Driver
+from exmc_dask.cluster.pool import Pool
+from exmc_dask.runs.recipe import Recipe
+from exmc_dask.runs.terms import Terms
+from exmc_dask.runs.units import Chains
+from exmc_dask.sampler.pooling import Lesson
+from exmc_dask.sampler.state import State
+
+_LEAST_S = 1e-3  # of what is left of max_time_s when it is over
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A driver and what its units are.
+
+    Attributes
+    ----------
+    driver : Driver
+    units : Chains
+    """
+
+    driver: Driver
+    units: Chains
+
+    @classmethod
+    def of(
+        cls,
+        pool: Pool,
+        recipe: Recipe,
+        terms: Terms,
+        spent_s: float,
+        chains: Collection[int],
+        states: Mapping[int, State],
+        lessons: Sequence[Lesson],
+        **hears: Any,
+    ) -> "Leg":
+        """Make the driver of some chains, which begins when it is told to.
+
+        Parameters
+        ----------
+        pool : Pool
+        recipe : Recipe
+        terms : Terms
+        spent_s : float
+            What is gone already of their ``max_time_s``.
+        chains : collection of int
+        states : mapping of int to State
+            Where chains go on that were begun earlier, perhaps others than `chains` too.
+        lessons : sequence of Lesson
+            What groups of chains had learnt by then.
+        **hears
+            The callables that `Driver` takes, and what is told first.
+        """
+        units = recipe.units
+        begun = {chain: state for chain, state in states.items() if chain in chains}
+        driver = Driver(
+            pool,
+            recipe.spec,
+            units=units.of(chains),
+            total=recipe.settings.total,
+            initials=units.initials(recipe.initials),
+            states=units.states(begun),
+            marks=recipe.looks,
+            pooling=recipe.barriers,
+            lessons=lessons,
+            gives_way=recipe.spec.target == "cuda",
+            keep=False,
+            **terms.limits | {"max_time_s": max(terms.max_time_s - spent_s, _LEAST_S)},
+            **hears,
+        )
+        return cls(driver, units)
+
+    def dropped(self) -> set[int]:
+        """Return the chains that were given up, so far."""
+        return self.units.chains(self.driver.dropped())
