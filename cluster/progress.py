@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import fields
 from math import nan
 from typing import Any, Protocol, TextIO
 
@@ -27,6 +27,7 @@ Show = bool | str | Callable[[Sighting], None] | None
 
 LINE_S = 10.0
 JSON_S = 1.0
+_FIELDS = {kind: [field.name for field in fields(kind)] for kind in (Progress, Note)}
 
 
 class Watch(Protocol):
@@ -124,7 +125,9 @@ class _Json(View):
         self._shown = True
 
     def __call__(self, event: Sighting) -> None:
-        self._try(lambda: self._write(type(event).__name__.lower(), asdict(event)))
+        names = _FIELDS[type(event)]
+        told = {name: getattr(event, name) for name in names}
+        self._try(lambda: self._write(type(event).__name__.lower(), told))
         super().__call__(event)
 
     def draw(self) -> None:

@@ -84,10 +84,8 @@ class Scribe:
             return
         self._tally.block(result)
         columns = self._tally.running.columns
-        if columns is None:
+        if columns is None or result.unit not in self._traces:
             return
-        if not self._names:
-            self._names = names_of(self._columns, columns)
         draws = result.draws
         self._traces.add(result.unit, draws.numbers, draws.values[:, columns[:N_TRACED]])
 
@@ -95,6 +93,8 @@ class Scribe:
         """Write down where the run is, or why it is over."""
         tally = self._tally
         self._look(last=ending is not None)
+        if not self._names and tally.running.columns is not None:
+            self._names = names_of(self._columns, tally.running.columns)
         rows = [tally.rows[unit] for unit in sorted(tally.rows)][:N_ROWS]
         look = tally.look
         none = np.empty(0)
@@ -152,10 +152,12 @@ class Traces:
         self._every = 1
         self._width = 0
 
+    def __contains__(self, chain: int) -> bool:
+        """Tell whether a chain is one of those that are kept."""
+        return chain in self._kept
+
     def add(self, chain: int, numbers: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Take the next rows of a chain."""
-        if chain not in self._kept:
-            return
+        """Take the next rows of one of these chains."""
         self._width = values.shape[1]
         kept = self._kept[chain]
         wanted = numbers % self._every == 0

@@ -43,6 +43,13 @@ class Meter:
         """Whether the time has come."""
         return self._clock() >= self._due
 
+    def allows(self, expected_s: float = 0.0, last: bool = False) -> bool:
+        """Tell whether `when_due` would do it."""
+        now = self._clock()
+        if last:
+            expected_s = max(expected_s, self._cost)
+        return expected_s <= self._share * (now - self._began) and (last or now >= self._due)
+
     def when_due(
         self,
         every_s: float,
@@ -56,12 +63,9 @@ class Meter:
         Nothing is done that is expected to cost more than the share of all the time so far. The
         last time need not be due otherwise.
         """
-        began = self._clock()
-        allowed = self._share * (began - self._began)
-        if last:
-            expected_s = max(expected_s, self._cost)
-        if expected_s > allowed or (began < self._due and not last):
+        if not self.allows(expected_s, last):
             return
+        began = self._clock()
         act()
         now = self._clock()
         self._cost = now - began
@@ -96,7 +100,7 @@ class Tally:
         self.rows: dict[int, Progress] = {}
         self.dropped: set[int] = set()
         self.look: Look | None = None
-        self.running = Running(n_chains, tune, total - tune)
+        self.running = Running(n_chains, total - tune)
         self._clock = clock
         self._began = clock()
         self._meter = Meter(clock, LOOK_SHARE, quiet_s)
@@ -111,15 +115,19 @@ class Tally:
 
     def block(self, result: BlockResult) -> None:
         """Take published draws."""
-        self.running.add(result.unit, result.draws.numbers, result.draws.values)
+        draws = result.draws
+        kept = draws.between(self.tune, draws.first + draws.thin * len(draws))
+        self.running.add(result.unit, draws.values[kept])
 
     def look_again(self, last: bool = False) -> None:
         """Bring R-hat and ESS up to date, when that is due and there is something new."""
         common = self.running.common
         if common < MIN_LOOK or (self.look is not None and self.look.n_draws == common):
             return
-        import_module("scipy.special")  # the result will need it anyway, so it does not count
         expected_s = LOOK_S * self.running.size
+        if not self._meter.allows(expected_s, last):
+            return
+        import_module("scipy.special")  # the result will need it anyway, so it does not count
         self._meter.when_due(0.0, self._look, expected_s=expected_s, last=last)
 
     def _look(self) -> None:

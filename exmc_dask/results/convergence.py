@@ -145,28 +145,25 @@ class Running:
     Parameters
     ----------
     n_chains : int
-    tune : int
-        Draws of each chain that do not count.
     n_draws : int
-        Draws of each chain that will, about.
+        Draws of each chain that there will be, about.
     """
 
-    def __init__(self, n_chains: int, tune: int, n_draws: int = 1000) -> None:
+    def __init__(self, n_chains: int, n_draws: int = 1000) -> None:
         self._n_chains = n_chains
-        self._tune = tune
         self._n_columns = max(N_LEAST, min(N_LOOK, N_KEPT // max(1, n_chains * n_draws)))
         self._kept: defaultdict[int, list[Array]] = defaultdict(list)
         self.columns: NDArray[np.int64] | None = None
 
-    def add(self, chain: int, numbers: NDArray[np.int64], values: Array) -> None:
-        """Take the next rows of a chain and their draw numbers, warmup included."""
+    def add(self, chain: int, values: Array) -> None:
+        """Take the next rows of a chain, warmup left out."""
         if not values.shape[1]:
             return
         if self.columns is None:
             last = values.shape[1] - 1
             self.columns = np.unique(np.linspace(0, last, self._n_columns).astype(np.int64))
-        if len(kept := values[numbers >= self._tune][:, self.columns]):
-            self._kept[chain].append(kept)
+        if len(values):
+            self._kept[chain].append(values.take(self.columns, axis=1))
 
     @property
     def common(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exmc_dask.cluster import tally
 from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
 from exmc_dask.cluster.nouns import Words
 from exmc_dask.cluster.progress import LINE_S, watch
@@ -309,6 +310,28 @@ def test_nothing_is_done_that_is_expected_to_take_more_than_its_share() -> None:
         meter.when_due(0.0, lambda: done.append(clock.now), expected_s=0.055, last=True)
 
     assert done == [106.0, 107.0, 108.0, 109.0]
+
+
+def test_nothing_is_loaded_for_a_look_that_a_run_cannot_afford(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(tally, "import_module", loaded.append)
+    clock = Clock()
+    watched = tally.Tally(1000, 100, 0, clock)
+    none = np.empty((100, 0))
+    for unit in range(1000):
+        draws = Draws(0, np.zeros((100, 12)), none, none, none.astype(np.int64))
+        watched.block(SimpleNamespace(unit=unit, draws=draws))  # type: ignore[arg-type]
+    for last in (False, True):
+        clock.now += 5.0
+        watched.look_again(last)
+
+    assert (watched.look, loaded) == (None, [])
+    clock.now += 1e6
+    watched.look_again()
+    assert watched.look is not None
+    assert loaded == ["scipy.special"]
 
 
 def test_rich_is_loaded_only_to_draw() -> None:

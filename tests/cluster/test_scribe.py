@@ -118,6 +118,23 @@ def test_traces_are_true_draws_of_the_chains_they_name(thin: int) -> None:
     np.testing.assert_allclose(written.traces[0][there], expected[there])
 
 
+def test_chains_that_are_not_traced_cost_only_their_part_of_rhat() -> None:
+    writer, asked = scribe(100, tune=0), []
+
+    class Counted(Draws):
+        @property
+        def numbers(self) -> Any:
+            asked.append(int(self.values[0, 0]))
+            return super().numbers
+
+    for unit in range(100):
+        none: Any = np.zeros((60, 0))
+        draws = Counted(0, np.full((60, 5), float(unit)), none, none, none)
+        writer.block(SimpleNamespace(unit=unit, draws=draws))  # type: ignore[arg-type]
+
+    assert asked == writer.write().lines.tolist()
+
+
 def test_its_size_is_bounded() -> None:
     writer = scribe(2000, total=10_000, columns={"x": (5000,)})
     for unit in range(2000):

@@ -142,15 +142,14 @@ def test_the_size_of_a_chunk_does_not_show(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_running_look_is_at_the_draws_that_all_chains_have() -> None:
     draws = autoregressive(0.5, (3, 400, 2))
-    running = Running(n_chains=3, tune=100)
-    for chain, sizes in enumerate([(400,), (150, 100), (50, 350)]):
+    running = Running(n_chains=3)
+    for chain, sizes in enumerate([(400,), (100, 0, 50), (50, 350)]):
         first = 0
         for n in sizes:
-            rows = np.arange(first, first + n)
-            running.add(chain, rows, draws[chain, rows])
+            running.add(chain, draws[chain, first : first + n])
             first += n
 
-    common = draws[:, 100:250]
+    common = draws[:, :150]
 
     look = running.look()
     assert look is not None
@@ -161,9 +160,9 @@ def test_a_running_look_is_at_the_draws_that_all_chains_have() -> None:
 
 @pytest.mark.parametrize(("n_draws", "k"), [(100, N_LOOK), (N_KEPT // 60, 20), (N_KEPT, N_LEAST)])
 def test_a_running_look_keeps_few_numbers_of_large_models(n_draws: int, k: int) -> None:
-    running = Running(n_chains=3, tune=0, n_draws=n_draws)
+    running = Running(n_chains=3, n_draws=n_draws)
     for chain in range(3):
-        running.add(chain, np.arange(60), np.zeros((60, 5000)))
+        running.add(chain, np.zeros((60, 5000)))
 
     look = running.look()
     assert look is not None
@@ -172,10 +171,10 @@ def test_a_running_look_keeps_few_numbers_of_large_models(n_draws: int, k: int) 
 
 @pytest.mark.parametrize(("chains", "n"), [((0, 1, 2), MIN_LOOK - 1), ((0, 1), MIN_LOOK)])
 def test_a_running_look_waits_for_enough_draws(chains: tuple[int, ...], n: int) -> None:
-    running = Running(n_chains=3, tune=0)
+    running = Running(n_chains=3)
 
     for chain in chains:
-        running.add(chain, np.arange(n), np.zeros((n, 1)))
+        running.add(chain, np.zeros((n, 1)))
 
     assert running.look() is None
 
