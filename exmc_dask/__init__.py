@@ -225,7 +225,9 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"exmc_dask.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from exmc_dask.elsewhere import missing
+
+        raise missing(__name__, name, __all__)
     value = getattr(import_module(f"exmc_dask.{_HOME[name]}"), name)
     globals()[name] = value
     return value

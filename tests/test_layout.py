@@ -28,7 +28,9 @@ BELOW = {
     "warned": "",  # what is no error
     "axes": "errors",
     "ops": "axes",
-    "ir": "ops",
+    "elsewhere": "",  # names of other libraries
+    "arrays": "ops",  # of the user
+    "ir": "arrays elsewhere",
     "graph": "ir",
     "pattern": "graph",
     "layout": "graph",

@@ -19,6 +19,7 @@ import numpy as np
 
 from exmc_dask.expressions.axes import Shape
 from exmc_dask.dist.domain import REAL, Support
+from exmc_dask.elsewhere import OF_DIST, OF_VARIABLE
 from exmc_dask.errors import DataError, ModelError, OptionError
 from exmc_dask.expressions.ir import Node, as_float, as_node, const, make
 from exmc_dask.expressions.ops import FLOAT, Op
@@ -249,8 +250,13 @@ class Family:
             found[*kept, *(p.name for p in way.given)] = way
         return found
 
-    def __call__(self, name: str, *args: Any, **options: Any) -> Any:
+    def __call__(self, name: str = "", *args: Any, **options: Any) -> Any:
         """Declare a variable of this family in the open model; see ``Model.rv`` for the options."""
+        if name == "":
+            raise OptionError(
+                f"ed.{self.name} takes a name first, as in ed.{self.name}('x', ...); without a "
+                f"variable it is ed.{self.name}.dist(...)"
+            )
         params = {key: options.pop(key) for key in list(options) if key not in VARIABLE_OPTIONS}
         return current().rv(name, self.bind(f"'{name}'", args, params), **options)
 
@@ -275,7 +281,9 @@ class Family:
         for key, value in given.items():
             if key not in known:
                 close = get_close_matches(key, known, 1)
-                hint = f" (did you mean '{close[0]}'?)" if close else ELSEWHERE.get(key, "")
+                hint = f" (did you mean '{close[0]}'?)" if close else ""
+                options = OF_VARIABLE if label.startswith("'") else OF_DIST
+                hint = f" ({options[key]})" if key in options else hint
                 raise OptionError(f"{label}: unknown parameter or option '{key}'{hint}; {takes}")
             if known[key] in found:
                 raise OptionError(f"{label}: parameter '{known[key]}' is given twice")
@@ -301,14 +309,6 @@ class Family:
         return Dist(self.name, tuple(params))
 
 
-# Options of PyMC's variables that stand elsewhere here.
-ELSEWHERE = {
-    "compute_p": " (name what you want to keep with ed.Deterministic)",
-    "initval": " (starting values are the initvals= of ed.sample)",
-    "sd": " (it is called sigma)",
-    "size": " (leave it out: what takes the distribution says how many it needs)",
-    "steps": " (give the length as shape= or dims=)",
-}
 VARIABLE_OPTIONS = frozenset(
     {"observed", "dims", "shape", "transform", "weight", "mask", "reduce", "likelihood"}
 )

@@ -142,7 +142,7 @@ class CovarianceFactor(Family):
 
     def __call__(
         self,
-        name: str,
+        name: str = "",
         *args: Any,
         compute_corr: bool = True,
         store_in_trace: bool = True,

@@ -20,7 +20,8 @@ from exmc_dask.dist.real import Normal
 from exmc_dask.errors import ModelError, OptionError, UnknownName
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.graph import topological
-from exmc_dask.expressions.ir import Inline, Node, as_float, const, make
+from exmc_dask.expressions.arrays import Inline
+from exmc_dask.expressions.ir import Node, as_float, const, make
 from exmc_dask.expressions.ops import FLOAT, Op
 
 OPTIONS = ("dt", "sde_fn", "sde_pars", "init_dist")

@@ -1,4 +1,4 @@
-"""Square brackets on expressions: whole numbers, slices and arrays of whole numbers."""
+"""Square brackets on expressions: whole numbers, slices, masks and arrays of whole numbers."""
 
 from math import prod
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.errors import ShapeError
+from exmc_dask.expressions.arrays import Inline, as_array, data_shape
 from exmc_dask.expressions.axes import Dim
 from exmc_dask.expressions.ir import Node, as_node, elementwise, make
-from exmc_dask.expressions.ops import INT, Op
+from exmc_dask.expressions.ops import BOOL, INT, Op
 
 type Cut = tuple[int | None, int | None, int]
 
@@ -20,15 +21,16 @@ def index(node: Node, key: Any) -> Node:
     ----------
     node : Node
     key : int, slice, None, Ellipsis, array of ints or an integer expression, or a tuple of these
-        Arrays select along consecutive leading axes, as NumPy's advanced indexing does there.
+        Arrays select along consecutive leading axes, as NumPy's advanced indexing does there. An
+        array of bools along one axis selects the places where it is True.
 
     Raises
     ------
     ShapeError
         Too many indices, an index out of range, an array that is not of whole numbers or does not
-        stand first.
+        stand first, a mask of another length or one whose values are not known.
     """
-    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = [_places(item) for item in (key if isinstance(key, tuple) else (key,))]
     used = sum(item is not None and item is not Ellipsis for item in keys)
     if used > node.ndim:
         raise ShapeError(f"{used} indices for an expression with {node.ndim} axes")
@@ -44,6 +46,21 @@ def index(node: Node, key: Any) -> Node:
             "index arrays must stand on the first axes; transpose, or index in two steps"
         )
     return _cut(_gather(node, arrays), [slice(None)] * _rank(arrays) + keys[len(arrays) :])
+
+
+def _places(item: Any) -> Any:
+    """Places where a mask is True; everything else as it is."""
+    if isinstance(item, Node) or not _is_array(item):
+        return item
+    mask = np.asarray(item)
+    if mask.dtype != bool or mask.size == 0:
+        return item
+    if mask.ndim > 1:
+        raise ShapeError(
+            f"a mask of {mask.ndim} axes cannot be an index; give its places, np.nonzero(mask)"
+        )
+    inline = Inline(as_array(np.flatnonzero(mask)), item, marks=mask.size)
+    return make(Op.DATA, (), inline, data_shape(inline.label, inline.array), INT)
 
 
 def _is_array(item: Any) -> bool:
@@ -99,6 +116,12 @@ def _gather(node: Node, arrays: list[Any]) -> Node:
     """Select by arrays on the leading axes, which are flattened into one first."""
     nodes = [as_node(item) for item in arrays]
     for item in nodes:
+        if item.dtype == BOOL:
+            raise ShapeError(
+                "a mask that is data or depends on variables selects nobody knows how many "
+                "elements: use ed.math.where, or the mask= of an observed variable, or give the "
+                "places as data, ed.Data('at', np.flatnonzero(mask))"
+            )
         if item.dtype != INT:
             raise ShapeError(f"an index must be of whole numbers, not {item.dtype}")
     if len(nodes) == 1:

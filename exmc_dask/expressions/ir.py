@@ -20,29 +20,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from exmc_dask.elsewhere import instead
 from exmc_dask.errors import DataError, ModelError, ShapeError
+from exmc_dask.expressions.arrays import Inline, as_array, data_shape
 from exmc_dask.expressions.axes import Shape, broadcast, show
-from exmc_dask.expressions.ops import BOOL, DECLARED, FLOAT, INFER, INT, LEAF, Op
-
-
-class Inline:
-    """An array the user wrote into an expression, until its slot gets a name.
-
-    `source` is the user's own object: used twice, it becomes one slot.
-    """
-
-    count: ClassVar[int] = 0
-
-    def __init__(self, array: np.ndarray, source: Any) -> None:
-        Inline.count += 1
-        self.array = array
-        self.source = source
-        self.label = f"?{Inline.count}"
+from exmc_dask.expressions.ops import DECLARED, FLOAT, INFER, LEAF, Op
 
 
 class Node:
@@ -83,9 +72,30 @@ class Node:
         return make, (self.op, self.src, self.arg, self.shape, self.dtype)
 
     def _refuse(self, what: str) -> ModelError:
-        named = self.op in (Op.VAR, Op.DATA)
-        name = f"'{self.arg}'" if named else f"an expression ({self.op.value})"
-        return ModelError(f"{name} has no value while the model is declared: {what}")
+        return ModelError(f"{_told(self)} has no value while the model is declared: {what}")
+
+    if TYPE_CHECKING:
+        clip: Callable[..., Node]
+        cumprod: Callable[..., Node]
+        cumsum: Callable[..., Node]
+        dot: Callable[..., Node]
+        max: Callable[..., Node]
+        mean: Callable[..., Node]
+        min: Callable[..., Node]
+        prod: Callable[..., Node]
+        take: Callable[..., Node]
+        transpose: Callable[..., Node]
+        var: Callable[..., Node]
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in METHODS:
+                return partial(METHODS[name], self)
+            hint = instead("variable", name, () if name.startswith("_") else METHODS)
+            raise AttributeError(f"a model expression has no attribute {name!r}{hint}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *METHODS]
 
     def __eq__(self, other: object) -> Any:
         # Between nodes it is identity, so that they can be keys.
@@ -125,8 +135,8 @@ class Node:
     if not TYPE_CHECKING:  # to NumPy's stubs what has these is an array, and X @ beta another
 
         def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-            remedy = "join with ed.math.stack or .concatenate, give tables as table.to_numpy() @ x"
-            raise self._refuse(f"no array can hold it: {remedy}")
+            remedy = "join with ed.math.stack or .concatenate, and calculate with the to_numpy() of"
+            raise self._refuse(f"no array can hold it: {remedy} tables and of xarray's arrays")
 
         def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Node:
             if function not in FUNCTIONS:
@@ -208,6 +218,12 @@ class Node:
 
         return index(self, key)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise ModelError(
+            f"{_told(self)} cannot be changed in place: make another expression with ed.math.where "
+            "or ed.math.concatenate"
+        )
+
     @property
     def T(self) -> Node:  # noqa: N802
         """Transpose: the axes in reverse order."""
@@ -224,8 +240,30 @@ class Node:
 
 
 def _not_ours(function: Any) -> ModelError:
-    name = f"numpy.{function.__name__}"
-    return ModelError(f"{name} cannot be used on a model expression; look in ed.math")
+    name = function.__name__
+    has = name in vars(import_module("exmc_dask.math"))
+    ours = f"; use ed.math.{name}" if has else instead("exmc_dask.math", name)
+    home = "numpy" if hasattr(np, name) else getattr(function, "__module__", "scipy.special")
+    refused = f"{home}.{name} cannot be used on a model expression"
+    return ModelError(f"{refused}{ours or '; look in ed.math'}")
+
+
+def _told(node: Node) -> str:
+    """Return what the user knows of an expression: its name, or the names in it."""
+    if node.op is Op.DATA:
+        return "an array" if isinstance(node.arg, Inline) else f"'{node.arg}'"
+    if node.op is Op.VAR:
+        return f"'{node.arg}'"
+    names: dict[str, None] = {}
+    waiting, seen = [node], {node}
+    while waiting and len(names) < 4:
+        for operand in waiting.pop().src:
+            if operand not in seen:
+                seen.add(operand)
+                waiting.append(operand)
+                if operand.op in (Op.VAR, Op.DATA):
+                    names[_told(operand)] = None
+    return f"an expression of {', '.join(names)}" if names else f"an expression ({node.op.value})"
 
 
 _nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
@@ -296,41 +334,14 @@ def as_node(value: Any) -> Node:
     return make(Op.DATA, (), inline, data_shape(inline.label, array), str(array.dtype))
 
 
-def as_array(value: Any, dtype: str | None = None) -> np.ndarray:
-    """Return `value` as a read-only array of its own: float64, int64 or bool, or of `dtype`.
-
-    Raises
-    ------
-    DataError
-        The value is not numeric, or has masked entries.
-    """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
-        raise DataError("an array with masked entries; only observed= may have some")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"{type(value).__name__} is not a regular array: {error}") from None
-    kind = {"f": FLOAT, "i": INT, "u": INT, "b": BOOL}.get(array.dtype.kind)
-    if kind is None:
-        raise DataError(
-            f"{type(value).__name__} of dtype {array.dtype} is not numeric; "
-            "expressions take numbers, arrays and model variables"
-        )
-    with np.errstate(over="ignore"):
-        own: np.ndarray = np.array(array, dtype=dtype or kind, order="C")
-    own.flags.writeable = False
-    return own
-
-
-def data_shape(name: str, array: np.ndarray) -> Shape:
-    """Shape of a data slot: a symbol an axis, but 1 stays 1 so that it broadcasts."""
-    return tuple(1 if n == 1 else f"{name}.{axis}" for axis, n in enumerate(array.shape))
-
-
 def elementwise(op: Op, *operands: Any) -> Node:
     """Apply an elementwise operation, broadcasting its operands as NumPy does."""
     nodes = [as_node(operand) for operand in operands]
-    shape = broadcast(*(node.shape for node in nodes))
+    try:
+        shape = broadcast(*(node.shape for node in nodes))
+    except ShapeError as error:
+        whose = ", ".join(f"{show(node.shape)} is of {_told(node)}" for node in nodes)
+        raise ShapeError(f"{error}: {whose}") from None
     return make(op, tuple(broadcast_to(node, shape) for node in nodes))
 
 
@@ -367,6 +378,7 @@ def infer(op: Op, src: tuple[Node, ...], arg: Any) -> tuple[Shape, str]:
     return INFER[op](tuple(node.shape for node in src), tuple(node.dtype for node in src), arg)
 
 
-# NumPy's functions; exmc_dask.math puts in what it has for each.
+# NumPy's functions and arrays' methods; exmc_dask.math puts in what it has for each.
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Node]] = {}
 UFUNCS: dict[np.ufunc, Callable[..., Node]] = {}
+METHODS: dict[str, Callable[..., Node]] = {}

@@ -1,5 +1,8 @@
 """Covariance functions by PyMC's names."""
 
+from typing import TYPE_CHECKING, Any
+
+from exmc_dask.elsewhere import missing
 from exmc_dask.gp.covariance import Constant, Covariance, WhiteNoise
 from exmc_dask.gp.polynomial import Linear, Polynomial
 from exmc_dask.gp.stationary import (
@@ -28,3 +31,10 @@ __all__ = [
     "RatQuad",
     "WhiteNoise",
 ]
+
+
+if not TYPE_CHECKING:  # a checker is to find what does not exist
+
+    def __getattr__(name: str) -> Any:
+        """Say what to write instead of a name of PyMC's that is not here."""
+        raise missing(__name__, name, __all__)

@@ -7,9 +7,10 @@ import numpy as np
 
 from exmc_dask.dist import MvNormal
 from exmc_dask.errors import UnknownName
+from exmc_dask.expressions.arrays import Inline
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.graph import substitute, topological
-from exmc_dask.expressions.ir import Inline, Node, as_float
+from exmc_dask.expressions.ir import Node, as_float
 from exmc_dask.expressions.ops import Op
 from exmc_dask.gp.covariance import Covariance, WhiteNoise
 from exmc_dask.gp.exact import JITTER, Exact, Given, Known, on_diagonal

@@ -8,9 +8,10 @@ import numpy as np
 from exmc_dask import math
 from exmc_dask.dist.base import open_model
 from exmc_dask.errors import ShapeError
+from exmc_dask.expressions.arrays import Inline
 from exmc_dask.expressions.axes import extent
 from exmc_dask.expressions.graph import topological
-from exmc_dask.expressions.ir import Inline, Node, as_float, as_node, broadcast_to, const
+from exmc_dask.expressions.ir import Node, as_float, as_node, broadcast_to, const
 from exmc_dask.expressions.ops import Op
 
 

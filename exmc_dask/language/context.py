@@ -12,19 +12,13 @@ import numpy as np
 
 from exmc_dask.dist import Functions
 from exmc_dask.dist.base import Declares, Dist, open_model
+from exmc_dask.elsewhere import Hints
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.expressions.graph import leaves
 from exmc_dask.expressions.ir import Node, as_float
 from exmc_dask.expressions.ops import Op
 from exmc_dask.language import consistency, verify
-from exmc_dask.language.model import (
-    Deterministic,
-    ModelSpec,
-    Observation,
-    Potential,
-    Variable,
-    is_name,
-)
+from exmc_dask.language.model import Deterministic, ModelSpec, Observation, Potential, Variable
 from exmc_dask.language.observed import seen, with_gaps
 from exmc_dask.language.slots import Slots, unknown
 from exmc_dask.language.tracing import draws_of
@@ -36,10 +30,8 @@ from exmc_dask.views import Display
 type Dims = str | Sequence[str | None] | None
 type Names = tuple[str | None, ...]
 
-RESERVED = frozenset({"chain", "draw", "sample"})  # axes of results
 
-
-class Model(Display):
+class Model(Display, Hints):
     """A model with its data: open inside ``with``, closed after it.
 
     A later ``with model:`` makes it the model of `sample` and `set_data`, but adds nothing to it.
@@ -129,6 +121,11 @@ class Model(Display):
         """Lengths, as the data ask for them, and what was left behind by `set_data`."""
         return consistency.sizes(self.spec, self._slots)
 
+    def __getitem__(self, name: str) -> Node:
+        if name not in self.spec.named:
+            raise unknown("variable", name, self.spec.named)
+        return self.spec.named[name]
+
     def add_coords(self, coords: Mapping[str, Any]) -> None:
         """Give dimensions their labels.
 
@@ -137,11 +134,13 @@ class Model(Display):
         ModelError
             A dimension cannot be called so, or its labels are not a list.
         """
+        if not isinstance(coords, Mapping):
+            raise OptionError(f"coords={coords!r} is no mapping, such as {{'school': ['A', 'B']}}")
         for dim, labels in coords.items():
             self._check_name(dim)
             array = np.asarray(labels)
             if array.ndim != 1:
-                raise ModelError(f"the coordinates of '{dim}' are not a list of labels")
+                raise ModelError(f"coords of '{dim}' are not a list of labels, such as range(3)")
             self._slots.coords[dim] = array
             self._names.add(dim)
 
@@ -219,7 +218,10 @@ class Model(Display):
             variable = declare(slots, name, dist, shape, names, transform)
         else:
             if transform != "default" or shape is not None:
-                raise OptionError(f"'{name}' is observed and takes neither transform= nor shape=")
+                raise OptionError(
+                    f"'{name}' is observed and takes neither transform= nor shape=: it has the "
+                    "shape of its data, and in prediction that of its parameters"
+                )
             variable = seen(slots, name, dist, observed, names, weight, mask, reduce, likelihood)
             for part in variable.shares:
                 self._check_name(part)
@@ -230,6 +232,7 @@ class Model(Display):
             self._later.add(name)
         self._variables.append(variable)
         self._names.update((name, *variable.shares))
+        slots.variables.add(variable.node)
         if variable.observed is not None:
             self._known[variable.node] = variable.value
         if draws:
@@ -273,6 +276,7 @@ class Model(Display):
         self._observations.append(observation)
         self._names.add(name)
         self._known[observation.leaf] = leaf
+        slots.variables.add(observation.leaf)
         return observation.leaf
 
     def deterministic(self, name: str, expression: Any, dims: Dims = None) -> Node:
@@ -377,17 +381,14 @@ class Model(Display):
 
     def _check_name(self, name: Any) -> None:
         self._check_open(f"add '{name}'")
-        if not is_name(name) or name in RESERVED:
-            raise ModelError(
-                f"{name!r} cannot be a name: it must be an identifier such as 'mu_1', not begin "
-                f"with two underscores, and not be one of {', '.join(sorted(RESERVED))}"
-            )
+        verify.check_name(name)
         if name in self._names:
             raise DuplicateName(f"'{name}' is the name of something else in this model already")
 
     def _dims(self, name: str, dims: Dims, new: bool = False) -> Names:
         """Names of dimensions as a tuple; only data may bring `new` ones."""
         names = () if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
+        verify.check_once(name, names)
         known = self._slots.dims if any(names) else {}
         for dim in names:
             if dim is not None and dim not in known:

@@ -12,7 +12,7 @@ import numpy as np
 
 from exmc_dask.dist.law import default_transform, event_ndim, is_discrete, is_movable
 from exmc_dask.errors import DataError, DiscreteError, OptionError
-from exmc_dask.expressions.ir import as_array
+from exmc_dask.expressions.arrays import as_array
 from exmc_dask.expressions.ops import FLOAT
 from exmc_dask.language.model import LEFT_OUT, SEEN, Variable
 from exmc_dask.language.slots import place

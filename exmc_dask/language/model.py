@@ -243,6 +243,15 @@ class ModelSpec:
         return next(v for v in self.variables if v.name == name)
 
     @cached_property
+    def named(self) -> dict[str, Node]:
+        """Variables, expressions and data slots by the names that the user gave them."""
+        found = {v.name: v.node for v in self.variables}
+        found |= {d.name: d.node for d in self.deterministics}
+        found |= {p.name: p.node for p in self.potentials}
+        found |= {o.name: o.leaf for o in self.observations}
+        return found | {slot.name: slot.node for slot in self.slots if slot.is_declared}
+
+    @cached_property
     def key(self) -> str:
         """Content hash: structure, sizes of parameters and constants; no data, no lengths."""
         from exmc_dask.language.codec import key

@@ -8,9 +8,10 @@ import numpy as np
 from exmc_dask.dist.base import Dist
 from exmc_dask.dist.law import event_ndim
 from exmc_dask.errors import DataError, ShapeError
+from exmc_dask.expressions.arrays import data_shape
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.graph import is_data
-from exmc_dask.expressions.ir import Node, data_shape
+from exmc_dask.expressions.ir import Node
 from exmc_dask.expressions.ops import Op
 from exmc_dask.language import verify
 from exmc_dask.language.missing import check_imputed, find, split

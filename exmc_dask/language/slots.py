@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.errors import DataError, OptionError, ShapeError, UnknownName
+from exmc_dask.dist.base import VALUE
+from exmc_dask.errors import DataError, ModelError, OptionError, ShapeError, UnknownName
+from exmc_dask.expressions.arrays import Inline, as_array, data_shape
 from exmc_dask.expressions.axes import Dim, Shape, extents, renamed
 from exmc_dask.expressions.graph import rebuild, topological
-from exmc_dask.expressions.ir import Inline, Node, as_array, data_shape
+from exmc_dask.expressions.ir import Node
 from exmc_dask.expressions.ops import FLOAT, INT, SINGLE, Op
 from exmc_dask.language.model import Slot
 
@@ -33,6 +35,7 @@ class Slots:
         self.slots: dict[str, Slot] = {}
         self.lengths: dict[str, int] = {}
         self.coords: dict[str, np.ndarray] = {}
+        self.variables: set[Node] = set()  # that expressions may refer to
         self._inline: dict[int, list[tuple[Inline, Slot]]] = {}  # by identity of the user's object
 
     def add(
@@ -75,6 +78,13 @@ class Slots:
 
         A new slot is called ``owner.part``, with a number from 2 on where that is taken. An array
         object that was used before keeps its slot.
+
+        Raises
+        ------
+        ModelError
+            A variable or a data slot is of another model.
+        ShapeError
+            A mask has another length than the axis it selects from.
         """
         leaves: dict[Node, Node] = {}
         names: dict[Dim, Dim] = {}
@@ -83,6 +93,13 @@ class Slots:
                 slot = self._slot_of(leaf.arg, f"{owner}.{part}")
                 leaves[leaf] = slot.node
                 names.update(zip(leaf.shape, slot.shape, strict=True))
+            elif leaf.op is Op.GATHER:
+                self._check_mask(owner, leaf, names)
+            elif self._is_foreign(leaf):
+                raise ModelError(
+                    f"'{owner}' uses '{leaf.arg}', which belongs to another model: declare it in "
+                    "this one too"
+                )
         if not leaves:
             return node
 
@@ -92,6 +109,20 @@ class Slots:
             return leaves.get(old)
 
         return rebuild([node], replace, names)[0]
+
+    def _is_foreign(self, leaf: Node) -> bool:
+        if leaf.op is Op.VAR:
+            return leaf not in self.variables and leaf.arg != VALUE
+        return leaf.op is Op.DATA and leaf.arg not in self.slots
+
+    def _check_mask(self, owner: str, node: Node, names: Mapping[Dim, Dim]) -> None:
+        chosen, index = node.src
+        marks = index.arg.marks if isinstance(index.arg, Inline) else None
+        length = self.extents((renamed(chosen.shape[0], names),))[0]
+        if marks not in (None, length):
+            raise ShapeError(
+                f"'{owner}': a mask of length {marks} cannot select from an axis of length {length}"
+            )
 
     def _slot_of(self, inline: Inline, wanted: str) -> Slot:
         seen = self._inline.setdefault(id(inline.source), [])

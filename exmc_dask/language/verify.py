@@ -4,6 +4,7 @@ The functions raise with the name of the variable. After them a distribution con
 expressions only, so that it can travel.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -36,10 +37,38 @@ from exmc_dask.expressions.axes import Shape, broadcast, extents, show
 from exmc_dask.expressions.graph import check, leaves, substitute
 from exmc_dask.expressions.ir import Node, as_float, as_node
 from exmc_dask.expressions.ops import BOOL, Op
-from exmc_dask.language.model import REDUCTIONS
+from exmc_dask.language.model import REDUCTIONS, is_name
 from exmc_dask.language.slots import Slots, checked_array, place
 from exmc_dask.language.tracing import TRACED_LATER
 from exmc_dask.transforms import Transform, transform
+
+RESERVED = ("chain", "draw", "sample")  # axes of results
+
+
+def check_name(name: Any) -> None:
+    """Raise ModelError for what cannot be a name, with one that can."""
+    if not isinstance(name, str):
+        raise ModelError(
+            f"{name!r} cannot be a name: the first argument is the variable's, an identifier such "
+            "as 'mu_1'"
+        )
+    if not is_name(name) or name in RESERVED:
+        near = re.sub(r"\W+", "_", name).strip("_")
+        such = near if is_name(near) and near not in RESERVED else "mu_1"
+        raise ModelError(
+            f"{name!r} cannot be a name: it must be an identifier such as {such!r}, not begin "
+            f"with two underscores, and not be one of {', '.join(RESERVED)}"
+        )
+
+
+def check_once(name: str, dims: tuple[str | None, ...]) -> None:
+    """Raise ModelError where two axes of a variable have one name, which xarray cannot hold."""
+    for axis, dim in enumerate(dims):
+        if dim is not None and dim in dims[:axis]:
+            raise ModelError(
+                f"'{name}': dims name '{dim}' twice; give the other axis a dimension of its own, "
+                f"such as '{dim}_2' with the same labels"
+            )
 
 
 def expression(name: str, value: Any) -> Node:
@@ -214,7 +243,10 @@ def _check_domain(name: str, what: str, param: Param, numbers: np.ndarray) -> No
     if good.all():
         return
     which = "it is not"
-    if good.shape == numbers.shape:
+    if param.domain == "weights" and not np.any(numbers < 0.0):
+        sums = numbers.sum(axis=-1)
+        which = f"the sum is {sums.flat[np.argmax(np.abs(sums - 1.0))]:g}"
+    elif good.shape == numbers.shape:
         which = f"{place(~good)} is {numbers[~good].flat[0]:g}"
     raise SupportError(f"'{name}': {what} must be {DOMAINS[param.domain].words}, but {which}")
 

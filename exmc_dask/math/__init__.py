@@ -4,7 +4,10 @@ All of them build graph nodes and calculate nothing. Axes count as in NumPy; a r
 ``axis`` runs over everything.
 """
 
-from exmc_dask.expressions.ir import FUNCTIONS, UFUNCS
+from typing import TYPE_CHECKING, Any
+
+from exmc_dask.elsewhere import missing
+from exmc_dask.expressions.ir import FUNCTIONS, METHODS, UFUNCS
 from exmc_dask.math.arrange import (
     broadcast_to,
     concatenate,
@@ -68,7 +71,7 @@ from exmc_dask.math.elementwise import (
     tanh,
     where,
 )
-from exmc_dask.math.from_numpy import OF_ARRAYS, OF_ELEMENTS
+from exmc_dask.math.from_numpy import AS_METHODS, OF_ARRAYS, OF_ELEMENTS
 from exmc_dask.math.linear import (
     cholesky,
     diagonal,
@@ -185,3 +188,11 @@ __all__ = [
 
 UFUNCS.update(OF_ELEMENTS)
 FUNCTIONS.update(OF_ARRAYS)
+METHODS.update(AS_METHODS)
+
+
+if not TYPE_CHECKING:  # a checker is to find what does not exist
+
+    def __getattr__(name: str) -> Any:
+        """Say what to write instead of a name of PyMC's that is not here."""
+        raise missing(__name__, name, __all__)

@@ -1,6 +1,7 @@
 """NumPy's functions on expressions: the one of ours that each of them means.
 
-``np.exp(x)`` of an expression is ``ed.math.exp(x)``; what has no row here is refused by name.
+``np.exp(x)`` of an expression is ``ed.math.exp(x)``, ``x.mean()`` is ``ed.math.mean(x)``; what has
+no row here is refused by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ import numpy as np
 
 from exmc_dask.expressions.ir import Node, elementwise
 from exmc_dask.expressions.ops import Op
-from exmc_dask.math import arrange, linear, reductions
+from exmc_dask.math import arrange, linear, products, reductions
 from exmc_dask.math import elementwise as of_elements
 
 OF_ELEMENTS: Mapping[np.ufunc, Callable[..., Node]] = {
@@ -58,6 +59,8 @@ OF_ELEMENTS: Mapping[np.ufunc, Callable[..., Node]] = {
 
 OF_ARRAYS: Mapping[Callable[..., Any], Callable[..., Node]] = {
     np.sum: reductions.sum,
+    np.prod: products.prod,
+    np.cumprod: products.cumprod,
     np.mean: reductions.mean,
     np.var: reductions.var,
     np.max: reductions.max,
@@ -73,4 +76,18 @@ OF_ARRAYS: Mapping[Callable[..., Any], Callable[..., Node]] = {
     np.reshape: arrange.reshape,
     np.transpose: arrange.transpose,
     np.take: arrange.take,
+}
+
+AS_METHODS: Mapping[str, Callable[..., Node]] = {
+    "clip": of_elements.clip,
+    "cumprod": products.cumprod,
+    "cumsum": reductions.cumsum,
+    "dot": linear.dot,
+    "max": reductions.max,
+    "mean": reductions.mean,
+    "min": reductions.min,
+    "prod": products.prod,
+    "take": arrange.take,
+    "transpose": arrange.transpose,
+    "var": reductions.var,
 }

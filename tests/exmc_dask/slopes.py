@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.expressions.arrays import Inline
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.grad import gradient
 from exmc_dask.expressions.graph import topological
-from exmc_dask.expressions.ir import Inline, Node, make
+from exmc_dask.expressions.ir import Node, make
 from exmc_dask.expressions.ops import FLOAT, Op
 from exmc_dask.math import sum as sum_of
 

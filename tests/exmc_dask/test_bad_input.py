@@ -37,7 +37,7 @@ MISTAKES: dict[str, Mistake] = {
         declared(lambda m: ed.Deterministic("x", var(m, "mu"))), errors.DuplicateName, ("'x'",),
     ),
     "name with a blank": (
-        declared(lambda m: ed.Normal("my mu", 0, 1)), errors.ModelError, ("'my mu'", "identifier"),
+        declared(lambda m: ed.Normal("my mu", 0, 1)), errors.ModelError, ("'my mu'", "'my_mu'"),
     ),
     "name that results use": (
         declared(lambda m: ed.Normal("chain", 0, 1)), errors.ModelError, ("'chain'",),
@@ -249,7 +249,7 @@ MISTAKES: dict[str, Mistake] = {
         errors.TraceError, ("'y'", "ed.math"),
     ),
     "logp with a numpy function": (
-        declared(lambda m: ed.Custom("y", logp=lambda v: np.cumprod(v), shape=3)),
+        declared(lambda m: ed.Custom("y", logp=lambda v: np.sort(v), shape=3)),
         errors.TraceError, ("'y'", "ed.math"),
     ),
     "logp with a branch": (

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
+import exmc_dask as ed
 from exmc_dask.errors import ShapeError
 from exmc_dask.expressions import graph
 from exmc_dask.expressions.axes import extents
@@ -26,6 +28,9 @@ KEYS = [
     (np.array([[0, 1], [2, 3]]), slice(None), 0),
     slice(None, None, 2),
     slice(None, None, -1),
+    np.array([True, False, True, True]),
+    [False, True, False, False],
+    (np.array([True, False, True, True]), slice(None), 1),
 ]
 
 
@@ -48,3 +53,32 @@ def test_shapes_are_numpys(key):
 def test_bad_keys_are_refused(key):
     with pytest.raises(ShapeError):
         X[key]
+
+
+def test_a_mask_selects_where_it_is_true():
+    mask, means = np.array([True, False, True]), np.array([1.0, 2.0, 3.0])
+    with ed.Model() as model:
+        x = ed.Normal("x", 0, 1, shape=3)
+        ed.Normal("y", (x + means)[mask], 1, observed=[0.5, 0.0])
+
+    assert model.logp({"x": np.zeros(3)}) == pytest.approx(
+        norm.logpdf(0, 0, 1) * 3 + norm.logpdf(0.5, 1, 1) + norm.logpdf(0.0, 3, 1)
+    )
+
+
+@pytest.mark.parametrize("length", [2, 4])
+@pytest.mark.parametrize("of", ["variable", "data", "array"])
+def test_a_mask_of_another_length_names_the_variable(length, of):
+    with ed.Model():
+        x = ed.Normal("x", 0, 1, shape=3)
+        given = np.arange(3.0)
+        whole = {"variable": x, "data": ed.Data("d", given) * x, "array": given * x[0]}[of]
+        with pytest.raises(ShapeError, match=rf"'y'.*mask of length {length}.*length 3"):
+            ed.Normal("y", whole[np.ones(length, dtype=bool)], 1, observed=np.ones(length))
+
+
+def test_a_mask_that_is_not_known_says_what_to_use():
+    with ed.Model():
+        x = ed.Normal("x", 0, 1, shape=3)
+        with pytest.raises(ShapeError, match=r"ed\.math\.where.*flatnonzero"):
+            x[x > 0]
