@@ -66,7 +66,8 @@ class Model(Display, Hints):
     """
 
     def __init__(self, coords: Mapping[str, Any] | None = None) -> None:
-        self._slots = Slots()
+        self._own: set[Node] = set()  # variables, which expressions may refer to
+        self._slots = Slots(self._own)
         self._variables: list[Variable] = []
         self._deterministics: list[Deterministic] = []
         self._potentials: list[Potential] = []
@@ -232,7 +233,7 @@ class Model(Display, Hints):
             self._later.add(name)
         self._variables.append(variable)
         self._names.update((name, *variable.shares))
-        slots.variables.add(variable.node)
+        self._own.add(variable.node)
         if variable.observed is not None:
             self._known[variable.node] = variable.value
         if draws:
@@ -276,7 +277,7 @@ class Model(Display, Hints):
         self._observations.append(observation)
         self._names.add(name)
         self._known[observation.leaf] = leaf
-        slots.variables.add(observation.leaf)
+        self._own.add(observation.leaf)
         return observation.leaf
 
     def deterministic(self, name: str, expression: Any, dims: Dims = None) -> Node:

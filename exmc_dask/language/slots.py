@@ -28,14 +28,16 @@ class Slots:
         Of every data axis, with the arrays as they are now.
     coords : dict of str to ndarray
         Labels of the dimensions.
+    variables : set of Node, optional
+        What expressions may refer to; None where nothing is known of variables.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variables: set[Node] | None = None) -> None:
+        self.variables = variables
         self.arrays: dict[str, np.ndarray] = {}
         self.slots: dict[str, Slot] = {}
         self.lengths: dict[str, int] = {}
         self.coords: dict[str, np.ndarray] = {}
-        self.variables: set[Node] = set()  # that expressions may refer to
         self._inline: dict[int, list[tuple[Inline, Slot]]] = {}  # by identity of the user's object
 
     def add(
@@ -112,7 +114,7 @@ class Slots:
 
     def _is_foreign(self, leaf: Node) -> bool:
         if leaf.op is Op.VAR:
-            return leaf not in self.variables and leaf.arg != VALUE
+            return self.variables is not None and leaf not in self.variables and leaf.arg != VALUE
         return leaf.op is Op.DATA and leaf.arg not in self.slots
 
     def _check_mask(self, owner: str, node: Node, names: Mapping[Dim, Dim]) -> None:

@@ -171,5 +171,7 @@ def test_mistakes_are_named() -> None:
         ed.gp.Marginal(mean_func=0)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="Marginal and Latent cannot be added"):
         process + ed.gp.Latent()  # type: ignore[operator]
-    with ed.Model(), pytest.raises(ShapeError, match="'y'"):
-        process.marginal_likelihood("y", X, Y[:5], 0.1)
+    with pytest.raises(ShapeError, match="'y'"):
+        model_of(y=Y[:5])
+    with ed.Model(), pytest.raises(ModelError, match="'y' uses '(b|ls|eta)', .* another model"):
+        process.marginal_likelihood("y", X, Y, 0.1)
