@@ -173,5 +173,5 @@ def test_mistakes_are_named() -> None:
         process + ed.gp.Latent()  # type: ignore[operator]
     with pytest.raises(ShapeError, match="'y'"):
         model_of(y=Y[:5])
-    with ed.Model(), pytest.raises(ModelError, match="'y' uses '(b|ls|eta)', .* another model"):
+    with ed.Model(), pytest.raises(ModelError, match=r"'y' uses '(b|ls|eta)', .* another model"):
         process.marginal_likelihood("y", X, Y, 0.1)
