@@ -52,7 +52,7 @@ def diverged(count: int, total: int) -> Finding | None:
         return None
     return Finding(
         "divergences",
-        f"{count} of {total} draws ({count / total:.1%}) ended in a divergence: the sampler met "
+        f"{count} of {total} draws ({count / total:.2%}) ended in a divergence: the sampler met "
         "curvature that its step size cannot follow, and the posterior there is not explored.",
         "Raise target_accept (0.9, then 0.95, 0.99); if that does not end it, non-centre "
         "hierarchical variables or give scales a prior that keeps them away from 0.",
