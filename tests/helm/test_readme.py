@@ -21,7 +21,7 @@ COMMAND = ".venv/bin/python -m pytest tests/helm/test_readme.py --update-golden"
 BLOCKS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMANDS = [
     line
-    for path in (README, ROOT / "README.md")
+    for path in (README, ROOT / "docs" / "guide" / "running.md")
     for block in BLOCKS.findall(path.read_text())
     for line in block.splitlines()
     if re.match("docker|helm|kubectl", line)

@@ -1,4 +1,4 @@
-"""README's table of distributions is the table in the code; ``--update-golden`` writes it anew."""
+"""The table of distributions is that of the code; ``--update-golden`` writes it anew."""
 
 import re
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from exmc_dask.dist.domain import Support
 from exmc_dask.expressions.ir import Node, const, make
 from exmc_dask.expressions.ops import FLOAT, Op
 
-README = Path(__file__).parents[1] / "README.md"
-COMMAND = ".venv/bin/python -m pytest tests/test_readme_table.py --update-golden"
-BEGIN, END = "<!-- distributions: written by tests/test_readme_table.py -->", "<!-- end -->"
+PAGE = Path(__file__).parents[1] / "docs" / "guide" / "distributions.md"
+COMMAND = ".venv/bin/python -m pytest tests/test_distributions_table.py --update-golden"
+BEGIN, END = "<!-- distributions: written by tests/test_distributions_table.py -->", "<!-- end -->"
 PARTS = {"dist", "dists", "text"}  # domains of parameters that themselves say what the support is
 
 ROWS = {**FAMILIES, **SHORTHANDS}
@@ -110,12 +110,14 @@ def table() -> Iterator[str]:
     yield f"\n{aliases()}.\n"
 
 
-def test_readme_has_the_table_of_the_code(pytestconfig: pytest.Config) -> None:
-    before, _, rest = README.read_text().partition(BEGIN + "\n")
+def test_the_guide_has_the_table_of_the_code(pytestconfig: pytest.Config) -> None:
+    before, _, rest = PAGE.read_text().partition(BEGIN + "\n")
     found, _, after = rest.partition(END)
     expected = "\n".join(table()) + "\n"
     if pytestconfig.getoption("--update-golden"):
-        README.write_text("".join((before, BEGIN, "\n", expected, END, after)))
+        PAGE.write_text("".join((before, BEGIN, "\n", expected, END, after)))
         found = expected
 
-    assert found == expected, f"the table in README.md is old; write it anew with\n\n  {COMMAND}\n"
+    assert found == expected, (
+        f"the table in {PAGE.name} is old; write it anew with\n\n  {COMMAND}\n"
+    )
