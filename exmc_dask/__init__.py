@@ -96,6 +96,9 @@ if TYPE_CHECKING:
     from exmc_dask.language.builder import Model as Model
     from exmc_dask.language.builder import Potential as Potential
     from exmc_dask.language.builder import set_data as set_data
+    from exmc_dask.language.formula import logccdf as logccdf
+    from exmc_dask.language.formula import logcdf as logcdf
+    from exmc_dask.language.formula import logp as logp
     from exmc_dask.predictive.deterministics import compute_deterministics as compute_deterministics
     from exmc_dask.predictive.pointwise import compute_log_likelihood as compute_log_likelihood
     from exmc_dask.predictive.pointwise import compute_log_prior as compute_log_prior
@@ -125,6 +128,7 @@ _EXPORTS = {
     "cluster.install": ("install_dashboard",),
     "predictive.deterministics": ("compute_deterministics",),
     "calibration": ("sbc",),
+    "language.formula": ("logccdf", "logcdf", "logp"),
     "results.comparison": ("compare", "waic"),
     "results.diagnosis": ("diagnose", "summary"),
     "runs.many": ("map",),

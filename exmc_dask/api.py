@@ -27,12 +27,25 @@ GROUP = 64  # chains, at least, that share what their warmup teaches them
 
 # Options of pm.sample that mean something else here: what to use instead.
 ELSEWHERE = {
+    "callback": "use sample_stream, or a function as progressbar=",
+    "chain": "it is called chains",
+    "compile_kwargs": "kernels are compiled by numba; see target=",
     "cores": "client= or cluster= says where chains run; cluster='threads' uses every processor",
+    "jitter_max_retries": "starting points are tried again until one can be used; see initvals=",
+    "mp_ctx": "client= or cluster= says where chains run",
+    "n_init": "a start from a fit is init='advi' and so on; warmup is tune=",
+    "nuts": "options of NUTS are those of sample itself, such as target_accept=",
+    "nuts_kwargs": "options of NUTS are those of sample itself, such as target_accept=",
     "nuts_sampler": "there is one sampler, NUTS",
+    "nuts_sampler_kwargs": "there is one sampler, NUTS",
     "return_inferencedata": "the result is always an xarray DataTree",
     "idata_kwargs": "log_likelihood=True and log_prior=True are options of sample itself",
     "progress": "it is called progressbar here, as in PyMC",
+    "quiet": "progressbar=False shows nothing",
     "seed": "it is called random_seed here, as in PyMC",
+    "start": "starting values are initvals=",
+    "step": "there is one sampler, NUTS; discrete variables have to be summed out",
+    "trace": "draws that go to disk while they are made are store=",
 }
 
 

@@ -119,7 +119,7 @@ INSTEAD: Mapping[str, Mapping[str, str]] = {
         "astype": "whole numbers and bools become float64 where they are calculated with",
         "eval": "a variable has no value before it is sampled: use ed.sample_prior_predictive",
         "flatten": "write x.reshape(n)",
-        "logp": "use ed.math and ed.Potential, or model.logp(values)",
+        "logp": "use ed.logp(ed.Normal.dist(...), value), or model.logp(values)",
         "ravel": "write x.reshape(n)",
         "round": "write ed.math.floor(x + 0.5)",
         "set": "expressions do not change: use ed.math.where or ed.math.concatenate",

@@ -43,6 +43,7 @@ BELOW = {
     "slots": "model",  # arrays, their names and lengths
     "tracing": "slots",  # functions of the user
     "verify": "tracing",  # what a declaration must be
+    "formula": "verify",  # of distributions, as expressions
     "views": "density",  # how a model shows itself
     "missing": "slots warned",  # entries of observed values that are not there
     "observed": "missing verify",  # variables that are declared with data

@@ -77,6 +77,11 @@ class HSGP(Process):
         self.m, self.L, self.c = tuple(m), L, c
         self.drop_first, self.parametrization = drop_first, parametrization
 
+    @property
+    def n_basis_vectors(self) -> int:
+        """Number of basis functions, and of their coefficients."""
+        return int(np.prod(self.m)) - int(self.drop_first)
+
     def prior_linearized(self, X: Any, *, name: str = "hsgp") -> tuple[Node, Node]:
         """Basis functions at places, and the prior scales of their coefficients.
 

@@ -175,3 +175,14 @@ def test_mistakes_are_named() -> None:
         approx_hsgp_hyperparams((0, 1), (1, 2), "cosine")
     with pytest.raises(OptionError, match="have to rise"):
         approx_hsgp_hyperparams((0, 1), (2, 1), "expquad")
+
+
+@pytest.mark.parametrize("drop_first", [False, True])
+def test_it_says_how_many_coefficients_it_has(drop_first: bool) -> None:
+    process = ed.gp.HSGP(
+        [4, 3], c=1.5, drop_first=drop_first, cov_func=ed.gp.cov.ExpQuad(2, ls=1.0)
+    )
+    with ed.Model():
+        phi, _ = process.prior_linearized(np.random.default_rng(1).normal(size=(5, 2)))
+
+    assert process.n_basis_vectors == phi.shape[-1]
