@@ -98,7 +98,7 @@ BELOW = {
     "calibration": "many predictive.sampling",
     "api": "reopen folded fitting comparison calibration",
     "cli": "api preflight kernels.cache",
-    "": "cli gp",  # the public names of exmc_dask/__init__.py
+    "": "cli gp formula",  # the public names of exmc_dask/__init__.py
 }
 
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
