@@ -70,7 +70,8 @@ BELOW = {
     "diagnosis": "convergence errors findings moments",
     "options": "builder",  # what callers pass
     "predictive": "density output options",  # what a model says of data and of draws
-    "comparison": "errors warned",
+    "observations": "errors",  # of a log-likelihood, some at a time
+    "comparison": "observations warned",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
     "cluster": "cluster.plan kernels inference convergence predictive",

@@ -1,17 +1,19 @@
 """How well models predict, estimated from their draws: WAIC, and tables of several models."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 from arviz_stats import ELPDData, loo
 from arviz_stats import compare as rank
+from arviz_stats.utils import ELPDDataLOO
 from scipy.special import logsumexp
 
 from exmc_dask.errors import OptionError
+from exmc_dask.results.observations import SAMPLE, Floats, parts
 from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
@@ -73,36 +75,93 @@ def waic(trace: xr.DataTree, *, var_name: str | None = None) -> WAIC:
     two, the sum of posterior variances. On the scale of the log-density, not of the deviance.
     """
     found = _log_likelihood(trace, "trace", var_name)
-    draws = found.stack(__draw__=("chain", "draw")).transpose(..., "__draw__")
-    values = draws.to_numpy()
-    lppd = logsumexp(values, axis=-1) - np.log(values.shape[-1])
-    p = values.var(axis=-1, ddof=1)
+    n_samples = found.sizes["chain"] * found.sizes["draw"]
+    each = [_lppd_and_variance(values) for values in parts(found)]
+    lppd, p = np.concatenate(each, axis=1)
     unreliable = int(np.count_nonzero(p > UNRELIABLE))
     if unreliable:
         warn(
             f"the log-density of {unreliable} of {p.size} observations varies by more than "
             f"{UNRELIABLE} over the posterior, where WAIC is not to be relied on; use arviz.loo"
         )
-    first = found.isel(chain=0, draw=0, drop=True)
     elpd_i = lppd - p
     return WAIC(
         elpd=float(elpd_i.sum()),
         se=float(np.sqrt(p.size * elpd_i.var())),
         p=float(p.sum()),
-        n_samples=values.shape[-1],
+        n_samples=n_samples,
         n_data_points=p.size,
         scale="log",
         warning=unreliable > 0,
         good_k=np.nan,
-        elpd_i=first.copy(data=elpd_i),
-        p_i=first.copy(data=p),
+        elpd_i=_like(found, elpd_i),
+        p_i=_like(found, p),
     )
 
 
-ESTIMATES: Mapping[str, Callable[..., ELPDData]] = {
-    "loo": partial(loo, pointwise=True),
-    "waic": waic,
-}
+def _lppd_and_variance(values: Floats) -> Floats:
+    """Return the log of the mean density and the variance of the log-density, (2, m)."""
+    draws = values.reshape(-1, values.shape[2])
+    return np.stack([logsumexp(draws, axis=0) - np.log(len(draws)), draws.var(axis=0, ddof=1)])
+
+
+def _loo(trace: xr.DataTree, *, var_name: str | None = None) -> ELPDDataLOO:
+    """Return what `arviz.loo` does, without its weights, some observations at a time."""
+    found = _log_likelihood(trace, "trace", var_name)
+    n_samples = found.sizes["chain"] * found.sizes["draw"]
+    if "posterior" not in trace.children:
+        raise OptionError(
+            "comparing by loo needs the posterior beside the log-likelihood, for the effective "
+            "sample size; give the whole trace, or use ic='waic'"
+        )
+    reff = _efficiency(trace["posterior"].to_dataset()) / n_samples
+    made, p = [], 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a part; of the whole it comes below
+        for values in parts(found):
+            of_part = xr.DataArray(values, dims=(*SAMPLE, "observation"), name="y")
+            group = {"log_likelihood": xr.Dataset({"y": of_part})}
+            part = loo(xr.DataTree.from_dict(group), pointwise=True, reff=reff)
+            made.append(np.stack([part.elpd_i, part.pareto_k]))  # and not its weights
+            p += float(part.p)
+            good_k = part.good_k
+    elpd_i, khat = np.concatenate(made, axis=1)
+    unreliable = int(np.count_nonzero(khat > good_k))
+    if unreliable:
+        warn(
+            f"Estimated shape parameter of Pareto distribution is greater than {good_k:.2f} for "
+            f"{unreliable} of {khat.size} observations, whose leave-one-out densities are not to "
+            "be relied on"
+        )
+    return ELPDDataLOO(
+        elpd=float(elpd_i.sum()),
+        se=float(np.sqrt(elpd_i.size * elpd_i.var(ddof=min(1, elpd_i.size - 1)))),
+        p=p,
+        n_samples=n_samples,
+        n_data_points=elpd_i.size,
+        scale="log",
+        warning=unreliable > 0,
+        good_k=good_k,
+        elpd_i=_like(found, elpd_i),
+        pareto_k=_like(found, khat),
+    )
+
+
+def _efficiency(posterior: xr.Dataset) -> float:
+    """Return the mean ESS of all variables, by which `arviz.loo` sets the length of tails."""
+    if posterior.sizes["chain"] == 1:
+        return float(posterior.sizes["draw"])
+    each = [posterior[[name]].azstats.ess(method="mean")[name] for name in posterior.data_vars]
+    return float(np.hstack([ess.to_numpy().ravel() for ess in each]).mean())
+
+
+def _like(found: xr.DataArray, values: Floats) -> xr.DataArray:
+    """Lay values of observations out as the observations are."""
+    first = found.transpose(*SAMPLE, ...).isel(chain=0, draw=0, drop=True)
+    return first.copy(data=values.reshape(first.shape))
+
+
+ESTIMATES: Mapping[str, Callable[..., ELPDData]] = {"loo": _loo, "waic": waic}
 
 
 def compare(
@@ -161,12 +220,12 @@ def _estimate(name: str, given: Any, ic: str, var_name: str | None) -> ELPDData:
         if given.elpd_i is None:
             raise OptionError(f"'{name}': make the estimate with pointwise=True")
         return given
-    _log_likelihood(given, f"'{name}'", var_name)
-    return ESTIMATES[ic](given, var_name=var_name)
+    found = _log_likelihood(given, f"'{name}'", var_name)
+    return ESTIMATES[ic](given, var_name=str(found.name))
 
 
 def _log_likelihood(trace: Any, what: str, var_name: str | None) -> xr.DataArray:
-    """Return the log-densities of one observed variable, loaded."""
+    """Return the log-densities of one observed variable."""
     if not isinstance(trace, xr.DataTree) or "log_likelihood" not in trace.children:
         raise OptionError(
             f"{what} has no log-likelihood: sample with log_likelihood=True, or call "
@@ -180,4 +239,4 @@ def _log_likelihood(trace: Any, what: str, var_name: str | None) -> xr.DataArray
         raise OptionError(
             f"{what} has no log-likelihood of '{var_name}'; there is {', '.join(names)}"
         )
-    return group[var_name or names[0]].load()
+    return group[var_name or names[0]]
