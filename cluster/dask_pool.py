@@ -25,6 +25,7 @@ from .herald import Herald
 from .hub import Hub
 from .moves import BlockDone, BlockFailed, Event, Fault, Note, Trouble
 from .pool import Order, Pool, Post
+from .reach import Reach
 from .roster import GPU, Roster, refusal
 from .scribe import Scribe
 from .watch import arrival
@@ -94,13 +95,17 @@ class DaskPool(Pool):
         self._arrived: list[str] = []
         self._gathered_at = -inf  # by the loop's clock
         self._serial = 0
+        self._reach = Reach(self._client, spec.shelf.place) if spec.shelf else None
         self._roster = Roster(
             self._client,
             self._errands,
             post,
             on_gone=partial(_forget, self._holds),
             needs=GPU if spec.target == "cuda" else "",
+            reach=self._reach,
         )
+        if self._reach is not None:
+            self._reach.open()
         self._hub = Hub.join(self._client, self)
         self._roster.open(self._hub.renew)
 
@@ -158,6 +163,8 @@ class DaskPool(Pool):
             sent.future.release()
         self._sent = {}
         self._errands.cancel()
+        if self._reach is not None:
+            self._reach.close()
 
     def close(self) -> None:
         """Give back the client and the cluster if they were opened for this pool."""

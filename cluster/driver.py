@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .herald import Herald
 
 _MAX_EVENTS = 10_000
+_PIECE_S = 2.0  # of drawing, at least, in a block that becomes an object of a store
 
 
 class Driver:
@@ -353,11 +354,12 @@ class Driver:
             first=command.first,
             n=command.n,
             attempt=command.attempt,
-            budget_s=command.budget_s,
+            budget_s=max(command.budget_s, _PIECE_S if self._spec.shelf else 0.0),
             every_s=command.every_s,
             isolated=command.isolated,
             state=command.state,
             initial=self._initials.get(command.unit) if begins else None,
+            shelf=self._spec.shelf,
         )
 
     def _pool_of(self, worker: str) -> Pool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from exmc_dask.errors import ExmcError
 from exmc_dask.sampler.pooling import Lesson
+from exmc_dask.sampler.receipt import Receipt
 from exmc_dask.sampler.state import Draws, State
 
 from .asks import Ask, Ending, Extend
@@ -55,6 +56,7 @@ class Trouble(enum.StrEnum):
     """The kinds of notes, from the harmless to those that end a run."""
 
     GPU = "gpu"
+    SIZE = "size"
     WORKER_LOST = "worker lost"
     WORKER_HUNG = "worker hung"
     WORKER_REFUSED = "worker refused"
@@ -93,6 +95,10 @@ class BlockResult:
         Where it ran; written by the driver when it publishes the block.
     launches : int
         Of a GPU, as the GPU counted them: proof that it ran.
+    receipt : Receipt or None
+        Of draws that the worker has written to the run's store; ``draws`` are then none.
+    unwritten : str
+        Why it could not write them, where it was to; they are then here.
     """
 
     unit: int
@@ -108,6 +114,8 @@ class BlockResult:
     fingerprint: str
     worker: str = ""
     launches: int = 0
+    receipt: Receipt | None = None
+    unwritten: str = ""
 
     @property
     def n(self) -> int:
@@ -188,10 +196,14 @@ class WorkerJoined:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRefused:
-    """A worker that must not be given work, and why; it may have been in use until now."""
+    """A worker that must not be given work, and why; it may have been in use until now.
+
+    ``store`` says that it is for want of the run's store.
+    """
 
     worker: str
     why: str
+    store: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Plan:
         self._turns = Turns(options, self._chains)
         self._fleet = Fleet(options.home_slots, options.grace_s, now)
         self._flights = Flights(self._fleet, options.max_block)
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, WorkerRefused] = {}
         self._troubles: dict[str, str] = {}  # of GPUs, by worker
         self._delivered = False  # some worker has
         self._course = Course(now + options.max_time_s)
@@ -148,11 +148,11 @@ class Plan:
             self._fleet.add(event.worker, event.slots)
 
     def _was_refused(self, event: WorkerRefused) -> None:
-        self._refused[event.worker] = event.why
+        self._refused[event.worker] = event
         self._note(words.refused(event.worker, event.why))
         self._remove(event.worker, blame=False)
         if not self._fleet and not self._delivered:
-            self._give_way(words.mismatch(self._refused))
+            self._give_way(words.mismatch(self._refused.values()))
 
     def _lost(self, event: WorkerLost) -> None:
         self._refused.pop(event.worker, None)

@@ -11,6 +11,7 @@ from . import versions
 from .errands import Errands
 from .moves import Event, WorkerJoined, WorkerLost, WorkerRefused
 from .pool import Post
+from .reach import Reach
 
 GPU = "GPU"
 """The resource that a worker with a GPU offers: ``dask worker --resources GPU=1``."""
@@ -32,6 +33,8 @@ class Roster:
         Called with each worker that is gone.
     needs : str, optional
         Resource, in Dask's sense, that workers have to offer.
+    reach : Reach, optional
+        Of a store that they have to reach.
     """
 
     def __init__(
@@ -41,11 +44,12 @@ class Roster:
         post: Post,
         on_gone: Callable[[str], object],
         needs: str = "",
+        reach: Reach | None = None,
     ) -> None:
         self._client: Any = client
         self._errands, self._post = errands, post
         self._on_gone = on_gone
-        self._needs = needs
+        self._needs, self._reach = needs, reach
         self._present: set[str] = set()  # workers that are there, checked or not
         self._line = self._client.scheduler_comm  # another one means another scheduler
 
@@ -136,8 +140,8 @@ class Roster:
             return
         except OSError:  # the scheduler is lost, and greets them again when it is back
             return
-        joined: list[Event] = []
-        refused: list[Event] = []
+        joined: list[WorkerJoined] = []
+        refused: list[WorkerRefused] = []
         for worker in workers:
             if worker in self._present and worker in answers and worker in slots:
                 why = versions.mismatch(versions.here(), answers[worker]["packages"])
@@ -148,7 +152,11 @@ class Roster:
                     refused.append(refusal(worker, why))
                 else:
                     joined.append(WorkerJoined(worker, offers[worker]))
-        self._post([*joined, *refused])
+        if self._reach is not None:
+            refused += await self._reach.refusals([event.worker for event in joined])
+        out = {event.worker for event in refused}
+        events: list[Event] = [e for e in joined if e.worker in self._present - out]
+        self._post([*events, *(event for event in refused if event.worker in self._present)])
 
     async def _offers(self, slots: dict[str, int]) -> dict[str, int]:
         """Return how many blocks each worker can run at a time: by what they need, if anything."""

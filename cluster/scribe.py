@@ -17,7 +17,7 @@ from .asks import Ending
 from .bulletin import RUNNING, Bulletin
 from .moves import BlockResult, Note, Progress
 from .nouns import NUTS, Words
-from .tally import Clock, Tally
+from .tally import Clock, Tally, glimpse_of
 
 N_TRACED, N_LINES, N_POINTS = 12, 8, 200  # variables, chains and points of the traces
 N_HISTORY = 200
@@ -86,8 +86,12 @@ class Scribe:
         columns = self._tally.running.columns
         if columns is None or result.unit not in self._traces:
             return
-        draws = result.draws
-        self._traces.add(result.unit, draws.numbers, draws.values[:, columns[:N_TRACED]])
+        glimpse = glimpse_of(result)
+        if glimpse is None:
+            draws = result.draws
+            self._traces.add(result.unit, draws.numbers, draws.values[:, columns[:N_TRACED]])
+        else:
+            self._traces.add(result.unit, glimpse.numbers, glimpse.values[:, :N_TRACED])
 
     def write(self, ending: Ending | None = None) -> Bulletin:
         """Write down where the run is, or why it is over."""

@@ -7,6 +7,7 @@ from importlib import import_module
 from math import isfinite
 
 from exmc_dask.results.convergence import MIN_LOOK, Look, Running
+from exmc_dask.sampler.receipt import Glimpse
 
 from .moves import BlockResult, Note, Phase, Progress, Trouble
 from .nouns import NUTS, Words
@@ -115,6 +116,11 @@ class Tally:
 
     def block(self, result: BlockResult) -> None:
         """Take published draws."""
+        glimpse = glimpse_of(result)
+        if glimpse is not None:
+            after = glimpse.numbers >= self.tune
+            self.running.add(result.unit, glimpse.values[after], glimpse.columns)
+            return
         draws = result.draws
         kept = draws.between(self.tune, draws.first + draws.thin * len(draws))
         self.running.add(result.unit, draws.values[kept])
@@ -204,6 +210,18 @@ class Tally:
             parts.append(f"{self.draws / self.seconds:.0f} {self.words('draws')}/s")
             parts.append(f"{span(self.seconds)} gone, {span(self.left_s)} left")
         return "; ".join(parts)
+
+
+def glimpse_of(result: BlockResult) -> Glimpse | None:
+    """Return what is to be seen of a block whose draws are not sent; None: they are here.
+
+    Of a run whose workers write draws, blocks that one of them could not write, and those of an
+    earlier life, are seen as sparsely as all others.
+    """
+    if result.receipt is not None:
+        return result.receipt.glimpse
+    sparse = result.draws.sparse or result.unwritten
+    return Glimpse.at(result.draws) if sparse else None
 
 
 def speed(row: Progress) -> float:

@@ -23,13 +23,14 @@ from exmc_dask import errors
 from exmc_dask.errors import FormatError
 from exmc_dask.inference.state import FitState, Made
 from exmc_dask.sampler.batch import BatchState
+from exmc_dask.sampler.receipt import Glimpse, Receipt
 from exmc_dask.sampler.state import ChainState, Draws, State
 
 from .bulletin import Bulletin
 from .moves import BlockFailed, BlockProgress, BlockResult, Fault
 from .nouns import NUTS, Words, words_of
 
-VERSION = 3
+VERSION = 4
 """Of the schema; raised when a record below changes."""
 
 CHAIN_ENGINE = "exmc_dask.cluster.engine:prepare"
@@ -60,6 +61,8 @@ class Spec:
         it returns an `exmc_dask.cluster.worker.Engine`.
     columns : mapping of str to shape
         What a row of draws consists of, in order. Workers need not know; those who watch do.
+    shelf : Shelf, optional
+        Where workers put draws; by default they send them. It goes with each task, not with this.
     """
 
     model: bytes
@@ -70,6 +73,7 @@ class Spec:
     support_point: NDArray[np.float64]
     engine: str = CHAIN_ENGINE
     columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    shelf: "Shelf | None" = None
 
     @property
     def words(self) -> Words:
@@ -100,6 +104,22 @@ class Spec:
     def key(self) -> str:
         """The spec's name: equal specs, data included, have equal keys."""
         return digest(pack(self.order))
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A store to which workers write draws themselves.
+
+    Attributes
+    ----------
+    place : str
+        An absolute path or a URL, which means the same everywhere.
+    kept_from : int
+        Number of the first draw that is kept, warmup included.
+    """
+
+    place: str
+    kept_from: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +165,8 @@ class Task:
         a batch.
     parcels : dict of str to bytes
         What the receiver is thought to lack.
+    shelf : Shelf or None
+        Where its draws are to be put; None: they are sent.
     """
 
     run: str
@@ -159,6 +181,7 @@ class Task:
     state: State | None
     initial: NDArray[np.float64] | None
     parcels: dict[str, bytes] = field(default_factory=dict)
+    shelf: Shelf | None = None
 
     @property
     def name(self) -> str:
@@ -242,6 +265,9 @@ _RECORDS = (
     BatchState,
     Made,
     Words,
+    Receipt,
+    Glimpse,
+    Shelf,
 )
 _TAGS = {record: tag for tag, record in enumerate(_RECORDS)}
 

@@ -1,12 +1,12 @@
 """What the plan says, in words: notes for those who watch, and errors that are not a block's."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from exmc_dask.errors import ClusterMismatch, GpuError
+from exmc_dask.errors import ClusterMismatch, GpuError, StoreError
 
 from .asks import Options
 from .ledger import Chain
-from .moves import BlockResult, Note, Trouble
+from .moves import BlockResult, Note, Trouble, WorkerRefused
 
 
 def out_of_time(options: Options) -> Note:
@@ -81,9 +81,15 @@ def failed(error: Exception) -> Note:
     return Note(Trouble.FAILED, str(error))
 
 
-def mismatch(refused: Mapping[str, str]) -> ClusterMismatch:
-    """Return what ends a run all of whose workers were refused; why, by worker."""
-    why = "; ".join(refused.values())
+def mismatch(refused: Collection[WorkerRefused]) -> ClusterMismatch | StoreError:
+    """Return what ends a run all of whose workers were refused."""
+    why = "; ".join(event.why for event in refused)
+    if all(event.store for event in refused):
+        return StoreError(
+            f"no worker reaches the store, to which store_writers='workers' has it write: {why}. "
+            "Give store= a folder that all machines share under one path, or a URL such as "
+            "s3://bucket/run.zarr; or leave store_writers= out, and draws are sent to this process"
+        )
     return ClusterMismatch(f"no worker can run this model: {why}. Install the same versions there")
 
 

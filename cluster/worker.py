@@ -9,6 +9,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Protocol
 
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 
 from exmc_dask.errors import DeviceFull, GpuError
 from exmc_dask.kernels import chain
+from exmc_dask.sampler.receipt import Receipt
 from exmc_dask.sampler.state import Draws, State
+from exmc_dask.store import piece
+from exmc_dask.store.objects import objects_at
 
 from . import watch
 from .moves import BlockResult, Fault
@@ -93,20 +97,49 @@ def run_block(engine: Callable[[], Engine], task: Task, seen: Watch) -> BlockRes
             message=str(error),
             trace=traceback.format_exc(),
         )
+    seconds = time.monotonic() - begun_at
+    receipt, unwritten = (None, "") if seen.dropped else put(task, draws)
     control = seen.control
     return BlockResult(
         unit=task.unit,
         first=first,
         attempt=task.attempt,
         state=state,
-        draws=draws,
+        draws=draws if receipt is None else none_of(draws),
         gradients=int(control[chain.GRADIENTS]),
         divergences=int(control[chain.DIVERGENCES]),
         step_size=float(control.view(np.float64)[chain.STEP_SIZE_BITS]),
-        seconds=time.monotonic() - begun_at,
+        seconds=seconds,
         prepare_s=begun_at - asked_at,
         fingerprint=ready.fingerprint,
         launches=int(control[chain.LAUNCHES]),
+        receipt=receipt,
+        unwritten=unwritten,
+    )
+
+
+def put(task: Task, draws: Draws) -> tuple[Receipt | None, str]:
+    """Write draws where the task wants them; return a receipt, or why there is none.
+
+    What cannot be written is sent, so whatever a file system raises costs no draw.
+    """
+    if task.shelf is None:
+        return None, ""
+    try:
+        objects = objects_at(task.shelf.place)
+        return piece.write(objects, task.name, draws, task.shelf.kept_from), ""
+    except Exception as error:  # of whatever file system it is
+        return None, f"{type(error).__name__}: {error}"
+
+
+def none_of(draws: Draws) -> Draws:
+    """Return draws without rows, of which nothing is kept alive."""
+    return replace(
+        draws,
+        values=draws.values[:0].copy(),
+        q=draws.q[:0].copy(),
+        stats_f=draws.stats_f[:0].copy(),
+        stats_i=draws.stats_i[:0].copy(),
     )
 
 

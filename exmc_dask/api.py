@@ -15,6 +15,7 @@ from exmc_dask.runs.folded import MomentKeeper, check_kept
 from exmc_dask.runs.gpus import MANY, wish
 from exmc_dask.runs.recipe import write
 from exmc_dask.runs.run import Run
+from exmc_dask.runs.shelf import check_writers, written_by_workers
 from exmc_dask.runs.stream import Draw
 from exmc_dask.runs.terms import Keeper, Terms
 from exmc_dask.sampler.settings import Settings
@@ -92,6 +93,7 @@ def sample(
     max_time_s: float = math.inf,
     store: str | os.PathLike[str] | None = None,
     checkpoint_s: float = 10.0,
+    store_writers: Literal["coordinator", "workers"] = "coordinator",
     blocking: bool = True,
     **unknown: Any,
 ) -> "xr.DataTree | Run":
@@ -205,6 +207,11 @@ def sample(
     checkpoint_s : float
         Time that is lost at most when this process dies; a store that is slow is written less
         often.
+    store_writers : {"coordinator", "workers"}
+        Who writes draws to the store. With "workers" they do not travel to this process, which is
+        too slow for what GPUs draw; it takes note of where they are, and reads them when they are
+        used. The store has to be a folder that all machines share or a URL, which is tried before
+        a worker is given work. It is read by `exmc_dask.open_store`, not by xarray alone.
     blocking : bool
         Wait for the result. If not, the handle of the run is returned at once.
 
@@ -236,6 +243,7 @@ def sample(
         log_likelihood=log_likelihood,
         log_prior=log_prior,
     )
+    check_writers(store_writers, store)
     model, counts = model_and_counts("sample", first, model, ("draws", "tune", "chains"))
     adapt = adapt or ("fisher" if warm_start is None else "step_size")
     if tune is None:
@@ -289,6 +297,8 @@ def sample(
     if store is not None:
         from exmc_dask.runs.keeper import begin
 
+        if store_writers == "workers":
+            recipe = written_by_workers(recipe, store)
         keeper = begin(store, recipe, on_failure, checkpoint_s)
     run = Run(recipe, terms, keeper=keeper)
     return run.wait() if blocking else run
@@ -299,7 +309,7 @@ def _earlier(given: Any) -> Any:
     if isinstance(given, Run):
         return given.earlier
     if isinstance(given, str | os.PathLike):
-        from exmc_dask.runs.keeper import earlier
+        from exmc_dask.runs.takeover import earlier
 
         return earlier(given)
     return given

@@ -25,7 +25,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from exmc_dask.cli_results import OUT, SCHEDULER, check_out, go_on, holds_run, inspect, resume, show
+from exmc_dask.cli_results import (
+    OUT,
+    SCHEDULER,
+    WRITERS,
+    check_out,
+    go_on,
+    holds_run,
+    inspect,
+    resume,
+    show,
+)
 from exmc_dask.errors import DataError, ExmcError, OptionError
 
 if TYPE_CHECKING:
@@ -148,6 +158,7 @@ main.add_command(inspect)
 @click.option("--target-accept", default=0.8, show_default=True)
 @click.option("--seed", type=int, help="By default one that the result names.")
 @click.option("--store", help="Path or URL where the run is kept while it goes on.")
+@click.option("--store-writers", type=WRITERS, help="Who writes draws there.")
 @click.option("--resume", "again", is_flag=True, help="Go on with the run in STORE, if it has one.")
 @click.option("--out", type=click.Path(), help=OUT)
 def sample(
@@ -161,6 +172,7 @@ def sample(
     target_accept: float,
     seed: int | None,
     store: str | None,
+    store_writers: str | None,
     again: bool,
     out: str | None,
 ) -> None:
@@ -183,7 +195,7 @@ def sample(
     }
     with opened(scheduler, dashboard, chains) as cluster:
         if again and store and holds_run(store):
-            trace = go_on(store, loaded, {**asked, "seed": seed}, cluster)
+            trace = go_on(store, loaded, {**asked, "seed": seed}, cluster, store_writers)
         else:
             trace = ed.sample(
                 loaded,
@@ -191,6 +203,7 @@ def sample(
                 random_seed=seed,
                 cluster=cluster,
                 store=store,
+                store_writers=store_writers or "coordinator",
                 compute_convergence_checks=False,
             )
     show(trace, out)

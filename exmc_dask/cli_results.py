@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import exmc_dask as ed
 
 SCHEDULER = "tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of processes, 'threads'."
+WRITERS = click.Choice(["coordinator", "workers"])
 OUT = "Where to keep the result: a .zarr folder."
 
 
@@ -42,13 +43,23 @@ def show(trace: "xr.DataTree", out: str | None = None) -> None:
 @click.argument("store")
 @click.option("--draws", default=0, help="Draws of each chain beyond those asked for before.")
 @click.option("--scheduler", help=SCHEDULER)
+@click.option("--store-writers", type=WRITERS, help="Who writes draws; as before by default.")
 @click.option("--out", type=click.Path(), help=OUT)
-def resume(store: str, draws: int, scheduler: str | None, out: str | None) -> None:
+def resume(
+    store: str, draws: int, scheduler: str | None, store_writers: Any, out: str | None
+) -> None:
     """Go on with the run in STORE, a path or URL, after whatever ended it."""
     import exmc_dask as ed
 
     check_out(out)
-    show(ed.resume(store, draws=draws, cluster=scheduler, compute_convergence_checks=False), out)
+    trace = ed.resume(
+        store,
+        draws=draws,
+        cluster=scheduler,
+        store_writers=store_writers,
+        compute_convergence_checks=False,
+    )
+    show(trace, out)
 
 
 @click.command()
@@ -63,6 +74,10 @@ def inspect(store: str) -> None:
     settings, owner = stored.settings, stored.owner
     click.echo(f"run of {stored.manifest.layout.chains} chains by exmc_dask, seed {settings.seed}")
     click.echo(f"owner: {owner.host}, epoch {owner.epoch}; {stored.seconds:.0f} s so far")
+    if stored.manifest.layout.in_pieces:
+        pieces = {e.receipt.name: e.receipt.size for t in stored.tails.values() for e in t.pieces}
+        size = sum(pieces.values()) / 1e6
+        click.echo(f"draws: {len(pieces)} pieces, {size:.1f} MB, written by workers")
     for chain in range(stored.manifest.layout.chains):
         tail = stored.tails.get(chain)
         draw = tail.state.draw if tail and tail.state else 0
@@ -78,7 +93,9 @@ def inspect(store: str) -> None:
         show(trace)
 
 
-def go_on(store: str, model: "ed.Model", asked: dict[str, Any], cluster: Any) -> "xr.DataTree":
+def go_on(
+    store: str, model: "ed.Model", asked: dict[str, Any], cluster: Any, store_writers: Any = None
+) -> "xr.DataTree":
     """Go on with a run, which has to be the one that was asked for, to the draws asked for.
 
     Raises
@@ -105,6 +122,7 @@ def go_on(store: str, model: "ed.Model", asked: dict[str, Any], cluster: Any) ->
         store,
         draws=max(0, draws - before["draws"]),
         cluster=cluster,
+        store_writers=store_writers,
         compute_convergence_checks=False,
     )
 

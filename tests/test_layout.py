@@ -74,18 +74,21 @@ BELOW = {
     "comparison": "observations warned",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
-    "cluster": "cluster.plan kernels inference convergence predictive",
+    "cluster": "cluster.plan kernels inference convergence predictive store.piece",
     "predictive.sampling": "cluster",  # predictive draws, for which workers may be asked
     "until": "convergence errors",
     "warmstart": "predictive sampler",
     "units": "cluster",  # what is handed to a worker
     "gpus": "units",  # what is asked of them
-    "recipe": "gpus predictive until warmstart warned",  # what decides a run's draws
+    "bulk": "units",  # how large the draws of a run are
+    "recipe": "bulk gpus predictive until warmstart warned",  # what decides a run's draws
+    "store.objects": "errors",  # whole objects by name
+    "store.piece": "sampler store.objects",  # draws of a block as one of them
     "terms": "recipe",  # how a run is carried out
     "stream": "cluster",  # blocks, draw by draw
     "harvest": "stream until",  # the blocks of a run
     "trees": "recipe harvest",  # results as far as they have come
-    "store": "output",  # what lies on disk while a run goes on
+    "store": "output store.piece",  # what lies on disk while a run goes on
     "keeper": "terms store",  # runs that are kept in a store
     "folded": "terms",  # runs that keep moments
     "instead": "recipe",  # how a run goes on whose GPUs cannot
@@ -93,7 +96,8 @@ BELOW = {
     "farewell": "",  # ends with the process
     "wishes": "cluster",  # what a Ctrl-C asks for
     "run": "leg instead trees diagnosis farewell wishes",  # the handle of a run
-    "reopen": "run keeper",  # doors to stored runs
+    "shelf": "recipe",  # who writes to a store
+    "reopen": "run keeper shelf",  # doors to stored runs
     "fitting": "recipe predictive.sampling wishes",  # doors of the other methods
     "many": "run",
     "calibration": "many predictive.sampling",
@@ -111,6 +115,7 @@ ONE_ROOM = {
     "moments_tree": "output",
     "moments_report": "diagnosis",
     "past": "keeper",
+    "takeover": "keeper",
     "incomplete": "evaluate",
     "matrices": "evaluate",
     "body": "ir",
@@ -135,7 +140,11 @@ ONE_ROOM = {
 }
 
 # Their functions travel by value, and import what they call by its full name, where they are.
-BY_VALUE = ("exmc_dask.cluster.dask_pool", "exmc_dask.cluster.install")
+BY_VALUE = (
+    "exmc_dask.cluster.dask_pool",
+    "exmc_dask.cluster.install",
+    "exmc_dask.cluster.reach",
+)
 
 # third-party package: the rooms (or single modules) that may import it; numpy is everywhere
 THIRD_PARTY = {

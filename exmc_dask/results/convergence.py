@@ -155,9 +155,19 @@ class Running:
         self._kept: defaultdict[int, list[Array]] = defaultdict(list)
         self.columns: NDArray[np.int64] | None = None
 
-    def add(self, chain: int, values: Array) -> None:
-        """Take the next rows of a chain, warmup left out."""
+    def add(self, chain: int, values: Array, columns: NDArray[np.int64] | None = None) -> None:
+        """Take the next rows of a chain, warmup left out.
+
+        Where not all of their columns are here, ``columns`` says which are, the same for all.
+        """
         if not values.shape[1]:
+            return
+        if columns is not None:
+            if self.columns is None or not np.array_equal(self.columns, columns):
+                self._kept.clear()  # of rows before, if any, other columns were kept
+                self.columns = columns
+            if len(values):
+                self._kept[chain].append(values)
             return
         if self.columns is None:
             last = values.shape[1] - 1

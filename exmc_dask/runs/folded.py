@@ -27,12 +27,13 @@ class MomentKeeper:
         self._chains = [Folding(k, recipe.chains) for _ in range(recipe.chains)]
         self._news: deque[int] = deque()
 
-    def block(self, result: BlockResult) -> None:
-        """Take an accepted block."""
+    def block(self, result: BlockResult) -> BlockResult:
+        """Take an accepted block; for others it is as it was."""
         chain, draws = self._chains[result.unit], result.draws
         after = draws.between(self._tune, draws.first + draws.thin * len(draws))
         chain.now = chain.now.add(draws, after)
         self._news.append(result.unit)
+        return result
 
     def stored(self) -> Collection[int]:
         """Return the chains that had blocks since this was asked last."""

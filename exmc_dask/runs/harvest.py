@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -13,7 +14,7 @@ from exmc_dask.runs.stream import Draw, draws_of
 from exmc_dask.runs.until import Until
 from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import State
+from exmc_dask.sampler.state import Past, State
 
 _LOOKED_AT = 2**22  # numbers at a time, 32 MB
 
@@ -67,9 +68,12 @@ class Harvest:
     def bring_in(self, result: BlockResult) -> None:
         """Take a block."""
         with self.news:
-            self._at_hand[result.unit].append(len(self.blocks))
-            self.blocks.append(result)
             self.states[result.unit] = result.state
+            if result.draws.in_memory:
+                self._at_hand[result.unit].append(len(self.blocks))
+            else:  # of what is not at hand from the first the rest is not needed either
+                result = replace(result, state=Past(result.state.draw), receipt=None)
+            self.blocks.append(result)
             self.news.notify_all()
 
     def put_away(

@@ -1,4 +1,4 @@
-"""Runs that are kept in a store: begun in a new one, taken over from an old one."""
+"""Runs that are kept in a store: begun in a new one, and what keeps them."""
 
 import math
 import os
@@ -6,28 +6,23 @@ import secrets
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from exmc_dask import __version__
 from exmc_dask.cluster.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import ExmcError, OptionError, StoreError
-from exmc_dask.language.builder import Model
-from exmc_dask.runs.past import earlier_blocks, fits_chunk, put_away
-from exmc_dask.runs.recipe import Recipe, write
-from exmc_dask.runs.until import Until
-from exmc_dask.runs.warmstart import Earlier
+from exmc_dask.runs.bulk import crowded
+from exmc_dask.runs.past import fits_chunk, put_away, written
+from exmc_dask.runs.recipe import Recipe
 from exmc_dask.sampler.pooling import Lesson
-from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import ChainState
 from exmc_dask.store.layout import lay_out
-from exmc_dask.store.lessons import read_lessons
 from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
 from exmc_dask.store.objects import Objects, objects_at
+from exmc_dask.store.orphans import delete_orphans
+from exmc_dask.store.pieces import Pieces
 from exmc_dask.store.readback import Chunks
 from exmc_dask.store.skeleton import Skeleton, row_numbers
 from exmc_dask.store.stored import Stored
@@ -49,13 +44,16 @@ class StoreKeeper:
 
     Attributes
     ----------
-    chunks : Chunks
-        Where draws that have left the memory are read.
+    source : Chunks or Pieces
+        Where draws that are not in memory are read.
     """
 
     def __init__(self, stored: Stored, recipe: Recipe, checkpoint_s: float) -> None:
         self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
-        self.chunks = Chunks(stored.objects, stored.manifest.layout)
+        objects, layout = stored.objects, stored.manifest.layout
+        self._pieces = Pieces.of(objects, layout, stored.tails) if layout.in_pieces else None
+        self.source = self._pieces or Chunks(objects, layout)
+        self._unable: set[str] = set()  # workers that could not write
         self._fingerprints = {c: t.fingerprint for c, t in stored.tails.items() if t.fingerprint}
         self._notes: deque[Note] = deque()
         self._lessons: list[Lesson] = []  # that are still to be written
@@ -65,8 +63,13 @@ class StoreKeeper:
         self._writer: Writer | None = None
         self._open()  # here and not with the first block, which the run's own thread brings
 
-    def block(self, result: BlockResult) -> None:
-        """Take an accepted block.
+    @property
+    def in_pieces(self) -> bool:
+        """Whether workers can write to the store."""
+        return self._pieces is not None
+
+    def block(self, result: BlockResult) -> BlockResult:
+        """Take an accepted block, and return it with draws that can be read.
 
         Raises
         ------
@@ -83,6 +86,12 @@ class StoreKeeper:
             )
         with self._lock:
             self._open().take(result)
+        if result.receipt is None:
+            self._heed(result)
+            return result
+        assert self._pieces is not None
+        self._unable.discard(result.worker)
+        return written(result, result.receipt, self._recipe.settings, self._pieces)
 
     def lesson(self, lesson: Lesson) -> None:
         """Take what a group of chains learnt."""
@@ -105,7 +114,7 @@ class StoreKeeper:
                 self._open().drop(note.unit)
 
     def expect(self, notes: Sequence[Note]) -> None:
-        """Say with the first block what is said of other fingerprints, in place of each chain."""
+        """Say with the first block what there is to say, and nothing of other fingerprints."""
         self._fingerprints = {}
         self._notes.extend(notes)
 
@@ -122,7 +131,7 @@ class StoreKeeper:
         settings = self._recipe.settings
         if fits_chunk(settings, self._stored.manifest.layout):
             return None
-        return put_away(block, settings, self._full.get(block.unit, -math.inf), self.chunks)
+        return put_away(block, settings, self._full.get(block.unit, -math.inf), self.source)
 
     def close(self) -> None:
         """Write what is still to be written; the next block opens the store again.
@@ -138,6 +147,8 @@ class StoreKeeper:
             writer.close()
             self._stored = replace(self._stored, tails=writer.tails())
             self._lessons = writer.lessons()
+            if self._pieces is not None:
+                self._clean()
         if writer.trouble is not None:
             self._note(
                 Trouble.STORE,
@@ -159,10 +170,32 @@ class StoreKeeper:
                 checkpoint_s=self._checkpoint_s,
                 on_trouble=lambda message: self._note(Trouble.STORE, message),
                 on_full=self._filled,
+                pieces=self._pieces,
             )
             for lesson in self._lessons:
                 self._writer.learn(lesson)
         return self._writer
+
+    def _heed(self, result: BlockResult) -> None:
+        """Say once of a worker that it could not write what it drew."""
+        if result.unwritten and result.worker not in self._unable:
+            self._unable.add(result.worker)
+            self._note(
+                Trouble.STORE,
+                f"worker {result.worker} cannot write to the store {self._stored.objects.root} "
+                f"({result.unwritten}); its draws are sent here and written from here",
+            )
+
+    def _clean(self) -> None:
+        objects = self._stored.objects
+        try:
+            delete_orphans(objects, self._stored.tails.values())
+        except Exception as error:  # of whatever file system it is; they cost room and nothing else
+            self._note(
+                Trouble.STORE,
+                f"pieces that nobody needs could not be deleted from the store {objects.root} "
+                f"({type(error).__name__}: {error}); the next run of it tries again",
+            )
 
     def _filled(self, chain: int, stop: int) -> None:
         self._full[chain] = stop
@@ -170,25 +203,6 @@ class StoreKeeper:
 
     def _note(self, kind: Trouble, message: str) -> None:
         self._notes.append(Note(kind, message))
-
-
-@dataclass(frozen=True, eq=False)
-class Resumed:
-    """A run to go on with: arguments of `Run`, how it was told to fail, its target.
-
-    ``target`` is what chains were last drawn with, ``lanes`` and ``block`` are those of its GPUs.
-    """
-
-    recipe: Recipe
-    keeper: StoreKeeper
-    states: Mapping[int, ChainState]
-    blocks: list[BlockResult]
-    lessons: list[Lesson]
-    seconds: float
-    on_failure: Literal["raise", "drop"]
-    target: str
-    lanes: int | None
-    block: int | None
 
 
 def begin(
@@ -206,7 +220,7 @@ def begin(
     StoreError
         There is something already, or nothing can be written.
     """
-    objects = _reach(place, checkpoint_s)
+    objects = reach(place, checkpoint_s)
     if objects.get(MANIFEST) is not None:
         raise StoreError(
             f"store={objects.root!r} holds a run already: ed.resume({objects.root!r}) goes on with "
@@ -236,90 +250,32 @@ def begin(
             "block": recipe.share and recipe.share.block,
         },
         spec=recipe.spec.key,
-        layout=lay_out(groups, recipe.chains, n_warmup, n_draws),
+        layout=lay_out(
+            groups,
+            recipe.chains,
+            n_warmup,
+            n_draws,
+            in_pieces=recipe.spec.shelf is not None,
+        ),
         release=__version__,
     )
-    owner = Owner(1, secrets.token_hex(8), settings.draws, until is not None, _here())
+    owner = Owner(1, secrets.token_hex(8), settings.draws, until is not None, here())
     content = manifest.objects()
     try:
         if not objects.is_empty():
             raise StoreError(f"store={objects.root!r} is not empty, and what is there is no run")
         objects.create()
         objects.put_all([*content[:-1], (OWNER, owner.to_bytes()), content[-1]])
+        note = crowded(recipe.expected_bytes, objects.free_bytes(), objects.root)
     except ExmcError:
         raise
     except Exception as error:  # of whatever file system it is
         raise StoreError(
             f"store={objects.root!r} cannot be written: {type(error).__name__}: {error}"
         ) from error
-    return StoreKeeper(Stored(objects, manifest, owner, {}), recipe, checkpoint_s)
-
-
-def take_over(place: str | os.PathLike[str], draws: int, checkpoint_s: float) -> Resumed:
-    """Become the owner of a stored run, whoever owned it before.
-
-    Parameters
-    ----------
-    place : path or str
-    draws : int
-        Draws wanted of each chain beyond those that were wanted before.
-    checkpoint_s : float
-
-    Raises
-    ------
-    OptionError
-        It cannot be taken so.
-    StoreError, FormatError
-        There is no run, it is damaged, or cannot be written.
-    """
-    objects = _reach(place, checkpoint_s)
-    before = read(objects)
-    owner = before.owner
-    if draws and owner.until and before.ending != "complete":
-        raise OptionError("until= decides when this run ends; resume it without draws= first")
-    owner = Owner(
-        owner.epoch + 1,
-        secrets.token_hex(8),
-        owner.draws + draws,
-        owner.until and not draws,
-        _here(),
-    )
-    try:
-        objects.put(OWNER, owner.to_bytes())
-    except Exception as error:  # of whatever file system it is
-        raise StoreError(
-            f"{objects.root} cannot be written, so it cannot be resumed: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    stored = read(objects)  # again: now nobody else writes
-    recipe = _recipe(stored)
-    states = {chain: tail.state for chain, tail in stored.tails.items() if tail.state is not None}
-    lessons = list(read_lessons(objects, recipe.pooling, states))
-    keeper = StoreKeeper(stored, recipe, checkpoint_s)
-    return Resumed(
-        recipe,
-        keeper,
-        states,
-        [
-            block
-            for tail in stored.reopened().values()
-            if tail.state is not None
-            for block in earlier_blocks(stored, tail, recipe, keeper.chunks)
-        ],
-        lessons,
-        stored.seconds,
-        stored.manifest.run["on_failure"],
-        stored.target,
-        *(stored.manifest.run.get(name) for name in ("lanes", "block")),
-    )
-
-
-def earlier(place: str | os.PathLike[str]) -> Earlier:
-    """Return what other runs may begin from; raises as `read` does."""
-    stored = read(_reach(place, 0.0))
-    recipe = _recipe(stored)
-    states = {c: tail.state for c, tail in stored.tails.items() if tail.state is not None}
-    return Earlier(recipe.density, recipe.settings.tune, states)
+    keeper = StoreKeeper(Stored(objects, manifest, owner, {}), recipe, checkpoint_s)
+    keeper.expect([note] if note else [])
+    return keeper
 
 
 def read(objects: Objects) -> Stored:
@@ -336,7 +292,8 @@ def read(objects: Objects) -> Stored:
         raise StoreError(f"{objects.root} cannot be read: {error}") from error
 
 
-def _reach(place: str | os.PathLike[str], checkpoint_s: float) -> Objects:
+def reach(place: str | os.PathLike[str], checkpoint_s: float) -> Objects:
+    """Return the objects of a place that may be a store; check both options."""
     if find_spec("zarr") is None:
         raise OptionError("store= needs zarr, which is not installed: pip install exmc-dask[store]")
     if not isinstance(checkpoint_s, int | float) or not checkpoint_s >= 0:
@@ -349,27 +306,6 @@ def _empty(recipe: Recipe) -> "xr.DataTree":
     return recipe.tree({chain: [] for chain in range(recipe.chains)}, {})
 
 
-def _here() -> str:
+def here() -> str:
+    """Name this process, for people."""
     return f"{socket.gethostname()}, process {os.getpid()}"
-
-
-def _recipe(stored: Stored) -> Recipe:
-    """Write the recipe anew from what the store has of it."""
-    manifest, run = stored.manifest, stored.manifest.run
-    model = Model()
-    model.__setstate__({"spec": manifest.model, "data": manifest.data, "coords": manifest.coords})
-    recipe = write(
-        model,
-        Settings.from_dict(manifest.settings),
-        manifest.layout.chains,
-        **manifest.options,
-        warmup=run["warmup"],
-        log_likelihood=run["log_likelihood"],
-        log_prior=run["log_prior"],
-    )
-    until = None
-    if stored.owner.until:
-        limits = {name: np.array(limits) for name, limits in run["until"].items()}
-        until = Until(limits, tuple(run["columns"]))
-    recipe = replace(recipe, initials=manifest.initials)
-    return recipe.to_draw(stored.owner.draws, until)

@@ -1,6 +1,7 @@
 """Recipe: all that decides the draws of a run and how they are laid out, fixed before it begins."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from exmc_dask.errors import CompileError, ModelError, OptionError
 from exmc_dask.expressions.axes import extents
 from exmc_dask.language.builder import Model
 from exmc_dask.lowering.density import LogDensity, Output, lower
+from exmc_dask.runs.bulk import large
 from exmc_dask.runs.gpus import Share, Wish
 from exmc_dask.runs.units import CHAINS, MOST, Batches, Chains
 from exmc_dask.runs.until import Until, looks, read
@@ -22,7 +24,7 @@ from exmc_dask.runs.warmstart import Earlier, from_run, from_trace
 from exmc_dask.sampler.checked import is_whole
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import State
+from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, State
 from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
@@ -182,7 +184,25 @@ class Recipe:
     def notes(self) -> list[Note]:
         """What those who watch the run are told before it begins."""
         on_gpus = self.share is not None and self.spec.target == "cuda"
-        return [Note(Trouble.GPU, str(self.share))] if on_gpus else []
+        of_gpus = Note(Trouble.GPU, str(self.share)) if on_gpus else None
+        shelf, at_most = self.spec.shelf, self.until is not None
+        of_size = None
+        if self.keep == "draws":
+            place = None if shelf is None else shelf.place
+            of_size = large(self.expected_bytes, place, at_most=at_most)
+        return [note for note in (of_gpus, of_size) if note is not None]
+
+    @property
+    def expected_bytes(self) -> int:
+        """Size of all draws that it keeps, with their statistics, if it makes all of them."""
+        settings = self.settings
+        width = (
+            sum(math.prod(shape) for _, shape in self.columns) + len(FLOAT_STATS) + len(INT_STATS)
+        )
+        width += self.density.layout.dim if settings.store_unconstrained else 0
+        rows = -(-settings.draws // settings.thin)
+        rows += settings.tune // settings.thin if self.warmup else 0
+        return 8 * self.chains * rows * width
 
     def add_densities(self, trace: "xr.DataTree") -> None:
         """Add the groups of log-densities that were asked for."""

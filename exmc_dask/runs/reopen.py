@@ -10,9 +10,11 @@ from exmc_dask.errors import OptionError
 from exmc_dask.options import refuse
 from exmc_dask.runs.gpus import wish, within_reach
 from exmc_dask.runs.instead import other_bits
-from exmc_dask.runs.keeper import Resumed, read, take_over
+from exmc_dask.runs.keeper import read
 from exmc_dask.runs.recipe import Recipe, on_gpus
 from exmc_dask.runs.run import Run
+from exmc_dask.runs.shelf import check_writers, written_by_workers
+from exmc_dask.runs.takeover import Resumed, take_over
 from exmc_dask.runs.terms import Terms
 from exmc_dask.store.objects import objects_at
 
@@ -45,6 +47,7 @@ def resume(
     max_time_s: float = math.inf,
     compute_convergence_checks: bool = True,
     checkpoint_s: float = 10.0,
+    store_writers: Literal["coordinator", "workers"] | None = None,
     blocking: bool = True,
     **unknown: Any,
 ) -> "xr.DataTree | Run":
@@ -70,6 +73,9 @@ def resume(
         As in `sample`; they may be others than before.
     on_failure : {"raise", "drop"}, optional
         As in `sample`; as before by default.
+    store_writers : {"coordinator", "workers"}, optional
+        As in `sample`; as before by default. A run that workers have written can go on where they
+        do not reach its store; one that its coordinator has written stays with that.
     blocking : bool
         Wait for the result. If not, the handle of the run is returned at once.
 
@@ -90,7 +96,9 @@ def resume(
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
         raise OptionError(f"draws={draws!r} is not possible; give a whole number, 0 or above")
     wish("cpu" if target == "auto" else target, None, client, cluster)  # before it has a new owner
-    found = take_over(store, draws, checkpoint_s)
+    if store_writers is not None:
+        check_writers(store_writers, store)
+    found = take_over(store, draws, checkpoint_s, store_writers)
     terms = Terms(
         client=client,
         cluster=cluster,
@@ -100,8 +108,11 @@ def resume(
         max_time_s=max_time_s,
         compute_convergence_checks=compute_convergence_checks,
     )
+    recipe = _for_target(target, found, client, cluster)
+    if found.keeper.in_pieces and store_writers != "coordinator":
+        recipe = written_by_workers(recipe, store)
     run = Run(
-        _for_target(target, found, client, cluster),
+        recipe,
         terms,
         keeper=found.keeper,
         states=found.states,

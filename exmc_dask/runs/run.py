@@ -271,7 +271,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
     def _accept(self, result: BlockResult) -> None:
         for block in self._recipe.units.results(result):
             if self._keeper is not None:
-                self._keeper.block(block)
+                block = self._keeper.block(block)
             self._show.block(block)
             self._harvest.bring_in(block)
         self._pass_on()

@@ -60,8 +60,8 @@ class Keeper(Protocol):
     What it raises ends the run, so a keeper that can do without its disk has to do without.
     """
 
-    def block(self, result: BlockResult) -> None:
-        """Take an accepted block: in order per chain, before anyone else sees its draws."""
+    def block(self, result: BlockResult) -> BlockResult:
+        """Take an accepted block, in order per chain, and return it as others are to see it."""
 
     def lesson(self, lesson: Lesson) -> None:
         """Take what a group of chains learnt, before any block that began after it."""

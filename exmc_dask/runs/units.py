@@ -147,6 +147,7 @@ class Batches(Chains):
                 unit=self.bounds[result.unit] + k,
                 state=state,
                 draws=draws,
+                receipt=result.receipt and result.receipt.of(k),
                 gradients=result.gradients if k == 0 else 0,
                 divergences=result.divergences if k == 0 else 0,
                 launches=result.launches if k == 0 else 0,

@@ -212,9 +212,12 @@ class Draws:
     ----------
     in_memory : bool
         Whether these are the draws themselves; others know where to read them.
+    sparse : bool
+        Those who watch see a `Glimpse` of them only, as it would take long to read all.
     """
 
     in_memory: ClassVar[bool] = True
+    sparse: ClassVar[bool] = False
 
     first: int
     values: Floats

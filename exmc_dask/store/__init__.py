@@ -13,6 +13,12 @@
       exmc/lessons/GROUP-DRAW.npz      what chains learnt together, with pool=
       exmc/tails/CHAIN.npz             state of a chain, and the rows after its last full chunk
 
-Chunks and lessons are written first and the tail after them; readers believe the tail. So whenever
-the writer dies, what is read is a prefix of each chain together with the state that it ends in.
+Where workers write draws, there are no chunks, but::
+
+      exmc/pieces/RUN-uU-dD-aA         draws of one block, as one attempt at it wrote them
+      exmc/view/                       the metadata of zarr's hierarchy, for `exmc_dask.open_store`
+
+Chunks, pieces and lessons are written first and the tail after them; readers believe the tail. So
+whenever the writer dies, what is read is a prefix of each chain together with the state that it
+ends in.
 """

@@ -57,15 +57,21 @@ def key(array: Array, chain: int, span: Span) -> str:
 
 
 def raw(array: Array, layout: Layout, span: Span, rows: Rows) -> bytes:
-    """Return a chunk before compression; places without a row hold the fill value."""
+    """Return a chunk of rows before compression; places without one hold the fill value."""
+    part = rows.cut(span.first, span.stop)
+    column = getattr(part, array.source).reshape(len(part), -1)
+    own = column[:, array.column : array.column + math.prod(array.shape)]
+    return fill(array, layout, span, part.first, own)
+
+
+def fill(array: Array, layout: Layout, span: Span, first: int, column: NDArray[Any]) -> bytes:
+    """Return the same, given the values of rows from number ``first`` on, (rows, columns)."""
     shape = _chunk_shape(array, layout)
     dtype = np.dtype(array.dtype).newbyteorder("<")
     empty = np.nan if dtype.kind == "f" else 0
     filled = np.full((shape[1], math.prod(shape[2:])), empty, dtype)
-    part = rows.cut(span.first, span.stop)
-    column = getattr(part, array.source).reshape(len(part), -1)
-    at = part.first - span.first
-    filled[at : at + len(part)] = column[:, array.column : array.column + filled.shape[1]]
+    at = first - span.first
+    filled[at : at + len(column)] = column
     return filled.tobytes()
 
 

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS
 
 SAMPLED = ("posterior", "sample_stats", "unconstrained_posterior")
 WARMUP = "warmup_"
 _CHUNK_BYTES = 8_000_000  # of all rows of a chunk; the tail that waits for it is no larger
+_DTYPES: dict[str, type[Any]] = {"stats_i": np.int64, "worker": np.int16, "attempt": np.int16}
 _WAITING_BYTES = 1_000_000_000  # of the tails of all chains together
 
 
@@ -72,12 +75,20 @@ class Layout:
         Rows of the warmup that are kept: none, or all that its thinning leaves.
     chunk_draws : int
         Rows of a chunk, the same in every array.
+    in_pieces : bool
+        Draws lie in pieces, as workers wrote them, and chunks are made of them when they are read.
     """
 
     arrays: tuple[Array, ...]
     chains: int
     n_warmup: int
     chunk_draws: int
+    in_pieces: bool = False
+
+    @property
+    def home(self) -> str:
+        """What the names of all zarr objects begin with: plain zarr finds no chunks to miss."""
+        return "exmc/view/" if self.in_pieces else ""
 
     @property
     def groups(self) -> list[str]:
@@ -93,6 +104,15 @@ class Layout:
     def n_q(self) -> int:
         """Length of the position, if it is kept after warmup; 0 if not."""
         return sum(math.prod(a.shape) for a in self.arrays if a.source == "q")
+
+    def width(self, source: str) -> int:
+        """Return the columns of one field of `Rows`."""
+        own = (a.column + math.prod(a.shape) for a in self.arrays if a.source == source)
+        return max(own, default=0)
+
+    def dtype(self, source: str) -> type[Any]:
+        """Return what the numbers of one field of `Rows` are."""
+        return _DTYPES.get(source, np.float64)
 
     def of(self, warmup: bool) -> list[Array]:
         """Return the arrays of a part."""
@@ -132,7 +152,13 @@ class Layout:
 
 
 def lay_out(
-    groups: Mapping[str, Any], chains: int, n_warmup: int, n_draws: int, chunk: int | None = None
+    groups: Mapping[str, Any],
+    chains: int,
+    n_warmup: int,
+    n_draws: int,
+    chunk: int | None = None,
+    *,
+    in_pieces: bool = False,
 ) -> Layout:
     """Return the layout of a run, given its result without draws.
 
@@ -145,6 +171,7 @@ def lay_out(
     chunk : int, optional
         Rows of a chunk; by default so many that a chunk of all arrays takes 8 MB, that the tails
         of all chains together stay below 1 GB, and no more than a part of a chain has.
+    in_pieces : bool
     """
     arrays = []
     for group in SAMPLED:
@@ -162,7 +189,7 @@ def lay_out(
         row_bytes = 8 * sum(math.prod(a.shape) for a in arrays)
         fits = min(_CHUNK_BYTES, _WAITING_BYTES // chains) // row_bytes
         chunk = max(1, min(fits, max(n_warmup, n_draws)))
-    return Layout(tuple(arrays), chains, n_warmup, chunk)
+    return Layout(tuple(arrays), chains, n_warmup, chunk, in_pieces)
 
 
 def _stat(name: str) -> tuple[str, int]:

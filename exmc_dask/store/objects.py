@@ -1,7 +1,9 @@
 """Whole objects by name under one root, a folder or a URL: written at once or not at all."""
 
+import contextlib
 import os
 import secrets
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Buffer, Iterable
 from pathlib import Path
@@ -30,6 +32,10 @@ class Objects(ABC):
         """Return an object, or None where there is none."""
 
     @abstractmethod
+    def get_part(self, name: str, first: int, stop: int) -> bytes | None:
+        """Return bytes [first, stop) of an object, fewer where it ends before."""
+
+    @abstractmethod
     def put(self, name: str, content: Buffer) -> None:
         """Write an object whole, in the place of an older one.
 
@@ -49,6 +55,18 @@ class Objects(ABC):
     def is_empty(self) -> bool:
         """Whether nothing lies under the root."""
 
+    def free_bytes(self) -> int | None:
+        """Return how much may still be written; None where nobody says."""
+        return None
+
+    @abstractmethod
+    def names(self, folder: str) -> list[str]:
+        """Return the names of all that lies in a folder, unfinished objects included."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Delete an object, if it is there."""
+
     def put_all(self, objects: Iterable[tuple[str, Buffer]]) -> None:
         """Write several, in order."""
         for name, content in objects:
@@ -66,6 +84,15 @@ class Folder(Objects):
     def get(self, name: str) -> bytes | None:
         try:
             return (self._path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    @override
+    def get_part(self, name: str, first: int, stop: int) -> bytes | None:
+        try:
+            with (self._path / name).open("rb") as file:
+                file.seek(first)
+                return file.read(stop - first)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -94,6 +121,21 @@ class Folder(Objects):
     def is_empty(self) -> bool:
         return not self._path.exists() or (self._path.is_dir() and not any(self._path.iterdir()))
 
+    @override
+    def free_bytes(self) -> int | None:
+        return shutil.disk_usage(self._path).free
+
+    @override
+    def names(self, folder: str) -> list[str]:
+        try:
+            return [f"{folder}/{found}" for found in os.listdir(self._path / folder)]
+        except FileNotFoundError:
+            return []
+
+    @override
+    def delete(self, name: str) -> None:
+        (self._path / name).unlink(missing_ok=True)
+
 
 class Remote(Objects):
     """Objects behind a URL that fsspec knows, each written by one request."""
@@ -106,6 +148,15 @@ class Remote(Objects):
     def get(self, name: str) -> bytes | None:
         try:
             content: bytes = self._system.cat_file(f"{self._path}/{name}")
+        except FileNotFoundError:
+            return None
+        return content
+
+    @override
+    def get_part(self, name: str, first: int, stop: int) -> bytes | None:
+        try:
+            path = f"{self._path}/{name}"
+            content: bytes = self._system.cat_file(path, start=first, end=stop)
         except FileNotFoundError:
             return None
         return content
@@ -124,6 +175,19 @@ class Remote(Objects):
             return not self._system.ls(self._path, detail=False)
         except FileNotFoundError:
             return True
+
+    @override
+    def names(self, folder: str) -> list[str]:
+        try:
+            found = self._system.ls(f"{self._path}/{folder}", detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        return [f"{folder}/{path.rstrip('/').rpartition('/')[2]}" for path in found]
+
+    @override
+    def delete(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._system.rm_file(f"{self._path}/{name}")
 
 
 def objects_at(place: str | os.PathLike[str]) -> Objects:
@@ -154,3 +218,11 @@ def objects_at(place: str | os.PathLike[str]) -> Objects:
     except (ImportError, ValueError) as error:
         raise OptionError(f"store={name!r} cannot be reached: {error}") from error
     return Remote(name, system, path)
+
+
+def everywhere(place: str | os.PathLike[str]) -> str:
+    """Return a place as it is called in any process and folder: an absolute path, or the URL."""
+    name = os.fspath(place)
+    if name.startswith(("file://", "local://")):
+        name = name.partition("://")[2]
+    return name if "://" in name else str(Path(name).expanduser().absolute())

@@ -3,7 +3,7 @@
 import math
 import threading
 from collections import OrderedDict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,16 @@ from exmc_dask.store.stored import read_chunk
 
 _RECENT_BYTES = 2**25  # of chunks that are kept as they were read: what reads does so in turn
 
-_DTYPES = {"stats_i": np.int64, "worker": np.int16, "attempt": np.int16}
+
+class Source(Protocol):
+    """Where rows of chains are read: the chunks of a store, or its pieces."""
+
+    @property
+    def sparse(self) -> bool:
+        """As `Draws` that are read here are."""
+
+    def read(self, chain: int, field: str, first: int, stop: int, columns: slice) -> NDArray[Any]:
+        """Return rows [first, stop) of some columns of one array of draws, as `Chunks` does."""
 
 
 class Chunks:
@@ -27,6 +36,8 @@ class Chunks:
     objects : Objects
     layout : Layout
     """
+
+    sparse: ClassVar[bool] = False
 
     def __init__(self, objects: Objects, layout: Layout) -> None:
         self._objects, self._layout = objects, layout
@@ -53,10 +64,8 @@ class Chunks:
         FormatError
             A chunk is damaged or gone.
         """
-        own = [array for array in self._layout.arrays if array.source == field]
-        size = max((array.column + math.prod(array.shape) for array in own), default=0)
-        low, high, _ = columns.indices(size)
-        found = np.zeros((stop - first, high - low), _DTYPES.get(field, np.float64))
+        low, high, _ = columns.indices(self._layout.width(field))
+        found = np.zeros((stop - first, high - low), self._layout.dtype(field))
         for span in self._layout.spans(first, stop):
             begin, end = max(first, span.first), min(stop, span.stop)
             for array in self._layout.chunked(span.warmup):
@@ -93,7 +102,7 @@ class StoredDraws(Draws):
     chain : int
     row : int
         Number of the first row, as `Rows` counts.
-    chunks : Chunks
+    source : Source
     """
 
     in_memory: ClassVar[bool] = False
@@ -101,11 +110,12 @@ class StoredDraws(Draws):
     _n: int
     _chain: int
     _row: int
-    _chunks: Chunks
+    _source: Source
 
-    def __init__(self, first: int, thin: int, n: int, chain: int, row: int, chunks: Chunks) -> None:
+    def __init__(self, first: int, thin: int, n: int, chain: int, row: int, source: Source) -> None:
         own = {"first": first, "thin": thin, "_n": n}
-        self.__dict__.update(own, _chain=chain, _row=row, _chunks=chunks)  # it is frozen
+        own["sparse"] = source.sparse
+        self.__dict__.update(own, _chain=chain, _row=row, _source=source)  # it is frozen
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -114,7 +124,7 @@ class StoredDraws(Draws):
     def cut(self, name: str, rows: slice, columns: slice) -> NDArray[Any]:
         """Return part of one of the four arrays, (rows, columns)."""
         low, stop, _ = rows.indices(self._n)
-        return self._chunks.read(
+        return self._source.read(
             self._chain, name, self._row + low, self._row + max(low, stop), columns
         )
 

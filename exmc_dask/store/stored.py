@@ -99,6 +99,8 @@ class Stored:
 
     def _reopened(self, tail: Tail) -> Tail:
         layout, stop = self.manifest.layout, tail.stored
+        if layout.in_pieces:
+            return tail
         span = next(layout.spans(stop, stop + 1))
         if span.first == stop:
             return tail

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from exmc_dask.errors import FormatError
 from exmc_dask.sampler.state import ChainState
+from exmc_dask.store.entry import Entry, from_arrays, to_arrays
 from exmc_dask.store.rows import COLUMNS, Rows
 
 VERSION = 1
@@ -31,9 +32,9 @@ class Tail:
     ----------
     chain : int
     stored : int
-        Number of the first row that is not in chunks, as `Rows` counts.
+        Number of the first row that is not in chunks or pieces, as `Rows` counts.
     rows : Rows or None
-        Rows from there on; None for none.
+        Rows from there on; None for none. Where draws lie in pieces there are none.
     state : ChainState or None
         After the last of them; None: the chain has not begun.
     fingerprint : str
@@ -44,6 +45,10 @@ class Tail:
         Time that the run took up to here, in all its lives.
     dropped : bool
         The chain was given up.
+    pieces : tuple of Entry
+        Where its rows lie that are in pieces, in order.
+    waiting : tuple of Rows
+        Rows between those that are to be written as pieces still; in memory only.
     """
 
     chain: int
@@ -54,6 +59,8 @@ class Tail:
     workers: tuple[str, ...] = ()
     seconds: float = 0.0
     dropped: bool = False
+    pieces: tuple[Entry, ...] = ()
+    waiting: tuple[Rows, ...] = ()
 
     @property
     def stop(self) -> int:
@@ -74,7 +81,8 @@ class Tail:
         }
         rows = {} if self.rows is None else self.rows.columns()
         state = {} if self.state is None else {"state_f": self.state.f, "state_i": self.state.i}
-        return archive(about, {**rows, **state})
+        names, pieces = to_arrays(self.pieces)
+        return archive({**about, "pieces": names}, {**rows, **state, **pieces})
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str) -> "Tail":
@@ -102,6 +110,7 @@ class Tail:
                 tuple(about["workers"]),
                 about["seconds"],
                 about["dropped"],
+                from_arrays(about["pieces"], arrays),
             )
         except (KeyError, TypeError) as error:
             raise FormatError(f"{where} is damaged: it lacks {error}") from error

@@ -1,6 +1,7 @@
 """The result of a stored run as a lazy tree: chunks from the store, the rest from the tails."""
 
 import json
+import math
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
@@ -15,8 +16,9 @@ from zarr.abc.store import (
 
 from exmc_dask.errors import FormatError, StoreError
 from exmc_dask.results.output import indexed
-from exmc_dask.store.chunk import key, raw
+from exmc_dask.store.chunk import fill, key, raw
 from exmc_dask.store.layout import WARMUP, Array, Span
+from exmc_dask.store.pieces import Pieces
 from exmc_dask.store.skeleton import ROOT
 from exmc_dask.store.stored import Stored, read_chunk
 
@@ -38,7 +40,7 @@ def open_tree(stored: Stored) -> xr.DataTree:
     lengths = {c: t.stop for c, t in stored.tails.items() if not t.dropped}
     begun = [chain for chain, stop in lengths.items() if stop > -layout.n_warmup]
     chains = begun or sorted(lengths)
-    if not chains or stored.objects.get(ROOT) is None:
+    if not chains or stored.objects.get(layout.home + ROOT) is None:
         raise StoreError(f"{stored.objects.root} holds no draws yet; try again later")
     stop = min(lengths[chain] for chain in chains)
     tree = xr.open_datatree(_Seen(stored), engine="zarr", chunks=None)  # type: ignore[arg-type]
@@ -74,6 +76,7 @@ class _Seen(Store):
         super().__init__(read_only=True)
         self._stored = stored
         self._chunks = dict(_chunks(stored))
+        self._pieces = Pieces.of(stored.objects, stored.manifest.layout, stored.tails)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -83,12 +86,20 @@ class _Seen(Store):
         if name in self._chunks:
             array, chain, span = self._chunks[name]
             layout, tail = stored.manifest.layout, stored.tails[chain]
+            if layout.in_pieces:
+                return self._from_pieces(array, chain, span)
             if span.first < tail.stored:
                 return read_chunk(stored.objects, layout, array, chain, span).tobytes()
             assert tail.rows is not None
             return raw(array, layout, span, tail.rows)
-        content = stored.objects.get(name)
+        content = stored.objects.get(stored.manifest.layout.home + name)
         return content if name != ROOT or content is None else self._root(content)
+
+    def _from_pieces(self, array: Array, chain: int, span: Span) -> bytes:
+        stop = min(span.stop, self._stored.tails[chain].stop)
+        columns = slice(array.column, array.column + math.prod(array.shape))
+        column = self._pieces.read(chain, array.source, span.first, stop, columns)
+        return fill(array, self._stored.manifest.layout, span, span.first, column)
 
     def _root(self, content: bytes) -> bytes:
         try:
@@ -98,7 +109,7 @@ class _Seen(Store):
                 codecs = nodes[path]["codecs"]
                 nodes[path]["codecs"] = [codec for codec in codecs if codec["name"] == "bytes"]
         except (ValueError, KeyError, TypeError) as error:
-            where = self._stored.objects.where(ROOT)
+            where = self._stored.objects.where(self._stored.manifest.layout.home + ROOT)
             raise FormatError(f"{where} is damaged ({error}); resume writes it anew") from error
         return json.dumps(about).encode()
 

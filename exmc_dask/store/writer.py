@@ -5,23 +5,22 @@ and is tried again; the run does not notice, but for a note.
 """
 
 import queue
+import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from exmc_dask.errors import StoreTaken
 from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
-from exmc_dask.sampler.state import ChainState, State
 from exmc_dask.store import lessons as learnt
-from exmc_dask.store.chunk import encode, key, raw
-from exmc_dask.store.layout import Layout, Span
+from exmc_dask.store.layout import Layout
+from exmc_dask.store.line import InChunks, InPieces, Line, Published
 from exmc_dask.store.manifest import OWNER, Owner
 from exmc_dask.store.objects import Objects
-from exmc_dask.store.rows import Made, Rows
+from exmc_dask.store.pieces import Pieces
 from exmc_dask.store.skeleton import Skeleton
 from exmc_dask.store.tail import Tail, name_of
 
@@ -32,47 +31,6 @@ _CPU_SHARE, _SHARE = 0.01, 0.1
 # draws that are made faster than a disk takes them do not fill the memory.
 _BACKLOG_BYTES, _PATIENCE_S = 2**25, 1.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
-
-
-class Published(Made, Protocol):
-    """A block as the run publishes it, in order per chain."""
-
-    @property
-    def unit(self) -> int:
-        """The chain."""
-
-    @property
-    def state(self) -> State:
-        """After the last draw."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Target, CPU class and versions."""
-
-    @property
-    def worker(self) -> str:
-        """Where it ran."""
-
-
-@dataclass
-class _Chain:
-    """What the writer knows of a chain; ``parts`` are its rows from ``stored`` on."""
-
-    stored: int
-    parts: list[Rows] = field(default_factory=list)
-    state: ChainState | None = None
-    fingerprint: str = ""
-    dropped: bool = False
-    changed: bool = False  # since its last tail
-
-    @property
-    def stop(self) -> int:
-        return self.parts[-1].stop if self.parts else self.stored
-
-    def leave(self, stored: int) -> None:
-        """Forget the rows below ``stored``, which are in chunks now."""
-        rest = [rows.cut(stored, rows.stop) for rows in self.parts if rows.stop > stored]
-        self.parts, self.stored, self.changed = rest, stored, True
 
 
 @dataclass(frozen=True)
@@ -106,7 +64,10 @@ class Writer:
     on_trouble : callable
         Is told, from the writer's thread, when the store stops taking draws and when it does again.
     on_full : callable
-        Is told, from there too, of a chain and the row up to which its rows lie in full chunks.
+        Is told, from there too, of a chain and the row up to which rows can be read back that came
+        here.
+    pieces : Pieces, optional
+        Where draws lie in pieces, those that there are; told of those that are written here.
     """
 
     def __init__(
@@ -122,6 +83,7 @@ class Writer:
         checkpoint_s: float = 10.0,
         on_trouble: Callable[[str], None] = lambda _: None,
         on_full: Callable[[int, int], None] = lambda _, __: None,
+        pieces: Pieces | None = None,
     ) -> None:
         self.error: StoreTaken | None = None
         self.trouble: Exception | None = None
@@ -131,11 +93,16 @@ class Writer:
         self._written: dict[str, bytes] = {}  # of the skeleton
         self._checkpoint_s, self._on_trouble, self._on_full = checkpoint_s, on_trouble, on_full
         self._began = time.monotonic() - seconds
-        self._chains = {chain: _Chain(-layout.n_warmup) for chain in range(layout.chains)}
+        begun = tails or {}
+        new = {chain: Tail(chain, -layout.n_warmup) for chain in range(layout.chains)}
+        self._lines: dict[int, Line] = {
+            chain: InPieces(layout, settings, tail, pieces, secrets.token_hex(6))
+            if pieces is not None
+            else InChunks(layout, settings, tail)
+            for chain, tail in {**new, **begun}.items()
+        }
         self._codes: dict[str, int] = {}
-        for chain, tail in (tails or {}).items():
-            parts = [] if tail.rows is None else [tail.rows]
-            self._chains[chain] = _Chain(tail.stored, parts, tail.state, tail.fingerprint)
+        for tail in begun.values():
             for name in tail.workers:
                 self._codes.setdefault(name, len(self._codes))
         self._lessons: deque[Lesson] = deque()  # that are not written yet
@@ -195,7 +162,7 @@ class Writer:
 
     def tails(self) -> dict[int, Tail]:
         """Return where the chains stand, rows that could not be written included; after `close`."""
-        return {number: self._tail(number, chain) for number, chain in self._chains.items()}
+        return {number: self._tail(line) for number, line in self._lines.items()}
 
     def lessons(self) -> list[Lesson]:
         """Return those that could not be written; after `close`."""
@@ -231,7 +198,7 @@ class Writer:
             self._lessons.append(item)
             return True
         if isinstance(item, int):
-            self._chains[item].dropped = self._chains[item].changed = True
+            self._lines[item].dropped = self._lines[item].changed = True
             return True
         self._sort_in(item)
         with self._less:
@@ -240,17 +207,11 @@ class Writer:
         return True
 
     def _sort_in(self, item: Published) -> None:
-        """Add a block to its chain, and write the chunk that it fills."""
-        code = self._codes.setdefault(item.worker, len(self._codes))
-        rows = Rows.of(item, self._settings.tune, code, self._layout.n_q)
-        chain = self._chains[item.unit]
-        rows = rows.cut(max(rows.first, chain.stop), rows.stop)
-        if len(rows):
-            chain.parts.append(rows)
-        assert isinstance(item.state, ChainState)
-        chain.state, chain.fingerprint, chain.changed = item.state, item.fingerprint, True
-        if self.trouble is None and self.error is None and self._full(chain):
-            self._attempt(self._put_chunks, item.unit)
+        """Add a block to its chain, and write what is due with it."""
+        line = self._lines[item.unit]
+        line.take(item, self._codes.setdefault(item.worker, len(self._codes)))
+        if self.trouble is None and self.error is None and line.is_due:
+            self._attempt(self._put_rows, line)
 
     def _attempt(self, act: Callable[..., None], *args: object, last: bool = False) -> bool:
         """Do something that may fail, and say so when that is news and not the end of it."""
@@ -283,20 +244,20 @@ class Writer:
             self._aimed = True
         if not self._written or last:
             self._put_skeleton()
-        for number in self._chains:
-            self._put_chunks(number, last)
+        for line in self._lines.values():
+            self._put_rows(line, last)
         while self._lessons:  # before the tails of chains that went on from them
             self._check_owner()
             lesson = self._lessons[0]
             self._objects.put(learnt.name_of(lesson.group, lesson.draw), learnt.to_bytes(lesson))
             self._lessons.popleft()
         began, cpu_began = time.monotonic(), time.thread_time()
-        for number, chain in self._chains.items():
-            if chain.changed:
-                tail = self._tail(number, chain)
+        for number, line in self._lines.items():
+            if line.changed:
+                tail = self._tail(line)
                 self._check_owner()
                 self._objects.put(name_of(number), tail.to_bytes())
-                chain.changed = False
+                line.changed = False
         took, cpu_took = time.monotonic() - began, time.thread_time() - cpu_began
         self._cost_s = max(took / _SHARE, cpu_took / _CPU_SHARE)
 
@@ -307,31 +268,19 @@ class Writer:
         found = self._skeleton.objects(attrs, list(self._codes))
         news = {n: content for n, content in found.items() if self._written.get(n) != content}
         self._check_owner()
-        self._objects.put_all(news.items())
+        self._objects.put_all((self._layout.home + name, news[name]) for name in news)
         self._written = found
 
-    def _full(self, chain: _Chain) -> bool:
-        span = next(self._layout.spans(chain.stored, chain.stored + 1))
-        return chain.stop >= span.stop
-
-    def _put_chunks(self, number: int, last: bool) -> None:
-        """Write the full chunks of a chain, and the one begun if it is the ``last``."""
-        chain = self._chains[number]
-        for span in list(self._layout.spans(chain.stored, chain.stop)):
-            if chain.stop < span.stop and not last:
-                return
-            rows = Rows.join(chain.parts)
-            chain.parts = [rows]
-            self._check_owner()
-            self._put_chunk(number, span, rows)
-            if chain.stop >= span.stop:
-                self._on_full(number, span.stop)
-            chain.leave(min(span.stop, chain.stop))
-
-    def _put_chunk(self, number: int, span: Span, rows: Rows) -> None:
-        for array in self._layout.chunked(span.warmup):
-            content = encode(raw(array, self._layout, span, rows), array)
-            self._objects.put(key(array, number, span), content)
+    def _put_rows(self, line: Line, last: bool) -> None:
+        """Write what is due of a chain, and if it is the ``last`` all there is."""
+        before = line.full
+        try:
+            for objects in line.steps(last=last):
+                self._check_owner()
+                self._objects.put_all(objects)
+        finally:
+            if line.full > before:
+                self._on_full(line.number, int(line.full))
 
     def _check_owner(self) -> None:
         """Raise StoreTaken when another process writes here now.
@@ -351,24 +300,15 @@ class Writer:
     def _ending(self) -> str:
         """What the result says of why there are no more draws."""
         wanted = -(-self._settings.draws // self._settings.thin)
-        going = (chain for chain in self._chains.values() if not chain.dropped)
-        return "complete" if all(chain.stop >= wanted for chain in going) else ""
+        going = (line for line in self._lines.values() if not line.dropped)
+        return "complete" if all(line.stop >= wanted for line in going) else ""
 
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def _tail(self, number: int, chain: _Chain) -> Tail:
-        return Tail(
-            chain=number,
-            stored=chain.stored,
-            rows=Rows.join(chain.parts) if chain.parts else None,
-            state=chain.state,
-            fingerprint=chain.fingerprint,
-            workers=tuple(self._codes),
-            seconds=self._seconds,
-            dropped=chain.dropped,
-        )
+    def _tail(self, line: Line) -> Tail:
+        return line.tail(tuple(self._codes), self._seconds)
 
 
 def _size(block: Published) -> int:

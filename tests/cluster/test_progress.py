@@ -131,7 +131,8 @@ def test_the_whole_has_rhat_and_ess_so_far() -> None:
 
     for unit in range(2):
         values, ints = rng.normal(size=(300, 4)), np.zeros((300, 1), np.int64)
-        block: Any = SimpleNamespace(unit=unit, draws=Draws(0, values, values, values, ints))
+        draws = Draws(0, values, values, values, ints)
+        block: Any = SimpleNamespace(unit=unit, draws=draws, receipt=None, unwritten="")
         show.block(block)
     clock.now += 1.0
     show(progress())
@@ -322,7 +323,8 @@ def test_nothing_is_loaded_for_a_look_that_a_run_cannot_afford(
     none = np.empty((100, 0))
     for unit in range(1000):
         draws = Draws(0, np.zeros((100, 12)), none, none, none.astype(np.int64))
-        watched.block(SimpleNamespace(unit=unit, draws=draws))  # type: ignore[arg-type]
+        block: Any = SimpleNamespace(unit=unit, draws=draws, receipt=None, unwritten="")
+        watched.block(block)
     for last in (False, True):
         clock.now += 5.0
         watched.look_again(last)

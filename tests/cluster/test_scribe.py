@@ -44,7 +44,8 @@ def progress(unit: int, draw: int, total: int = 1500, phase: Phase = Phase.SAMPL
 
 def block(unit: int, first: int, values: np.ndarray, thin: int = 1) -> Any:
     none: Any = np.zeros((len(values), 0))
-    return SimpleNamespace(unit=unit, draws=Draws(first, values, none, none, none, thin))
+    draws = Draws(first, values, none, none, none, thin)
+    return SimpleNamespace(unit=unit, draws=draws, receipt=None, unwritten="")
 
 
 def scribe(n_chains: int = 2, total: int = 1500, tune: int = 500, **changes: Any) -> Scribe:
@@ -130,7 +131,8 @@ def test_chains_that_are_not_traced_cost_only_their_part_of_rhat() -> None:
     for unit in range(100):
         none: Any = np.zeros((60, 0))
         draws = Counted(0, np.full((60, 5), float(unit)), none, none, none)
-        writer.block(SimpleNamespace(unit=unit, draws=draws))  # type: ignore[arg-type]
+        block: Any = SimpleNamespace(unit=unit, draws=draws, receipt=None, unwritten="")
+        writer.block(block)
 
     assert asked == writer.write().lines.tolist()
 

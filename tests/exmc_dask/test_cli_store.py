@@ -38,6 +38,21 @@ def test_a_stored_run_is_shown_and_gone_on_with(folder):
     assert "draw 130 of 130" in run("inspect", store).output
 
 
+def test_a_store_that_workers_write_is_shown_as_one(folder):
+    store, out = str(folder / "pieces.zarr"), str(folder / "out.zarr")
+    done = run(
+        *("sample", str(folder / "model.py"), *FEW, "--store", store),
+        *("--store-writers", "workers"),
+    )
+    shown = run("inspect", store).output
+    again = run("resume", store, "--draws", "30", "--store-writers", "coordinator", "--out", out)
+
+    assert done.exit_code == 0, done.output
+    assert "MB, written by workers" in shown
+    assert "chain 1: draw 100 of 100, warmup included" in shown
+    assert again.exit_code == 0, again.output
+
+
 def test_the_same_command_begins_a_run_and_goes_on_with_it(folder):
     command = ["sample", str(folder / "model.py"), *FEW, "--store", str(folder / "new.zarr")]
 

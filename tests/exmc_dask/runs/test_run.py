@@ -98,8 +98,9 @@ class Kept:
         self.aims: list[int] = []
         self.closed = False
 
-    def block(self, result: BlockResult) -> None:
+    def block(self, result: BlockResult) -> BlockResult:
         self.blocks.append(result)
+        return result
 
     def lesson(self, lesson: Lesson) -> None:
         raise AssertionError(lesson)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from exmc_dask.results.output import to_datatree
+from exmc_dask.sampler.receipt import Receipt
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState, Draws
 from exmc_dask.store.layout import lay_out
@@ -31,6 +32,7 @@ class Block:
     worker: str
     attempt: int = 0
     fingerprint: str = "cpu"
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,16 @@ class Shelf(Objects):
 
     def get(self, name: str) -> bytes | None:
         return self.held.get(name)
+
+    def get_part(self, name: str, first: int, stop: int) -> bytes | None:
+        content = self.held.get(name)
+        return None if content is None else content[first:stop]
+
+    def names(self, folder: str) -> list[str]:
+        return [name for name in self.held if name.startswith(f"{folder}/")]
+
+    def delete(self, name: str) -> None:
+        self.held.pop(name, None)
 
     def put(self, name: str, content: Buffer) -> None:
         self.log.append((name, bytes(content)))
