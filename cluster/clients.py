@@ -23,6 +23,10 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
     Clusters of our own, "local" and "kubernetes", have no more workers than there are units to run.
     """
     if client is not None:
+        if not isinstance(client, Client):
+            raise OptionError(
+                f"client={client!r} is no Client of Dask's; addresses and clusters are cluster="
+            )
         if in_task():
             secede()  # type: ignore[no-untyped-call]  # the task waits for others, so it gives its slot back
         return DaskPool(client)
@@ -32,6 +36,10 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
             "'kubernetes', the address of a scheduler such as 'tcp://10.0.0.1:8786', or a "
             "cluster of Dask's"
         )
+    if isinstance(cluster, Client):
+        raise OptionError("cluster= was given a client; it is client=")
+    if not isinstance(cluster, str) and not hasattr(cluster, "scheduler_address"):
+        raise OptionError(f"cluster={cluster!r} is neither a cluster of Dask's nor an address")
     grace_s, n_workers = GRACE_S, 0
     with ExitStack() as opened:
         if cluster == "kubernetes":
@@ -52,6 +60,10 @@ def _connect(cluster: Any) -> Client:
     try:
         client.__init__(cluster, set_as_default=False)
         return cast(Client, client)
+    except RuntimeError as error:  # so early that there is nothing to close
+        raise ClientError(
+            f"the {type(cluster).__name__} of cluster= cannot be used: {error} Open another"
+        ) from error
     except (OSError, TypeError) as error:  # the latter of tls:// without a certificate
         # Left to the garbage collector it would close itself at any later moment, and wait for
         # ever if that is one in which this thread has the lock of Dask's event loops.

@@ -183,7 +183,7 @@ def sample(
     """
     import exmc_dask as ed
 
-    check_out(out)
+    check_out(out, store)
     if again and store is None:
         raise OptionError("--resume needs --store, which says where the run is")
     loaded = load(model, data)
@@ -331,14 +331,22 @@ def load(model: str, data: str | None = None) -> "ed.Model":
     name = name or "model"
     if not Path(path).is_file() or not path.endswith(".py"):
         raise OptionError(f"MODEL {model}: there is no Python file {path}; give FILE.py:NAME")
-    found = runpy.run_path(path, run_name="exmc_dask_model").get(name)
+    defined = runpy.run_path(path, run_name="exmc_dask_model")
+    found = defined.get(name)
     if callable(found):
         found = found()
     if not isinstance(found, ed.Model):
-        raise OptionError(f"MODEL {model}: {path} defines no model called {name}")
+        raise OptionError(f"MODEL {model}: {path} defines no model called {name}{_models(defined)}")
     if data is not None:
         found.set_data(read_data(Path(data)))
     return found
+
+
+def _models(defined: dict[str, Any]) -> str:
+    import exmc_dask as ed
+
+    names = [name for name, value in defined.items() if isinstance(value, ed.Model)]
+    return f"; there is {', '.join(names)}" if names else ""
 
 
 def read_data(path: Path) -> dict[str, np.ndarray]:

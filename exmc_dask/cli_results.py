@@ -1,6 +1,8 @@
 """What the command line does with results: print them, keep them, go on with stored runs."""
 
 import os
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,10 +20,30 @@ WRITERS = click.Choice(["coordinator", "workers"])
 OUT = "Where to keep the result: a .zarr folder."
 
 
-def check_out(out: str | None) -> None:
-    """Raise OptionError for a result that could not be written in the end."""
-    if out and not out.endswith(".zarr"):
+def check_out(out: str | None, store: str | None = None) -> None:
+    """Raise OptionError for a result that could not be written in the end, or only over others."""
+    if not out:
+        return
+    if not out.endswith(".zarr"):
         raise OptionError(f"--out {out}: the name has to end in .zarr")
+    if find_spec("zarr") is None:
+        raise OptionError(
+            "--out needs zarr, which is not installed: pip install 'exmc-dask[store]'"
+        )
+    from exmc_dask.store.manifest import MANIFEST
+
+    path = Path(out)
+    if (path / MANIFEST).exists() or (store and path.resolve() == Path(store).resolve()):
+        raise OptionError(f"--out {out} is the store of a run; give the result a name of its own")
+    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not _is_result(path)):
+        raise OptionError(f"--out {out} is there already, and no result; give another name")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise OptionError(f"--out {out} cannot be written: you may not change {above}")
+
+
+def _is_result(path: Path) -> bool:
+    return (path / "zarr.json").exists() and (path / "posterior").is_dir()
 
 
 def show(trace: "xr.DataTree", out: str | None = None) -> None:
@@ -51,7 +73,7 @@ def resume(
     """Go on with the run in STORE, a path or URL, after whatever ended it."""
     import exmc_dask as ed
 
-    check_out(out)
+    check_out(out, store)
     trace = ed.resume(
         store,
         draws=draws,

@@ -24,6 +24,7 @@ from exmc_dask.errors import (
     BlockError,
     ClientError,
     ClusterStartError,
+    OptionError,
 )
 from tests.cluster import toy
 from tests.cluster.test_pools import draws, notes, start
@@ -278,3 +279,14 @@ def test_ctrl_c_at_the_terminal_stops_the_run_and_not_the_workers(tmp_path: Path
 
     assert (process.returncode, out) == (0, "True\n")
     assert "Traceback" not in err
+
+
+def test_what_is_given_in_the_wrong_place_or_is_closed_is_named() -> None:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster:
+        client = Client(cluster, set_as_default=False)
+        with client, pytest.raises(OptionError, match="cluster= was given a client"):
+            open_pool(cluster=client)
+        with pytest.raises(OptionError, match=r"client=LocalCluster.* is no Client"):
+            open_pool(client=cluster)
+    with pytest.raises(ClientError, match=r"LocalCluster of cluster= cannot be used.*Open another"):
+        open_pool(cluster=cluster)

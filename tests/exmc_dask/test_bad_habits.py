@@ -1,5 +1,8 @@
 """What users bring along from elsewhere, and the error that tells them: one row a mistake."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,45 @@ with ed.Model():
     STRANGER = ed.Normal("stranger", 0, 1)
     STRANGE_DATA = ed.Data("strange_data", [1.0, 2.0, 3.0])
 
+
+def sampled(**options: Any) -> Callable[[], None]:
+    def run() -> None:
+        with ed.Model() as model:
+            ed.Normal("mu", 0, 1)
+        ed.sample(model, **options)
+
+    return run
+
+
+def huge() -> None:
+    with ed.Model() as model:
+        ed.Normal("field", 0, 1, shape=(10**7, 10**7))
+    ed.sample(model)
+
+
 MISTAKES: dict[str, Mistake] = {
+    "more than fits into memory": (huge, errors.ModelError, ("'field'", "800,000 GB")),
+    "initial value of nothing": (
+        sampled(initvals={"m": 1.0}),
+        errors.UnknownName,
+        ("initvals: 'm' is not one of mu",),
+    ),
+    "initial value of another shape": (
+        sampled(initvals={"mu": [1.0, 2.0]}),
+        errors.ShapeError,
+        ("initvals: 'mu' has shape ()",),
+    ),
+    "initial value without a name": (
+        sampled(initvals=3.0),
+        errors.OptionError,
+        ("initvals=3.0", "{'mu': 0.0}"),
+    ),
+    "address as client": (
+        sampled(client="tcp://127.0.0.1:8786"),
+        errors.OptionError,
+        ("client='tcp", "cluster="),
+    ),
+    "number as cluster": (sampled(cluster=4), errors.OptionError, ("cluster=4", "an address")),
     "no name": (
         declared(lambda m: ed.Normal(mu=0)),
         errors.OptionError,

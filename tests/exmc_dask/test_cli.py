@@ -214,3 +214,21 @@ def test_demo_runs_as_a_user_runs_it(tmp_path: Path) -> None:
     for word in ("theta[Choate]", "ess_bulk", "diagnosis: nothing found", "eight_schools.png"):
         assert word in done.stdout
     assert (tmp_path / "eight_schools.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_result_that_needs_zarr_is_refused_before_the_run(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exmc_dask.cli_results.find_spec", lambda name: None)
+
+    result = run("sample", model, "--out", "x.zarr")
+
+    assert result.exit_code == cli.ERROR
+    assert result.output.splitlines() == [
+        "exmc-dask: OptionError: --out needs zarr, which is not installed: "
+        "pip install 'exmc-dask[store]'"
+    ]
+
+
+def test_a_model_of_another_name_is_told(model: str) -> None:
+    assert run("sample", f"{model}:other").output.endswith("called other; there is model\n")

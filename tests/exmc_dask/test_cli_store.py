@@ -99,3 +99,25 @@ def test_a_mistake_is_one_clear_line(words, said):
     assert done.exit_code == 1
     assert len(done.output.splitlines()) == 1
     assert said in done.output
+
+
+@pytest.mark.parametrize("kind", ["a run", "a folder of others", "a file", "the store itself"])
+def test_a_result_is_not_written_over_anything_else(kind, folder):
+    out = folder / "out.zarr"
+    store: tuple[str, ...] = ()
+    if kind == "a run":
+        shutil.copytree(folder / "run.zarr", out)
+    elif kind == "a folder of others":
+        out.mkdir()
+        (out / "thesis.txt").write_text("of years")
+    elif kind == "a file":
+        out.write_text("of years")
+    else:
+        store = ("--store", str(out))
+    before = sorted(folder.rglob("*"))
+
+    done = run("sample", str(folder / "model.py"), *FEW, "--out", str(out), *store)
+
+    assert done.exit_code == 1
+    assert f"--out {out} is " in done.output
+    assert sorted(folder.rglob("*")) == before
