@@ -108,6 +108,7 @@ BELOW = {
 
 # files that are one room: apart for length only, or all parts of the plan and as pure as it
 ONE_ROOM = {
+    "initials": "recipe",
     "indexing": "ir",
     "segments": "output",
     "unloaded": "output",

@@ -18,6 +18,7 @@ from exmc_dask.language.builder import Model
 from exmc_dask.lowering.density import LogDensity, Output, lower
 from exmc_dask.runs.bulk import large
 from exmc_dask.runs.gpus import Share, Wish
+from exmc_dask.runs.initials import initials_of, support_point
 from exmc_dask.runs.units import CHAINS, MOST, Batches, Chains
 from exmc_dask.runs.until import Until, looks, read
 from exmc_dask.runs.warmstart import Earlier, from_run, from_trace
@@ -263,7 +264,7 @@ def write(
         settings = _grouped(settings, chains, superchains, initvals)
     starts = chains // (settings.superchain_size or 1)
     if warm_start is None:
-        initials = _initials(
+        initials = initials_of(
             initvals, model, density, starts, "superchains" if superchains else "chains"
         )
     elif initvals is not None:
@@ -281,7 +282,7 @@ def write(
             settings=settings.to_dict(),
             target="cpu",
             data=data,
-            support_point=_support_point(density, model),
+            support_point=support_point(density, model),
             columns={output.name: extents(output.shape, lengths) for output in density.outputs},
         ),
         settings=settings,
@@ -356,37 +357,6 @@ def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = Non
             raise
         warn(f"target='auto' is 'cpu' for this run, although there are GPUs: {error}")
         return recipe
-
-
-def _support_point(density: LogDensity, model: Model) -> NDArray[np.float64]:
-    try:
-        return density.support_point(model.data)
-    except MemoryError:
-        largest = max(density.variables.entries, key=lambda entry: entry.size)
-        raise ModelError(
-            f"'{largest.name}' has {largest.size:,} elements: one draw of the model takes "
-            f"{density.variables.dim * 8e-9:,.0f} GB, which this machine has not"
-        ) from None
-
-
-def _initials(
-    initvals: Any, model: Model, density: LogDensity, starts: int, of: str
-) -> dict[int, NDArray[np.float64]]:
-    """Turn starting values on the variables' own scales into unconstrained points."""
-    if initvals is None:
-        return {}
-    each = [initvals] * starts if isinstance(initvals, Mapping) else initvals
-    if not isinstance(each, Sequence) or not all(isinstance(given, Mapping) for given in each):
-        raise OptionError(
-            f"initvals={initvals!r} is not possible; give values by variable, {{'mu': 0.0}}, or a "
-            f"list with such a mapping for each of the {of}"
-        )
-    if len(each) != starts:
-        raise OptionError(f"initvals has {len(each)} entries for {starts} {of}")
-    try:
-        return {k: density.support_point(model.data, at) for k, at in enumerate(each) if at}
-    except ModelError as error:
-        raise type(error)(f"initvals: {error}") from None
 
 
 def _check_needed(model: Model, density: LogDensity, likelihood: bool, prior: bool) -> None:
