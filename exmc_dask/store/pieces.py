@@ -43,6 +43,7 @@ class Pieces:
         self._lock = threading.Lock()
         self._entries = {chain: list(own) for chain, own in (entries or {}).items()}
         self._recent: OrderedDict[tuple[str, int, int], NDArray[Any]] = OrderedDict()
+        self._held = 0  # bytes of them
 
     @classmethod
     def of(cls, objects: Objects, layout: Layout, tails: Mapping[int, Tail]) -> "Pieces":
@@ -156,10 +157,12 @@ class Pieces:
 
     def _keep(self, place: tuple[str, int, int], found: NDArray[Any]) -> None:
         with self._lock:
+            if (before := self._recent.pop(place, None)) is not None:
+                self._held -= before.nbytes
             self._recent[place] = found
-            self._recent.move_to_end(place)
-            while sum(part.nbytes for part in self._recent.values()) > _RECENT_BYTES:
-                self._recent.popitem(last=False)
+            self._held += found.nbytes
+            while self._held > _RECENT_BYTES and len(self._recent) > 1:
+                self._held -= self._recent.popitem(last=False)[1].nbytes
 
 
 def _first(entry: Entry) -> int:

@@ -18,6 +18,7 @@ from exmc_dask.errors import FormatError, OptionError, StoreError
 from exmc_dask.runs import bulk
 from exmc_dask.runs.keeper import StoreKeeper
 from exmc_dask.runs.run import Run
+from exmc_dask.runs.takeover import take_over
 from exmc_dask.store import piece
 from exmc_dask.store.objects import Folder
 from tests.cluster import fake_gpu
@@ -182,6 +183,16 @@ def test_orphans_are_deleted_by_who_goes_on(place):
     equal(without_workers(resume(place)), without_workers(sample(draws=200)))
     assert {path.name for path in pieces(place)} >= {path.name for path in there}
     assert not {"of-a-dead-one", ".half-of-one.12ab"} & {path.name for path in pieces(place)}
+
+
+def test_orphans_are_deleted_when_a_store_is_taken_over_and_its_pieces_are_not(place):
+    stopped_at(slowly(draws=200, store=place, store_writers="workers"), 20)
+    there = pieces(place)
+    (Path(place) / piece.FOLDER / "of-a-dead-one").write_bytes(b"never read")
+    taken = take_over(place, 0, 10.0)
+
+    assert pieces(place) == there
+    taken.keeper.close()
 
 
 def test_a_duplicate_of_a_block_is_never_read_and_deleted(place, monkeypatch):

@@ -94,6 +94,24 @@ def test_rows_of_several_pieces_are_read_as_one_and_only_where_they_are_needed()
         source.read(1, "values", 11, 13, slice(None))
 
 
+def test_what_was_read_last_is_at_hand_and_no_more_than_that(monkeypatch):
+    monkeypatch.setattr("exmc_dask.store.pieces._RECENT_BYTES", 8 * 19 * 7)
+    objects, source = Shelf(), Pieces(Shelf(), layout(5, 2))
+    source = Pieces(objects, layout(5, 2))
+    for k in range(3):
+        source.add(1, Entry(7 * k, put(objects, draws(7, first=7 * k), f"{k}")))
+    source.read(1, "values", 14, 21, slice(None))
+    source.read(1, "values", 0, 14, slice(None))
+    held = dict(objects.held)
+    objects.held.clear()
+
+    source.read(1, "stats_f", 7, 14, slice(None))
+    with pytest.raises(FormatError, match="pieces/2 cannot be read"):
+        source.read(1, "values", 14, 21, slice(None))
+    objects.held |= held
+    assert len(source.read(1, "values", 14, 21, slice(None))) == 7
+
+
 @pytest.mark.parametrize("lost", [0, 1, 2])
 def test_a_row_without_a_piece_is_an_error_and_one_of_a_warmup_not_kept_is_not(lost):
     objects, source = Shelf(), Pieces(Shelf(), layout(5, 2))
