@@ -1,6 +1,7 @@
 """store_writers="workers": draws stay where they were drawn, and nobody can tell from them."""
 
 import re
+import shutil
 import threading
 from collections.abc import Buffer
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.cluster import fake_gpu
 from tests.exmc_dask.runs.test_resume import (
     OPTIONS,
     QUIET,
+    reach,
     resume,
     sample,
     slowly,
@@ -255,6 +257,20 @@ def test_a_damaged_piece_is_named(place):
 
     with pytest.raises(FormatError, match=damaged.name):
         found.load()
+
+
+def test_a_store_deleted_under_the_run_takes_along_what_was_in_it_and_no_more(place):
+    run = slowly(draws=200, store=place, store_writers="workers")
+    reach(run, 20)
+    shutil.rmtree(Path(place).rename(f"{place}.doomed"))
+    found = run.wait()
+    late = [b for b in run._harvest.blocks if b.draws.in_memory and len(b.draws)]
+
+    assert found.posterior.sizes["draw"] == 200
+    with pytest.raises(FormatError, match=r"cannot be read .it is gone"):
+        found.load()
+    assert late
+    assert "cannot write to the store" in store_notes(run)[0]
 
 
 def test_who_writes_may_change_where_pieces_were_and_not_where_chunks_were(place, tmp_path):
