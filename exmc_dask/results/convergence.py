@@ -22,7 +22,7 @@ MIN_LOOK = 50  # draws of each chain, below which a running value would only uns
 N_LOOK = 200  # variables that a running value looks at, spread evenly over all
 N_LEAST = 12  # that it looks at however many draws there are
 N_KEPT = 2**22  # numbers kept for it, 32 MB, if that leaves so many variables
-_CHUNK = 2**21  # numbers worked on at a time: the spectra of more would not fit into caches
+_CHUNK = 2**18  # numbers worked on at a time: ranks and spectra take some ten times their memory
 
 
 def rhat(draws: Array) -> Array:
@@ -243,12 +243,16 @@ def _normal_scores(x: Array) -> Array:
     ascending = np.take_along_axis(flat, order, axis=1)
     is_new = np.ones(flat.shape, bool)
     np.not_equal(ascending[:, 1:], ascending[:, :-1], out=is_new[:, 1:])
-    starts = np.flatnonzero(is_new)
-    counts = np.diff(starts, append=flat.size)
-    doubled = np.repeat(2 * (starts % size) + counts - 1, counts).reshape(flat.shape)
+    del ascending
+    doubled = np.flatnonzero(is_new)  # where the draws of a rank start, soon twice that rank
+    counts = np.diff(doubled, append=flat.size)
+    doubled %= size
+    doubled *= 2
+    doubled += counts
+    doubled -= 1
     scores = ndtri((np.arange(2 * size - 1) / 2 + 1 - 3 / 8) / (size + 1 / 4))
     result = np.empty_like(flat)
-    np.put_along_axis(result, order, scores[doubled], axis=1)
+    np.put_along_axis(result, order, np.repeat(scores[doubled], counts).reshape(flat.shape), axis=1)
     return result.reshape(x.shape)
 
 

@@ -138,7 +138,7 @@ class Harvest:
         width = max(1, _LOOKED_AT // n)
         superchains, parts = settings.superchains(chains), []
         for low in range(0, len(until.columns), width):
-            columns = slice(low, low + width)
+            columns = slice(low, min(low + width, len(until.columns)))
             draws = self._before(draw, settings, chains, columns)
             parts.append(until.measure(draws, columns, superchains))
         return until.verdict(parts)
@@ -148,17 +148,16 @@ class Harvest:
     ) -> NDArray[np.float64]:
         """Return some columns of the kept draws before one, (n_chains, n_draws, columns)."""
         by_chain = self.by_chain()
-        return np.stack(
-            [
-                np.concatenate(
-                    [
-                        block.draws.cut("values", block.draws.between(settings.tune, draw), columns)
-                        for block in by_chain[chain]
-                    ]
-                )
-                for chain in chains
-            ]
-        )
+        n, width = len(range(0, draw - settings.tune, settings.thin)), columns.stop - columns.start
+        found = np.empty((len(chains), n, width))
+        for row, chain in zip(found, chains, strict=True):
+            at = 0
+            for block in by_chain[chain]:
+                rows = block.draws.between(settings.tune, draw)
+                part = block.draws.cut("values", rows, columns)
+                row[at : at + len(part)] = part
+                at += len(part)
+        return found
 
     def stream(
         self, columns: Sequence[tuple[str, tuple[int, ...]]], tune: int, first: int

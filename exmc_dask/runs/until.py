@@ -91,7 +91,7 @@ class Until:
             if name == "rhat" and superchains is not None:
                 statistic = partial(rhat_nested, superchains=superchains)
             if asked.any():
-                found[name][asked] = statistic(draws[:, :, asked])
+                found[name][asked] = statistic(draws if asked.all() else draws[:, :, asked])
         return found
 
     def verdict(self, measures: Sequence[Mapping[str, Array]]) -> str:

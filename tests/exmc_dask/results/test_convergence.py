@@ -1,5 +1,7 @@
 """R-hat, ESS, MCSE and BFMI are those of arviz-stats, on draws of every kind."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
@@ -138,6 +140,19 @@ def test_the_size_of_a_chunk_does_not_show(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(convergence, "_CHUNK", 3 * 400)
 
     np.testing.assert_array_equal(ess_bulk(draws), whole)
+
+
+@pytest.mark.parametrize("shape", [(4, 500, 1000), (4, 10_000, 50)])
+@pytest.mark.parametrize("statistic", [rhat, ess_bulk, ess_tail])
+def test_a_statistic_takes_hardly_more_memory_than_its_draws(statistic, shape) -> None:
+    draws = np.random.default_rng(1).normal(size=shape)
+    statistic(draws[:, :, :2])  # loads what it needs
+    tracemalloc.start()
+    statistic(draws)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 1.5 * draws.nbytes
 
 
 def test_a_running_look_is_at_the_draws_that_all_chains_have() -> None:
