@@ -237,6 +237,14 @@ def sample_smc(
     Raises
     ------
     OptionError, ModelError, SamplingError, ClusterError
+
+    Notes
+    -----
+    Temperatures are chosen by the weights that are then averaged, so the evidence is a little too
+    small on average, by some 6 / draws of itself on a regression of ten dimensions: 5 % with 125
+    particles, 0.6 % with 1000. One population's error there is 43 % and 18 %. Average many
+    populations by the mean of the evidences, as ``log_evidence_mean`` does, and not by that of
+    their logarithms, which is too low by half of their variance.
     """
     refuse(sample_smc, unknown, ELSEWHERE_SMC)
     model, counts = model_and_counts("sample_smc", first, model, ("draws", "chains"))
