@@ -3,7 +3,9 @@
 One call of under ten minutes on a machine with a GPU. It holds blocks to the CPU's and to
 themselves, then whole runs to the CPU's. Then it times blocks of 256 to 32768 chains, and shows
 them beside the floor of the card: operations and bytes at the peak rates that are measured with
-them, as in gradient.py. It ends in time with what it has, and writes the JSON anew with every row.
+them, as in gradient.py. A large regression is timed twice: with chains that read its data each for
+itself, and with chains that share tiles of them. It ends in time with what it has, and writes the
+JSON anew with every row.
 
 Status 1: something that was checked is wrong. Status 2: there is no GPU. ``--target cpu`` tries all
 of it on a processor, whose rates say nothing about a GPU.
@@ -30,6 +32,7 @@ from exmc_dask.cluster.pool import n_processors
 from exmc_dask.errors import CompileError
 from exmc_dask.kernels import gpu
 from exmc_dask.sampler.settings import Settings
+from gradient import regression
 from models.seven import MODELS
 from on_card.blocks import Bench, Speed, on_cpu
 from on_card.machine import Card, Machine, Rates, Twin
@@ -209,6 +212,38 @@ def show(trial: Trial, row: Speed) -> None:
     )
 
 
+def time_tiles(trial: Trial) -> None:
+    """Time a large regression whose chains read by themselves, and whose chains share tiles."""
+    options, bench = trial.options, trial.bench
+    for chains in options.tiled_chains:
+        what = f"{chains} chains that share tiles"
+        if not trial.budget.allows(what, 60 + 8 * options.seconds):
+            continue
+        with trial.report.attempt("tiles", what):
+            one = large(options.tiled_rows)
+            rates = trial.machine.rates(one.cost.bytes)
+            for lanes in trial.lanes(one, chains):
+                found = bench.check(one.in_tiles(), lanes, min(chains, 8), draws=2)
+                trial.report.add("blocks", asdict(found) | {"holds": found.holds})
+                many = one.starts(1).repeated(chains)
+                both = [
+                    bench.speed(each, lanes, many, rates, options.seconds)
+                    for each in (one, one.in_tiles())
+                ]
+                for row in both:
+                    show(trial, row)
+                ratio = both[1].leapfrogs_per_s / both[0].leapfrogs_per_s
+                row = {"chains": chains, "lanes": lanes, "rows": options.tiled_rows}
+                trial.report.add("tiles", row | {"times_as_fast": ratio})
+                print(f"tiles are {ratio:.2f} times as fast{verdict(found.holds)}", flush=True)
+
+
+def large(rows: int) -> Subject:
+    """Return a regression with 50 columns, before its warmup, whose trees are short."""
+    model = regression(rows, columns=50)
+    return Subject.of("regression", model, Settings(seed=1, tune=0, draws=2**30, max_treedepth=4))
+
+
 def time_peers(trial: Trial) -> None:
     """Time NumPyro and BlackJAX on the same device, where they are asked for."""
     options = trial.options
@@ -296,6 +331,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     add("--run-draws", type=int, default=200, help="draws of the runs that are compared")
     add("--repeat-draws", type=int, default=20, help="draws of the blocks that are repeated")
     add("--seconds", type=float, default=1.5, help="of a block that is timed")
+    add("--tiled-chains", type=numbers(), default=[4096, 256], help="of the large regression")
+    add("--tiled-rows", type=int, default=100_000, help="of its data")
     add("--peers", type=numbers(str), default=[], help="of numpyro and blackjax")
     add("--peer-chains", type=numbers(), default=[256, 4096])
     add("--peer-draws", type=int, default=50)
@@ -349,6 +386,7 @@ def run(trial: Trial) -> None:
     check_blocks(trial)
     check_runs(trial)
     time_blocks(trial)
+    time_tiles(trial)
     time_peers(trial)
     if trial.options.sanitizer:
         sanitize(trial)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +25,15 @@ from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws
 from .engine import naming_broken_terms
 from .wire import CHAIN_ENGINE, Spec
 
-_LAYOUT = "batch/layout"  # name of the array with lanes, block, and where each batch begins
+_LAYOUT = "batch/layout"  # name of the array with lanes, block, tile, and where batches begin
 _LARGER = 64  # times a GPU's block may be than a CPU's: its journey must not take longer than it
 
 
-def join(spec: Spec, bounds: Sequence[int], lanes: int, block: int) -> Spec:
+def join(spec: Spec, bounds: Sequence[int], lanes: int, block: int, tile: int) -> Spec:
     """Return a spec whose units are batches: unit u has chains ``bounds[u]`` to ``bounds[u + 1]``.
 
-    So many lanes share a chain, and a block of the GPU has so many threads.
+    So many lanes share a chain, a block of the GPU has so many threads, and its chains share tiles
+    of so many rows.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def join(spec: Spec, bounds: Sequence[int], lanes: int, block: int) -> Spec:
         raise OptionError(
             f"metric={metric!r} is not possible with target='cuda'; use 'diag', or target='cpu'"
         )
-    layout = np.array([lanes, block, *bounds], np.int64)
+    layout = np.array([lanes, block, tile, *bounds], np.int64)
     return replace(
         spec, target="cuda", data={**spec.data, _LAYOUT: layout}, engine=f"{__name__}:prepare"
     )
@@ -63,11 +64,33 @@ def lanes_for(density: LogDensity, data: Mapping[str, NDArray[Any]], chains: int
     return on_gpu.choose_lanes(cost, density.layout.dim, chains)
 
 
+def tile_for(
+    density: LogDensity, data: Mapping[str, NDArray[Any]], wanted: int | Literal["auto"]
+) -> int:
+    """Return how many rows of data the chains of a block are to share at a time.
+
+    Raises
+    ------
+    OptionError
+        What is wanted is not possible with this model.
+    """
+    if wanted != "auto":
+        on_gpu.check_tile(density, wanted)
+        return wanted
+    program = on_gpu.program_of(density)
+    return on_gpu.choose_tile(program, program.storage.numbers(density.axis_lengths(data)))
+
+
 def device_bytes(
-    density: LogDensity, data: Mapping[str, NDArray[Any]], settings: Settings, lanes: int, n: int
+    density: LogDensity,
+    data: Mapping[str, NDArray[Any]],
+    settings: Settings,
+    lanes: int,
+    tile: int,
+    n: int,
 ) -> int:
     """Return the memory that a batch of `n` chains takes on a GPU, however many draws it makes."""
-    storage, lengths = on_gpu.program_of(density).storage, density.axis_lengths(data)
+    storage, lengths = on_gpu.program_of(density, tile).storage, density.axis_lengths(data)
     n_out = sum(prod(extents(output.shape, lengths)) for output in density.outputs)
     blank = ChainState.blank(density.layout.dim, settings.scheme, settings.metric, 0)
     sizes = run_cuda.plan(
@@ -77,6 +100,7 @@ def device_bytes(
         storage.work_size(lengths),
         n_out,
         settings.total,
+        in_step=bool(tile),
     )
     return sizes.most_bytes + storage.data_bytes(data)
 
@@ -134,6 +158,7 @@ class Batches:
                 *block.options(settings),
                 n,
                 control,
+                in_step=bool(self.kernel.tile),
             )
         first = state.draw + (settings.tune - state.draw) % settings.thin
         rows = {name: np.moveaxis(array, 0, 1) for name, array in kept.items()}
@@ -163,22 +188,23 @@ def prepare(spec: Spec) -> Batches:
     if reason := gpu.missing():
         raise GpuError(f"there is none that can be used: {reason}")
     data: dict[str, NDArray[Any]] = dict(spec.data)
-    lanes, threads, *bounds = data.pop(_LAYOUT).tolist()
+    lanes, threads, tile, *bounds = data.pop(_LAYOUT).tolist()
     density = lower(ModelSpec.from_bytes(spec.model), **spec.options)
-    kernel = on_gpu.compile(density, lanes)
+    kernel = on_gpu.compile(density, lanes, tile)
     settings = Settings.from_dict(spec.settings)
     with gpu_trouble.named():
         device, largest = kernel.device(threads), int(np.diff(bounds).max())
-    _check_room(device, device_bytes(density, data, settings, lanes, largest), largest)
+    _check_room(device, device_bytes(density, data, settings, lanes, tile, largest), largest)
     block.compile_sampler("cpu", settings)
     bound = kernel.bind(data)
     blank = BatchState.of([ChainState.blank(kernel.dim, settings.scheme, settings.metric, 0)])
     control = np.zeros(len(CONTROL), np.int64)
     with gpu_trouble.named():
         run_cuda.run(  # here, so that it counts as compiling
-            device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control
+            *(device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control),
+            in_step=bool(tile),
         )
-    marks = {**build.fingerprint("cuda"), "lanes": str(lanes)}
+    marks = {**build.fingerprint("cuda"), "lanes": str(lanes), "tile": str(tile)}
     return Batches(
         density=density,
         kernel=kernel,

@@ -66,7 +66,7 @@ def sample(
     client: Any = None,
     cluster: Any = None,
     target: Literal["auto", "cpu", "cuda"] = "auto",
-    target_options: Mapping[str, int] | None = None,
+    target_options: Mapping[str, int | str] | None = None,
     random_seed: int | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
@@ -129,10 +129,12 @@ def sample(
         Of ``target="cuda"``: ``"lanes"``, the threads that share a chain, 1, 2, 4, 8, 16 or 32; by
         default as many as the cost of the model and the number of chains suggest. ``"block"``, the
         threads of a block, 32, 64, 128 or 256; 128 by default. ``"batch"``, the chains that are on
-        a GPU at a time, by default 8192 at most and fewer where they do not fit. Lanes change
+        a GPU at a time, by default 8192 at most and fewer where they do not fit. ``"tile"``, the
+        rows of data matrices that the chains of a block read together, a multiple of 32, or 0: each
+        for itself; "auto" by default, which is 0 up to 128 KiB of data. Lanes and tile change
         draws, as others add up in another order; the other two do not. What they were, the memory
         that they need and the number of launches stand in the result's attributes: ``lanes``,
-        ``block``, ``batch``, ``device_bytes``, ``launches``.
+        ``block``, ``batch``, ``tile``, ``device_bytes``, ``launches``.
     random_seed : int, optional
         One seed, one result, on whatever cluster of equal machines; drawn and kept in the result's
         attributes by default.

@@ -10,6 +10,7 @@ from math import prod
 
 import numpy as np
 
+from . import gpu
 from .chain import (
     ADAPT,
     DIAG,
@@ -28,6 +29,7 @@ from .walk import LEVEL_ROWS, N_REALS, STACK
 
 RING = ("values", "q", "stats_f", "stats_i")
 """Arrays of draws, a row each."""
+_OF_A_GROUP = ("walk", "work")  # what a gradient writes to
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Plan:
         That share a chain.
     chains, dim, rows : int
         Chains; length of a position; rows of a chain's ring of draws.
+    groups : int
+        Of lanes, that have a gradient: in step also those that fill the last block up.
     shapes : dict of str to tuple of int
         Of each array, of a single chain.
     """
@@ -48,6 +52,7 @@ class Plan:
     chains: int
     dim: int
     rows: int
+    groups: int
     shapes: dict[str, tuple[int, ...]]
 
     @classmethod
@@ -59,8 +64,13 @@ class Plan:
         work_size: int,
         n_out: int,
         rows: int,
+        *,
+        in_step: bool = False,
     ) -> "Plan":
-        """Return the sizes for chains with the integers `i`, (chains, 12), and options."""
+        """Return the sizes for chains with the integers `i`, (chains, 12), and options.
+
+        `in_step`: the groups of a block share tiles of data, so that all of them work.
+        """
         dim, adapt = int(i[0, DIM]), int(i[0, ADAPT])
         assert (i[:, METRIC] == DIAG).all()
         depth = int(option_i[MAX_TREEDEPTH - len(INTS)])
@@ -76,17 +86,18 @@ class Plan:
             "stats_i": (rows, len(INT_STATS)),
             "values": (rows, n_out),
         }
-        return cls(lanes, len(i), dim, rows, shapes)
+        block = max(gpu.BLOCKS) // lanes if in_step else 1  # a multiple of any block
+        return cls(lanes, len(i), dim, rows, -(-len(i) // block) * block, shapes)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an array of all chains."""
-        own = self.shapes[name]
-        return (*own, self.chains) if self.lanes == 1 else (self.chains, *own)
+        own, n = self.shapes[name], self.groups if name in _OF_A_GROUP else self.chains
+        return (*own, n) if self.lanes == 1 else (n, *own)
 
     @property
     def size_bytes(self) -> int:
         """Bytes of all arrays; they do not depend on the number of draws."""
-        return 8 * self.chains * sum(map(prod, self.shapes.values()))
+        return 8 * sum(prod(self.shape(name)) for name in self.shapes)
 
     @property
     def most_bytes(self) -> int:

@@ -51,10 +51,12 @@ RUNTIME = (
 
 ON_DEVICE = {
     **{name: name for name in RUNTIME if name != "run_cpu.py"},
+    "blocks.py": "blocks.py",
     "group.py": "group_cuda.py",
     "linalg.py": "linalg_cuda.py",
     "loops.py": "loops_cuda.py",
     "tally.py": "tally.py",
+    "tiles.py": "tiles.py",
     "trips.py": "trips.py",
     "vecmath.py": "vecmath_cuda.py",
 }

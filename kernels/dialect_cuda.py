@@ -32,24 +32,35 @@ GROUP = frozenset(
         "part", "parts",
     }
 )  # fmt: skip
-TRIPS = frozenset({"N_REALS", "N_SLOTS", "advance", "begin", "end"})
+BLOCKS = frozenset({"places"})
+NUMPY = frozenset({"float32", "float64", "int64"})
+TILES = frozenset({"fetch"})
+TRIPS = frozenset({"N_REALS", "N_SLOTS", "advance", "advance_together", "begin", "end"})
 LOOPS = frozenset({"add_at", "at", "leads", "strided"})
 
 IMPORTS = {
     "math": MATH,
+    "numpy": NUMPY,
+    ".blocks": BLOCKS,
     ".group": GROUP,
     ".incomplete": INCOMPLETE,
     ".linalg": LINALG,
     ".loops": LOOPS,
     ".special": SPECIAL,
+    ".tiles": TILES,
     ".trips": TRIPS,
     ".vecmath": VECMATH,
 }
 """Module -> names that emitted text may call; the text imports those it does."""
-OUTSIDE = ("from numpy import float64, int64",)
+OUTSIDE = ()
 """Imports that every emitted module has."""
-ALWAYS = TRIPS | {"chains", "cuda", "device", "entry", "part", "parts"}
+_ALWAYS = (TRIPS | {"chains", "cuda", "device", "entry", "float64", "int64", "part", "parts"}) - {
+    "advance", "advance_together",
+}  # fmt: skip
+ALWAYS = _ALWAYS | {"advance"}
 """Names that every emitted module calls."""
+ALWAYS_IN_STEP = _ALWAYS | {"advance_together", "places"}
+"""The same where the chains of a block share tiles of data."""
 PART = ("@device",)
 """Decorator of a part of a long function."""
 
@@ -67,7 +78,7 @@ def view(array: str, start: str) -> str:
 RULES: Mapping[Op, Rule] = dict(CPU_RULES)
 """A row for every elementwise Op."""
 
-DRIVERS = """
+_SAMPLE = """
 
 @entry
 def sample(
@@ -85,7 +96,32 @@ def sample(
             parts(all_stats_f, chain), parts(all_stats_i, chain), first, until, budget,
         )
         end(part(all_reals, chain), part(all_ints, chain), reals, ints)
+"""
 
+_SAMPLE_IN_STEP = """
+
+@entry
+def sample(
+    all_reals, all_ints, vectors, spreads, walks, works, data, data32, index,
+    all_q, all_stats_f, all_stats_i, n, first, until, budget,
+):
+    \"""Make `budget` trips with each of `n` chains, none further than draw `until`.\"""
+    reals = cuda.local.array(N_REALS, float64)
+    ints = cuda.local.array(N_SLOTS, int64)
+    for place in places(n):
+        is_there, chain = place < n, min(place, n - 1)
+        if is_there:
+            begin(part(all_reals, chain), part(all_ints, chain), reals, ints)
+        advance_together(
+            logp_grad, is_there, reals, ints, parts(vectors, chain), parts(spreads, chain),
+            parts(walks, place), part(works, place), data, data32, index, parts(all_q, chain),
+            parts(all_stats_f, chain), parts(all_stats_i, chain), first, until, budget,
+        )
+        if is_there:
+            end(part(all_reals, chain), part(all_ints, chain), reals, ints)
+"""
+
+_OUTPUTS = """
 
 @entry
 def outputs(all_q, all_values, works, data, data32, index, n, first, rows):
@@ -95,5 +131,14 @@ def outputs(all_q, all_values, works, data, data32, index, n, first, rows):
         for row in range(first, first + rows):
             place = row % q.shape[0]
             expand(q[place], values[place], data, data32, index, part(works, chain))
-""".rstrip("\n").split("\n")
+"""
+
+
+def _lines(*entries: str) -> tuple[str, ...]:
+    return tuple("".join(entries).removesuffix("\n").split("\n"))
+
+
+DRIVERS = _lines(_SAMPLE, _OUTPUTS)
 """Lines behind the two functions: what is launched, on as many groups of lanes as one likes."""
+DRIVERS_IN_STEP = _lines(_SAMPLE_IN_STEP, _OUTPUTS)
+"""The same where the chains of a block share tiles of data: they are launched in whole blocks."""

@@ -7,6 +7,7 @@ from exmc_dask.expressions.ops import Op
 from exmc_dask.rewrite.lanes import Ragged
 
 from .access import LANE, VARIABLES, ZERO, Element, Index, atom, number
+from .normal import data_of
 from .region import Region
 from .source import Text, indented
 from .tasks import Buffer, Kind, Loop, Step, Task, Tile, variables
@@ -284,6 +285,7 @@ class Function(Values):
         self._count_products([node.src[0] for node in matrices], extent)
         self._enter(START, number(1))
         self._lines.append(f"rows = min({tile.rows}, {n} - {START})")
+        self._fetch([node.src[0] for node in matrices], n)
         memo: dict[Element, Text] = {}
         for node, buffer in tile.outputs.items():
             out = self.array(buffer)
@@ -310,17 +312,23 @@ class Function(Values):
         self.shift, self.local = {}, set()
         self._leave(f"for {START} in range(0, {n}, {tile.rows}):", comment)
 
+    def _fetch(self, matrices: list[Node], n: str) -> None:
+        """Write what brings the rows of a stretch near before they are read."""
+
     def _count_products(self, matrices: list[Node], extent: Index) -> None:
         for matrix in matrices:
             self.count.flops[self.axes.size(matrix.shape)] += 2
-        for data in {m.src[0] if m.op is Op.TRANSPOSE else m for m in matrices}:
+        for data in set(map(data_of, matrices)):
             self.count.bytes[self.axes.size(data.shape)] += self.item_size(data)
 
     def _columns(self, matrix: Node, n: str) -> list[str]:
         """Return the first arguments of `times`: matrix, its lengths, first row and rows."""
-        data = matrix.src[0] if matrix.op is Op.TRANSPOSE else matrix
-        width = self.axes.extent(data.shape[1 - self.axes.row_axis(data)])
-        return [self.array(data), n, self.index(width).text, START, "rows"]
+        data = data_of(matrix)
+        return [self.array(data), n, self.index(self.width(data)).text, START, "rows"]
+
+    def width(self, data: Node) -> Index:
+        """Return the length of the other axis of a data matrix than that of its rows."""
+        return self.axes.extent(data.shape[1 - self.axes.row_axis(data)])
 
     def _rows(self, value: Element, vectors: Mapping[Node, Buffer]) -> str | None:
         """Return the name of the rows of a value; None where they do not follow each other."""

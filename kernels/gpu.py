@@ -16,6 +16,10 @@ BLOCK = 128
 """Threads of a block: four warps, so that registers for two blocks of 255 each fit a processor."""
 BLOCKS = (32, 64, 128, 256)
 """What they may be: whole warps, and no more than there are registers for."""
+SHARED_BYTES = 48 * 1024
+"""Memory of a block that a kernel may have without asking for more, on every GPU."""
+TILE_STEP = 32
+"""Rows of data that a tile there is a multiple of, so that every lane has as many."""
 
 
 @cache

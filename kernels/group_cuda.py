@@ -5,7 +5,8 @@ replaces; see there for how code is written against them. What differs from it i
 has many groups, and `chains` says which chains one of them looks after.
 
 Groups of a warp go their own ways, so everything that lanes do together is done under the mask of
-their group, and a group without a chain may simply leave.
+their group, and a group without a chain may simply leave. What the groups of a block do together is
+the business of `blocks`.
 """
 
 from typing import Any

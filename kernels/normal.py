@@ -225,7 +225,12 @@ def normal(op: Op, *src: Node, arg: object = None) -> Node:
 
 def is_data_matrix(x: Node) -> bool:
     """Whether `x` is a data slot with two axes, or the transpose of one."""
-    return x.ndim == 2 and (x.src[0] if x.op is Op.TRANSPOSE else x).op is Op.DATA
+    return x.ndim == 2 and data_of(x).op is Op.DATA
+
+
+def data_of(matrix: Node) -> Node:
+    """Return a matrix that may be transposed as it is stored."""
+    return matrix.src[0] if matrix.op is Op.TRANSPOSE else matrix
 
 
 def _matmul(node: Node, src: tuple[Node, ...]) -> Node | None:

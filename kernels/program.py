@@ -21,39 +21,78 @@ from .source import indented
 from .steps import opened
 from .stored import Stored
 from .tasks import Root
+from .tiled import Matrix, TiledFunction, matrices
 
 
 @dataclass(frozen=True)
 class Program:
-    """Text of a kernel, what binding its data needs, and what a gradient costs."""
+    """Text of a kernel, what binding its data needs, and what a gradient costs.
+
+    Attributes
+    ----------
+    source : str
+    storage : Storage
+    count : Count
+    matrices : tuple of Matrix
+        Data matrices of which the chains of a block could share tiles.
+    """
 
     source: str
     storage: Storage
     count: Count
+    matrices: tuple[Matrix, ...]
 
 
 class Target(NamedTuple):
-    """The words of a target, and who writes functions in them."""
+    """The words of a target, who writes functions in them, and what every module has besides.
+
+    Attributes
+    ----------
+    dialect : module
+    gradient, outputs : type of Function
+    always : frozenset of str
+        Names that every emitted module calls.
+    drivers : tuple of str
+        Lines behind the two functions.
+    """
 
     dialect: ModuleType
-    function: type[Function]
+    gradient: type[Function]
+    outputs: type[Function]
+    always: frozenset[str]
+    drivers: tuple[str, ...]
 
 
 TARGETS = {
-    "cpu": Target(dialect_cpu, Function),
-    "cuda": Target(dialect_cuda, LaneFunction),
+    "cpu": Target(dialect_cpu, Function, Function, dialect_cpu.ALWAYS, dialect_cpu.DRIVERS),
+    "cuda": Target(
+        *(dialect_cuda, LaneFunction, LaneFunction, dialect_cuda.ALWAYS, dialect_cuda.DRIVERS)
+    ),
 }
+_IN_STEP = Target(
+    *(dialect_cuda, TiledFunction, LaneFunction),
+    *(dialect_cuda.ALWAYS_IN_STEP, dialect_cuda.DRIVERS_IN_STEP),
+)
 
 
-def write(density: LogDensity, target: str = "cpu") -> Program:
+def write(density: LogDensity, target: str = "cpu", tile: int = 0) -> Program:
     """Translate a log-density into the text of a module.
+
+    Parameters
+    ----------
+    density : LogDensity
+    target : "cpu" or "cuda"
+    tile : int
+        Rows of data matrices that the chains of a block share on a GPU, a multiple of 32 that
+        fits (`tiled.rows_that_fit`); 0: each chain reads for itself.
 
     Raises
     ------
     CompileError
         An operation has no row in the table of the target's dialect.
     """
-    dialect = TARGETS[target].dialect
+    means = _IN_STEP if tile else TARGETS[target]
+    dialect = means.dialect
     stored = [node for _, node in density.stored]
     apart = {name for names in density.rolled for name in names}
     terms = [(name, node) for name, node in density.terms if name not in apart]
@@ -75,40 +114,42 @@ def write(density: LogDensity, target: str = "cpu") -> Program:
     for (name, _), node in zip(terms, nodes[len(nodes) - len(terms) :], strict=True):
         _hint(hints, node, f"logp_{name}")
 
-    def function(second: str, roots: Sequence[Root], result: Node | None) -> Function:
+    def function(
+        kind: type[Function], second: str, roots: Sequence[Root], result: Node | None, tile: int
+    ) -> Function:
         arguments = ("q", second, "data", "data32", "index", "work")
-        schedule = Schedule(Stored.of_function(axes, scans, roots, result))
-        written = TARGETS[target].function(
-            schedule, storage, density.layout, hints, dialect, arguments
-        )
+        schedule = Schedule(Stored.of_function(axes, scans, roots, result), tile)
+        written = kind(schedule, storage, density.layout, hints, dialect, arguments)
         written.write()
         return written
 
     entries = density.layout.entries
     gradient = function(
+        means.gradient,
         "grad",
         [
             Root(g, "grad", number(e.offset), identifier(e.name))
             for g, e in zip(grads, entries, strict=True)
         ],
         logp,
+        tile,
     )
     roots = []
     place = ZERO
     for (name, _), node in zip(density.stored, values, strict=True):
         roots.append(Root(node, "out", place, identifier(name)))
         place = place + axes.size(node.shape)
-    expand = function("out", roots, None)
+    expand = function(means.outputs, "out", roots, None, 0)
     called = gradient.called | expand.called
     lines = [
         '"""Log density, gradient and outputs of a model; written by exmc_dask."""',
         "",
-        *_imports(called | dialect.ALWAYS, dialect),
+        *_imports(called | means.always, dialect),
         *_define("logp_grad", "f8", gradient, "Return the log density at `q`; write its gradient."),
         *_define("expand", "void", expand, "Write what is kept of the draw at `q`."),
-        *dialect.DRIVERS,
+        *means.drivers,
     ]
-    return Program("\n".join(lines) + "\n", storage, gradient.count)
+    return Program("\n".join(lines) + "\n", storage, gradient.count, matrices(gradient))
 
 
 def _hint(hints: dict[Node, str], node: Node, name: str) -> None:
@@ -150,16 +191,18 @@ def _define(name: str, result: str, function: Function, doc: str) -> list[str]:
     if len(body) > parts.LONG:
         found, body = parts.divide(body)
         calls: list[str] = []
+        given = (*arguments, *function.near)
         for i, part in enumerate(found):
             own = function.names.fresh(f"{name}_{i + 1}")
-            before += ["", "", *parts.define(own, arguments, part, function.dialect.PART)]
-            calls += parts.call(own, arguments, part)
+            before += ["", "", *parts.define(own, given, part, function.dialect.PART)]
+            calls += parts.call(own, given, part)
         body = [*calls, *body]
+    near = [f"{name} = {array}" for name, array in function.near.items()]
     return [
         *before,
         "",
         "",
         *function.dialect.decorator(result),
         f"def {name}({', '.join(arguments)}):",
-        *indented([f'"""{doc}"""', *body]),
+        *indented([f'"""{doc}"""', *near, *body]),
     ]

@@ -88,13 +88,16 @@ def plan(
     work_size: int,
     n_out: int,
     n: int,
+    *,
+    in_step: bool = False,
 ) -> Plan:
-    """Return the sizes of a batch that is to make `n` draws."""
+    """Return the sizes of a batch that is to make `n` draws; `in_step` as `Plan.of` has it."""
     tune, thin = (int(option_i[slot - len(INTS)]) for slot in (TUNE, THIN))
     kept = len(kept_draws(int(i[0, DRAW]), n, tune, thin))
     one = Plan.of(lanes, i, option_i, work_size, n_out, 1)
     row_bytes = 8 * (one.dim + n_out + len(FLOAT_STATS) + len(INT_STATS)) * len(i)
-    return Plan.of(lanes, i, option_i, work_size, n_out, ring_rows(row_bytes, max(1, kept)))
+    rows = ring_rows(row_bytes, max(1, kept))
+    return Plan.of(lanes, i, option_i, work_size, n_out, rows, in_step=in_step)
 
 
 def kept_draws(draw: int, n: int, tune: int, thin: int) -> range:
@@ -113,6 +116,7 @@ def run(
     n: int,
     control: np.ndarray,
     *,
+    in_step: bool = False,
     launch_s: float = LAUNCH_S,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], int]:
     """Make the next `n` draws of each chain of a batch.
@@ -134,6 +138,8 @@ def run(
     control : (9,) int64
         CONTROL of `chain`. "Stop after this transition" ends the block where the chain is that has
         come furthest; "stop now" gives the states back as they were, with no draws.
+    in_step : bool
+        The chains of a block share tiles of data (`on_gpu.GpuKernel.tile`).
     launch_s : float
         What a launch is to take.
 
@@ -151,7 +157,7 @@ def run(
     SamplingError
         A chain holds something that is not finite.
     """
-    sizes = plan(lanes, i, option_i, bound.work_size, bound.n_out, n)
+    sizes = plan(lanes, i, option_i, bound.work_size, bound.n_out, n, in_step=in_step)
     draw = int(i[0, DRAW])
     tune, thin = (int(option_i[slot - len(INTS)]) for slot in (TUNE, THIN))
     arrays: dict[str, Any] = {

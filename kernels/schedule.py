@@ -15,7 +15,7 @@ from exmc_dask.expressions.ir import Node
 from exmc_dask.expressions.ops import Op
 
 from .access import LANE, Element
-from .normal import is_length, squeezed
+from .normal import data_of, is_length, squeezed
 from .stored import Stored
 from .tasks import (
     DEAR,
@@ -48,15 +48,28 @@ class Schedule:
         Loops and tasks in order.
     inner : dict of Node to Schedule
         What one step of each SCAN does.
+    tile : int
+        Rows of the tiles of its own loops over matrices; 0: as suits the cache of a CPU.
     """
 
-    def __init__(self, stored: Stored) -> None:
-        self.axes, self.stored = stored.axes, stored
+    def __init__(self, stored: Stored, tile: int = 0) -> None:
+        self.axes, self.stored, self.tile = stored.axes, stored, tile
         self._share()
         self.steps = self._plan(stored.tasks, 0)
         self.steps.sort(key=lambda step: isinstance(step, Task) and step.kind is Kind.RETURN)
         scans = [task.node for task in stored.tasks if task.kind is Kind.STEPS]
         self.inner = {node: Schedule(stored.of_steps(node)) for node in scans}
+
+    def matrices(self) -> list[Node]:
+        """Return the data matrices of known width that loops of its own run through, each once."""
+        tiles = [s.tile for s in self.steps if isinstance(s, Loop) and s.tile is not None]
+        products = [
+            node
+            for tile in tiles
+            for node in (*tile.outputs, *(t.node for t in tile.last if t.kind is Kind.PRODUCT))
+        ]
+        sources = [data_of(node.src[0]) for node in products]
+        return [data for data in dict.fromkeys(sources) if isinstance(self._width(data), int)]
 
     def tile_buffers(self) -> list[Buffer]:
         """Scratch that holds one tile of a value."""
@@ -174,6 +187,8 @@ class Schedule:
         widths = [self._width(node.src[0]) for node in factors + [task.node for task in products]]
         wide = max((width if isinstance(width, int) else 64 for width in widths), default=1)
         rows = max(16, min(ROWS, _TILE_ELEMENTS // wide // 16 * 16))
+        if self.tile and widths:
+            rows = self.tile
         return Tile(
             rows,
             {node: stored.buffers.get(node) or Buffer(node, "work", (rows,)) for node in factors},

@@ -13,8 +13,10 @@ import math
 
 import numpy as np
 
+from .blocks import block_any
 from .chain import DRAW, LOG_STEP_BAR, LOGP, THIN, TUNE, Q
 from .group import device, group_sync, lane, n_lanes
+from .metric import copy
 from .nuts import after_gradient, before_gradient
 from .tally import BROKEN, DIVERGENCES, GRADIENTS, LAUNCHES, N_SLOTS, TREE_DEPTH
 from .vecmath import exp
@@ -23,6 +25,8 @@ from .walk import (
     CAPPED,
     DEPTH,
     DIVERGING,
+    END_Q,
+    LEFT,
     MAX_ERROR,
     N_REALS,
     N_STEPS,
@@ -99,13 +103,72 @@ def advance(  # type: ignore[no-untyped-def]
         Trips at most.
     """
     for _ in range(budget):
-        if ints[PHASE] == TURN and (ints[DRAW] >= until or ints[BROKEN]):
+        if _waits(ints, until):
             return
         before_gradient(reals, ints, vector, spread, walk)
         logp = logp_grad(walk[ints[SIDE]], walk[NEXT_GRAD], data, data32, index, work)
         ints[GRADIENTS] += 1
         if after_gradient(reals, ints, vector, spread, walk, logp):
             _keep(reals, ints, vector, q, stats_f, stats_i, first)
+
+
+@device
+def advance_together(  # type: ignore[no-untyped-def]
+    logp_grad,
+    is_there,
+    reals,
+    ints,
+    vector,
+    spread,
+    walk,
+    work,
+    data,
+    data32,
+    index,
+    q,
+    stats_f,
+    stats_i,
+    first,
+    until,
+    budget,
+):
+    """Make trips with one chain, in step with the other chains of the block.
+
+    A gradient waits for the whole block again and again, so all groups come to it in every trip
+    until none of them has anything to do. A chain that waits, or that is not there at all, has a
+    gradient at a point that does not matter and drops it.
+
+    Parameters
+    ----------
+    is_there : bool
+        Whether the group has a chain. Without one, `walk` and `work` are its own nevertheless;
+        `vector` is that of another chain, which does not move before the block has begun.
+    others
+        As `advance` has them.
+    """
+    moves = is_there and not _waits(ints, until)
+    if not moves:
+        copy(vector, Q, walk, LEFT + END_Q)
+        group_sync()
+    for _ in range(budget):
+        if not block_any(moves):
+            return
+        point = LEFT + END_Q
+        if moves:
+            before_gradient(reals, ints, vector, spread, walk)
+            point = ints[SIDE]
+        logp = logp_grad(walk[point], walk[NEXT_GRAD], data, data32, index, work)
+        if moves:
+            ints[GRADIENTS] += 1
+            if after_gradient(reals, ints, vector, spread, walk, logp):
+                _keep(reals, ints, vector, q, stats_f, stats_i, first)
+                moves = not _waits(ints, until)
+
+
+@device
+def _waits(ints: np.ndarray, until: int) -> bool:
+    """Tell whether a chain has come as far as it may."""
+    return ints[PHASE] == TURN and (ints[DRAW] >= until or ints[BROKEN] != 0)
 
 
 @device

@@ -73,6 +73,7 @@ class Values:
         self._functions = sorted(called)
         self.called: set[str] = set()
         self.unpacked: dict[str, list[str]] = {argument: [] for argument in arguments}
+        self.near: dict[str, str] = {}  # arrays that the chains of a block share -> what makes them
         self.header: set[str] = set()
         self.count = Count()
         self.regions = [Region(frozenset(), number(1))]

@@ -151,7 +151,7 @@ BY_VALUE = (
 THIRD_PARTY = {
     "numba": "kernels",
     "llvmlite": "kernels",
-    "numba.cuda": "kernels.group_cuda kernels.vecmath_cuda kernels.gpu",
+    "numba.cuda": "kernels.group_cuda kernels.blocks kernels.vecmath_cuda kernels.gpu",
     "cupy": "kernels.gpu",
     "cupyx": "kernels.gpu",
     "dask": "cluster api predictive.lazy",

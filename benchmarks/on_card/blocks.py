@@ -104,6 +104,7 @@ class Bench:
             f, i, kept, launches = run_cuda.run(
                 *(device, bound, lanes, chains.f, chains.i),
                 *(*block.options(subject.settings), n, control),
+                in_step=bool(subject.tile),
                 launch_s=launch_s,
             )
         finally:

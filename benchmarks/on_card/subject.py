@@ -1,7 +1,7 @@
 """A model ready for blocks of many chains, on a device and on the CPU."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import exmc_dask as ed
 from exmc_dask.kernels import Bound, Cost, Kernel, compile, on_gpu
 from exmc_dask.kernels.chain import INTS
+from exmc_dask.kernels.tiled import rows_that_fit
 from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings
@@ -42,7 +43,7 @@ class Chains:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A model with its data, centred as it is declared."""
+    """A model with its data, centred as it is declared; on a GPU blocks share so many rows."""
 
     name: str
     density: LogDensity
@@ -51,6 +52,7 @@ class Subject:
     bound: Bound
     point: NDArray[np.float64]
     settings: Settings
+    tile: int = 0
     _kernels: dict[int, on_gpu.GpuKernel] = field(default_factory=dict)
 
     @classmethod
@@ -61,6 +63,12 @@ class Subject:
         point = density.support_point(model.data)
         return cls(name, density, data, host, host.bind(data), point, settings)
 
+    def in_tiles(self) -> "Subject":
+        """Return the same with tiles of its data that the chains of a block share."""
+        program = on_gpu.program_of(self.density)
+        tile = rows_that_fit(program.matrices)
+        return replace(self, name=f"{self.name}, tiles", tile=tile, _kernels={})
+
     @property
     def cost(self) -> Cost:
         """Work of one gradient."""
@@ -69,7 +77,7 @@ class Subject:
     def kernel(self, lanes: int) -> on_gpu.GpuKernel:
         """Return the model as text for so many lanes a chain."""
         if lanes not in self._kernels:
-            self._kernels[lanes] = on_gpu.compile(self.density, lanes)
+            self._kernels[lanes] = on_gpu.compile(self.density, lanes, self.tile)
         return self._kernels[lanes]
 
     def starts(self, chains: int) -> Chains:

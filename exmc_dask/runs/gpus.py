@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from exmc_dask.errors import CompileError, OptionError
 from exmc_dask.kernels import build, gpu
@@ -18,6 +18,7 @@ _ALLOWED = {
     "lanes": f"one of {', '.join(map(str, build.LANES))}",
     "block": f"one of {_BLOCKS}",
     "batch": "a whole number above 0",
+    "tile": f"'auto', 0 or a multiple of {gpu.TILE_STEP}",
 }
 
 
@@ -36,19 +37,22 @@ class Wish:
     batch : int, optional
         Chains that are on a GPU at a time, at most; by default 8192, or fewer where they do not
         fit.
+    tile : int or "auto"
+        Rows of large data that the chains of a block read together; 0: each for itself.
     else_cpus : bool
         CPUs may go on where no GPU can.
 
     Raises
     ------
     OptionError
-        One of the last three has an impossible value.
+        One of those in between has an impossible value.
     """
 
     gpus: int
     lanes: int | None = None
     block: int = gpu.BLOCK
     batch: int | None = None
+    tile: int | Literal["auto"] = "auto"
     else_cpus: bool = False
 
     def __post_init__(self) -> None:
@@ -56,6 +60,8 @@ class Wish:
             "lanes": self.lanes is None or (is_whole(self.lanes) and self.lanes in build.LANES),
             "block": is_whole(self.block) and self.block in gpu.BLOCKS,
             "batch": self.batch is None or (is_whole(self.batch) and self.batch > 0),
+            "tile": self.tile == "auto"
+            or (is_whole(self.tile) and self.tile >= 0 and self.tile % gpu.TILE_STEP == 0),
         }
         for name, holds in possible.items():
             if not holds:
@@ -71,7 +77,7 @@ class Share:
 
     Attributes
     ----------
-    lanes, block : int
+    lanes, block, tile : int
         As in `Wish`; decided.
     batch : int
         Chains of the largest batch.
@@ -82,14 +88,16 @@ class Share:
 
     lanes: int
     block: int
+    tile: int
     batch: int
     device_bytes: int
 
     def __str__(self) -> str:
+        together = f" that read data together, {self.tile} rows at a time" if self.tile else ""
         return (
             f"{self.batch} chains at a time, {self.lanes} "
-            f"{'thread' if self.lanes == 1 else 'threads'} each, in blocks of {self.block}; they "
-            f"need about {gpu.size(self.device_bytes)} of device memory"
+            f"{'thread' if self.lanes == 1 else 'threads'} each, in blocks of {self.block}"
+            f"{together}; they need about {gpu.size(self.device_bytes)} of device memory"
         )
 
     def attrs(self, launches: int) -> dict[str, int]:

@@ -43,7 +43,7 @@ def instead(
     smaller = _smaller(recipe, units) if isinstance(error, DeviceFull) else None
     if smaller is not None:
         words = f"batches of {units.largest} chains are too large and cut in two: {error}"
-        other = recipe.in_batches(smaller, share.lanes, share.block)
+        other = recipe.in_batches(smaller, share.lanes, share.block, share.tile)
         return other, [Note(Trouble.FALLBACK, words)]
     if not recipe.else_cpus:
         return None, [Note(Trouble.FAILED, str(error))]

@@ -248,6 +248,7 @@ def begin(
             "target": recipe.spec.target,
             "lanes": recipe.share and recipe.share.lanes,
             "block": recipe.share and recipe.share.block,
+            "tile": recipe.share and recipe.share.tile,
         },
         spec=recipe.spec.key,
         layout=lay_out(

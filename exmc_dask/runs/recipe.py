@@ -88,14 +88,20 @@ class Recipe:
         """Return the same recipe for another number of draws; those of both are equal."""
         return replace(self, settings=replace(self.settings, draws=draws), until=until)
 
-    def in_batches(self, units: Batches, lanes: int, block: int) -> "Recipe":
+    def in_batches(self, units: Batches, lanes: int, block: int, tile: int) -> "Recipe":
         """Return the same recipe for GPUs, of such batches of its chains."""
         from exmc_dask.cluster.batch_engine import device_bytes, join, part
 
         plain = part(self.spec)
-        spec = join(plain, units.bounds, lanes, block)
-        needed = device_bytes(self.density, plain.data, self.settings, lanes, units.largest)
-        share = Share(lanes, block, units.largest, needed)
+        spec = join(plain, units.bounds, lanes, block, tile)
+        sizes = (lanes, tile, units.largest)
+        share = Share(
+            lanes,
+            block,
+            tile,
+            units.largest,
+            device_bytes(self.density, plain.data, self.settings, *sizes),
+        )
         return replace(self, units=units, spec=spec, share=share)
 
     def on_cpus(self) -> "Recipe":
@@ -334,10 +340,11 @@ def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = Non
 
     Where its model cannot be translated for GPUs and CPUs may be used, they are, with a warning.
 
-    The number of lanes follows from the model and the number of chains, not from the batches: these
-    follow from the number of GPUs, which is to change no draw.
+    The number of lanes follows from the model and the number of chains, the rows of a tile from the
+    data, and neither from the batches: these follow from the number of GPUs, which is to change no
+    draw.
     """
-    from exmc_dask.cluster.batch_engine import lanes_for
+    from exmc_dask.cluster.batch_engine import lanes_for, tile_for
 
     recipe = replace(recipe, shrinks=wish.batch is None, else_cpus=wish.else_cpus)
     units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch or MOST, states)
@@ -351,7 +358,8 @@ def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = Non
                 )
         data, chains = recipe.spec.data, min(recipe.chains, MOST)
         lanes = wish.lanes or lanes_for(recipe.density, data, chains)
-        return recipe.in_batches(units, lanes, wish.block)
+        tile = tile_for(recipe.density, data, wish.tile)
+        return recipe.in_batches(units, lanes, wish.block, tile)
     except (CompileError, OptionError) as error:
         if not wish.else_cpus:
             raise

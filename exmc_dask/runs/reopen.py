@@ -134,6 +134,7 @@ def _for_target(target: str, found: Resumed, client: Any, cluster: Any) -> Recip
             asked,
             lanes=found.lanes,
             block=found.block or asked.block,
+            tile="auto" if found.lanes is None else found.tile or 0,
             else_cpus=target == "auto",
         )
         recipe = on_gpus(recipe, asked, found.states)

@@ -30,7 +30,8 @@ from exmc_dask.store.stored import Stored
 class Resumed:
     """A run to go on with: arguments of `Run`, how it was told to fail, its target.
 
-    ``target`` is what chains were last drawn with, ``lanes`` and ``block`` are those of its GPUs.
+    ``target`` is what chains were last drawn with, ``lanes``, ``block`` and ``tile`` are those of
+    its GPUs.
     """
 
     recipe: Recipe
@@ -43,6 +44,7 @@ class Resumed:
     target: str
     lanes: int | None
     block: int | None
+    tile: int | None
 
 
 def take_over(
@@ -112,7 +114,7 @@ def take_over(
         stored.seconds,
         stored.manifest.run["on_failure"],
         stored.target,
-        *(stored.manifest.run.get(name) for name in ("lanes", "block")),
+        *(stored.manifest.run.get(name) for name in ("lanes", "block", "tile")),
     )
 
 

@@ -21,14 +21,14 @@ from tests.kernels.devices import Host, stand_in
 
 SMALL = [
     *("--models", "simple", "--chains", "6,3", "--few", "4", "--tune", "30", "--run-draws", "20"),
-    *("--repeat-draws", "3", "--seconds", "0.02", "--processes", "0"),
+    *("--repeat-draws", "3", "--seconds", "0.02", "--processes", "0", "--tiled-chains", ""),
 ]
 
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
     """Let numba on the CPU be the card; return the devices that were opened."""
-    opened = stand_in(monkeypatch, lambda kernel, _: Host(kernel.program.source))
+    opened = stand_in(monkeypatch, lambda kernel, _: Host(kernel.program.source, kernel.lanes))
     monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
     monkeypatch.setattr(Card, "name", "a processor")
     monkeypatch.setattr(Card, "rates", lambda self, size_bytes: Twin().rates(size_bytes))
@@ -55,6 +55,19 @@ def test_it_goes_from_the_first_line_to_the_last(card: list[Host], tmp_path: Pat
     for row in found["speeds"]:
         assert row["leapfrogs_per_s"] > row["draws_per_s"] > 0
         assert 0 < row["fraction"] < 1
+
+
+def test_chains_that_share_tiles_are_timed_beside_those_that_do_not(
+    card: list[Host], tmp_path: Path
+) -> None:
+    file = tmp_path / "found.json"
+    small = ("--models", "", "--tiled-chains", "3", "--tiled-rows", "150", "--json", str(file))
+
+    assert benchmark.main([*SMALL, *small]) == 0
+    found = json.loads(file.read_text())
+    assert [row["model"] for row in found["speeds"]] == ["regression", "regression, tiles"]
+    assert [row["holds"] for row in found["blocks"]] == [True]
+    assert found["tiles"][0]["times_as_fast"] > 0
 
 
 def test_lanes_are_tried_on_a_processor() -> None:

@@ -30,7 +30,7 @@ OPTIONS: dict[str, Any] = {
 def device(monkeypatch: pytest.MonkeyPatch) -> list[Host]:
     """Let numba on the CPU be the GPU; return the devices that were opened."""
     monkeypatch.setattr(on_gpu, "choose_lanes", lambda *_: 1)
-    return stand_in(monkeypatch, lambda kernel, _: Host(kernel.program.source))
+    return stand_in(monkeypatch, lambda kernel, _: Host(kernel.program.source, kernel.lanes))
 
 
 def test_a_run_on_a_gpu_is_that_of_the_cpu(device: list[Host]) -> None:

@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,8 +86,13 @@ REFUSED: list[tuple[dict[str, Any], type[ExmcError], str]] = [
     ({"block": 512}, OptionError, "'block' has to be one of"),
     ({"batch": 0}, OptionError, "'batch' has to be a whole number above 0"),
     ({"batch": 2.0}, OptionError, "'batch' has to be a whole number above 0"),
+    ({"tile": 33}, OptionError, "'tile' has to be 'auto', 0 or a multiple of 32"),
+    ({"tile": -32}, OptionError, "'tile' has to be 'auto', 0 or a multiple of 32"),
+    ({"tile": True}, OptionError, "'tile' has to be 'auto', 0 or a multiple of 32"),
+    ({"tile": "large"}, OptionError, "'tile' has to be 'auto', 0 or a multiple of 32"),
+    ({"tile": 32}, OptionError, "this model multiplies no matrix of data that chains could share"),
     ({"lane": 8}, OptionError, "has no 'lane'; did you mean 'lanes'"),
-    ({"threads": 8}, OptionError, "has no 'threads'; there are lanes, block, batch"),
+    ({"threads": 8}, OptionError, "has no 'threads'; there are lanes, block, batch, tile"),
 ]
 
 
@@ -169,3 +176,65 @@ def test_threads_give_a_gpu_one_batch_at_a_time() -> None:
         pool.detach()
 
     assert [event.slots for event in heard if isinstance(event, WorkerJoined)] == [1, 3]
+
+
+@cache
+def regression(rows: int, columns: int, dtype: str = "float64") -> ed.Model:
+    X = np.random.default_rng(3).standard_normal((rows, columns), dtype=np.dtype(dtype))
+    with ed.Model() as model:
+        x, beta = ed.Data("X", X, dtype=dtype), ed.Normal("beta", 0, 1, shape=columns)
+        ed.Bernoulli("y", logit_p=x @ beta, observed=np.arange(rows) % 2)
+    return model
+
+
+TILES = [
+    (500, 20, "float64", 0),  # 80 kB stay near each chain
+    (2_000, 50, "float64", 96),
+    (2_000, 50, "float32", 224),
+    (20_000, 4, "float64", 512),
+    (1_000, 300, "float64", 0),  # not even 32 rows fit
+]
+
+
+@pytest.mark.parametrize(("rows", "columns", "dtype", "tile"), TILES)
+def test_large_data_are_shared_by_the_chains_of_a_block(
+    rows: int, columns: int, dtype: str, tile: int
+) -> None:
+    model = regression(rows, columns, dtype)
+    shares = [
+        write(model, Settings(seed=1), chains, gpus=Wish(1, batch=batch, block=block)).share
+        for chains, batch, block in ((64, 8, 32), (MOST, None, 256))
+    ]
+
+    for share in shares:
+        assert share is not None
+        assert share.tile == tile
+        assert ("read data together" in str(share)) is bool(tile)
+
+
+@pytest.mark.parametrize(
+    ("columns", "tile", "words"),
+    [
+        (50, 128, "of 'X', with rows of 400 bytes, .* a multiple of 32 rows up to 96"),
+        (300, 32, "32 rows of 'X' with 2400 bytes each do not fit into the 48 KiB"),
+    ],
+)
+def test_tiles_that_do_not_fit_are_refused(columns: int, tile: int, words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        write(regression(40, columns), Settings(seed=1), 8, gpus=Wish(1, tile=tile))
+
+
+def test_chains_that_share_tiles_draw_what_they_draw_by_themselves(
+    device: list[Counting], tmp_path: Path
+) -> None:
+    """Up to the order of sums; and go on so when they are resumed."""
+    options = OPTIONS | {"target_options": {"lanes": 1, "tile": 32}}
+    model, store = regression(40, 2), tmp_path / "run.zarr"
+
+    found = ed.sample(model, **options, store=store)
+    longer = ed.resume(store, draws=2, target="cuda", progressbar=False, cluster="threads")
+    wanted = ed.sample(model, **options | {"target": "cpu", "target_options": None})
+
+    assert [trace.posterior.attrs["tile"] for trace in (found, longer)] == [32, 32]
+    np.testing.assert_allclose(found.posterior.beta, wanted.posterior.beta, rtol=1e-6)
+    np.testing.assert_array_equal(longer.posterior.beta[:, :8], found.posterior.beta)

@@ -1,13 +1,16 @@
 """GPUs that are none: the device's own sources, run by numba on the CPU or by Python, lane by lane.
 
-`Host` has numba compile them for the CPU, with one lane a chain. `Emulator` lets Python run the
-lanes of a warp in turn, in an order that is shuffled anew for every round: where all lanes of a
-group wait for each other, the next round begins. It raises where they do not, and a lane that reads
-what another one has not yet written reads something else in another order.
+`Host` has numba compile them for the CPU, where one thread does the work of all lanes of a chain.
+`Emulator` lets Python run the threads of a block in turn, in an order that is shuffled anew for
+every round, and some groups are slower than others. Where all lanes of a group wait for each other,
+or all threads of the block, they go on in the next round. It raises where some never come, and a
+thread that reads what another one has not yet written, or has written over, reads something else in
+another order.
 """
 
 import ast
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -37,33 +40,59 @@ def group_max(x): return x
 @device
 def group_sync(): pass
 @device
-def part(array, chain): return array[:, chain]
+def part(array, chain): return array[SIDE_BY_SIDE]
 @device
-def parts(array, chain): return array[:, :, chain]
+def parts(array, chain): return array[:, SIDE_BY_SIDE]
+"""
+HOST_BLOCKS = """
+from .group import device
+
+@device
+def places(n): return range(n)
+@device
+def thread(): return 0
+@device
+def n_threads(): return 1
+@device
+def block_sync(): pass
+@device
+def block_any(holds): return holds
+"""
+HOST_ARRAY = """
+import numpy as np
+from numba import njit
+
+@njit
+def array(n, kind): return np.empty(n, kind)
 """
 HOST = {
-    "group.py": HOST_GROUP,
-    "cuda.py": "from . import local\n",
-    "local.py": (
-        "import numpy as np\nfrom numba import njit\n"
-        "@njit\ndef array(n, kind): return np.empty(n, kind)\n"
-    ),
+    "blocks.py": HOST_BLOCKS,
+    "cuda.py": "from . import local, shared\n",
+    "local.py": HOST_ARRAY,
+    "shared.py": HOST_ARRAY,
 }
 
 
-def host_sources() -> dict[str, str]:
-    """Return the device's runtime for numba on the CPU; elementary functions are the CPU's."""
-    return build.device_sources(1) | HOST | {"vecmath.py": build.sources()["vecmath.py"]}
+def host_sources(lanes: int = 1) -> dict[str, str]:
+    """Return the device's runtime for numba on the CPU; elementary functions are the CPU's.
+
+    The lanes are those for which chains are laid out in memory; there is one in any case.
+    """
+    texts = build.device_sources(lanes) | HOST | {"vecmath.py": build.sources()["vecmath.py"]}
+    one, many = ("[:, chain]", "[:, :, chain]") if lanes == 1 else ("[chain]", "[chain]")
+    group = HOST_GROUP.replace("[:, SIDE_BY_SIDE]", many).replace("[SIDE_BY_SIDE]", one)
+    tiles = texts["tiles.py"].replace("\nLINE = 32 ", "\nLINE = 1 ")
+    return texts | {"group.py": group, "tiles.py": tiles}
 
 
 class Host:
-    """The device's sources compiled for this CPU, one lane a chain."""
+    """The device's sources compiled for this CPU, a chain after the other."""
 
-    lanes, free_bytes = 1, 2**40
+    free_bytes = 2**40
 
-    def __init__(self, source: str, texts: dict[str, str] | None = None) -> None:
-        self.module = build.load(source, build.runtime(texts or host_sources()))
-        self.launches = 0
+    def __init__(self, source: str, lanes: int = 1) -> None:
+        self.lanes, self.launches = lanes, 0
+        self.module = build.load(source, build.runtime(host_sources(lanes)))
 
     def put(self, array: np.ndarray) -> np.ndarray:
         return np.array(array)
@@ -85,14 +114,24 @@ class Host:
         return copy
 
 
+WARP = 32
+
+
 class Emulator(Host):
-    """The device's sources run by Python, so many lanes a chain, a warp after the other."""
+    """The device's sources run by Python, so many lanes a chain, a block after the other."""
 
     def __init__(
-        self, source: str, lanes: int, seed: int, edit: Callable[[str, str], str] | None = None
+        self,
+        source: str,
+        lanes: int,
+        seed: int,
+        edit: Callable[[str, str], str] | None = None,
+        block: int = WARP,
     ) -> None:
         self.lanes, self.launches, self.order = lanes, 0, random.Random(seed)
+        self.block = block
         self.answers: dict[int, dict[int, Any]] = {}
+        self.shared: dict[Any, np.ndarray] = {}
         texts = build.device_sources(lanes) | {"kernel.py": source}
         if edit is not None:
             texts = {name: edit(name, text) for name, text in texts.items()}
@@ -100,57 +139,75 @@ class Emulator(Host):
 
     def launch(self, entry: str, groups: int, *args: Any) -> None:
         self.launches += 1
-        self.call(getattr(self.module, entry), groups, *args)
+        blocks = -(-groups * self.lanes // self.block)
+        self._run(lambda: getattr(self.module, entry)(*args), blocks * self.block)
 
     def call(self, function: Callable[..., None], groups: int, *args: Any) -> None:
         """Run a function of the device on all lanes of so many groups."""
-        self.size = groups * self.lanes
-        for first in range(0, self.size, 32):
-            self._warp(lambda: function(*args), range(first, min(self.size, first + 32)))
+        self._run(lambda: function(*args), groups * self.lanes)
 
-    def _warp(self, function: Callable[[], None], threads: range) -> None:
+    def _run(self, function: Callable[[], None], n_threads: int) -> None:
+        self.size = n_threads
+        for first in range(0, n_threads, self.block):
+            self._run_block(function, range(first, min(n_threads, first + self.block)))
+
+    def _run_block(self, function: Callable[[], None], threads: range) -> None:
         import greenlet
 
         def body() -> None:
             with np.errstate(all="ignore"):
                 function()
 
-        self.hub = greenlet.getcurrent()
+        self.hub, self.threads = greenlet.getcurrent(), tuple(threads)
+        self.shared.clear()
         lanes = {thread: greenlet.greenlet(body) for thread in threads}
+        groups = range(threads.start // self.lanes, -(-threads.stop // self.lanes))
+        pace = {group: self.order.uniform(0.2, 1.0) for group in groups}
+        pace[self.order.choice(groups)] = 1.0
         alive = list(threads)
-        self.waiting: dict[int, tuple[int, str, Any]] = {}
+        self.waiting: dict[int, tuple[tuple[int, ...], str, Any]] = {}
         while alive:
             self.order.shuffle(alive)
-            ran = False
-            for thread in list(alive):
-                if thread in self.waiting:
+            ready = [thread for thread in alive if thread not in self.waiting]
+            rest = {group for group in groups if self.order.random() > pace[group]}
+            for thread in ready:
+                if thread // self.lanes in rest:
                     continue
-                ran, self.current = True, thread
+                self.current = thread
                 lanes[thread].switch()
                 if lanes[thread].dead:
                     alive.remove(thread)
-            ran = self._meet(threads.start) or ran
-            if not ran:
-                raise RuntimeError(f"lanes {sorted(self.waiting)} wait for others of their group")
+            if not self._meet() and not ready:
+                raise RuntimeError(
+                    f"threads {sorted(self.waiting)} wait for others that never come"
+                )
 
-    def _meet(self, first: int) -> bool:
-        """Let groups go on all of whose lanes wait."""
+    def _meet(self) -> bool:
+        """Let those go on who all wait for each other."""
         met = False
-        for mask in {mask for mask, _, _ in self.waiting.values()}:
-            group = [first + lane for lane in range(32) if mask >> lane & 1]
-            if not all(self.waiting.get(lane, (0, "", 0))[0] == mask for lane in group):
+        for scope in {scope for scope, _, _ in self.waiting.values()}:
+            if not all(self.waiting.get(each, ((), "", 0))[0] == scope for each in scope):
                 continue
-            kinds = {self.waiting[lane][1] for lane in group}
+            kinds = {self.waiting[each][1] for each in scope}
             if len(kinds) > 1:
-                raise RuntimeError(f"lanes {group} wait for different things: {sorted(kinds)}")
-            values = {lane: self.waiting.pop(lane)[2] for lane in group}
-            self.answers.update(dict.fromkeys(group, values))
+                raise RuntimeError(f"threads {scope} wait for different things: {sorted(kinds)}")
+            values = {each: self.waiting.pop(each)[2] for each in scope}
+            self.answers.update(dict.fromkeys(scope, values))
             met = True
         return met
 
     def collective(self, mask: int, kind: str, value: Any) -> dict[int, Any]:
+        """Wait for the lanes of a mask, and return what each of them brought."""
+        first = self.current // WARP * WARP
+        return self._wait(tuple(first + k for k in range(WARP) if int(mask) >> k & 1), kind, value)
+
+    def of_block(self, kind: str, value: Any) -> dict[int, Any]:
+        """Wait for all threads of the block, those too that have ended."""
+        return self._wait(self.threads, kind, value)
+
+    def _wait(self, scope: tuple[int, ...], kind: str, value: Any) -> dict[int, Any]:
         me = self.current
-        self.waiting[me] = (int(mask) & 0xFFFFFFFF, kind, value)
+        self.waiting[me] = (scope, kind, value)
         self.hub.switch()
         return self.answers.pop(me)
 
@@ -161,13 +218,14 @@ class Cuda:
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self.local = self.libdevice = self.threadIdx = self
+        self.shared, self.blockDim = Shared(emulator), Names(x=emulator.block)
 
     def jit(self, function: Any, **options: Any) -> Any:
         return function
 
     @property
     def x(self) -> int:
-        return self._emulator.current % 128
+        return self._emulator.current % self._emulator.block
 
     def grid(self, ndim: int) -> int:
         return self._emulator.current
@@ -182,6 +240,12 @@ class Cuda:
     def syncwarp(self, mask: int) -> None:
         self._emulator.collective(mask, "barrier", None)
 
+    def syncthreads(self) -> None:
+        self._emulator.of_block("barrier of the block", None)
+
+    def syncthreads_or(self, holds: int) -> int:
+        return int(any(self._emulator.of_block("question to the block", holds).values()))
+
     def array(self, n: int, kind: type) -> np.ndarray:
         return np.full(n, -(2**60) if kind is np.int64 else np.nan, kind)
 
@@ -195,10 +259,22 @@ class Cuda:
         return float(np.floor(x))
 
 
+class Shared:
+    """`cuda.shared`: an array for each line that asks for one, the same for a whole block."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def array(self, n: int, kind: type) -> np.ndarray:
+        asks = sys._getframe(1)
+        line = (asks.f_code.co_filename, asks.f_lineno)
+        return self._emulator.shared.setdefault(line, np.full(n, np.nan, kind))
+
+
 class Safe:
     """`math` with the answers of a device, where Python's raises."""
 
-    inf, nan, pi = np.inf, np.nan, np.pi
+    inf, nan, pi, isfinite = np.inf, np.nan, np.pi, np.isfinite
     exp, expm1, log, log1p, tanh = np.exp, np.expm1, np.log, np.log1p, np.tanh
     sin, cos, atan, fabs, sqrt = np.sin, np.cos, np.arctan, np.abs, np.sqrt
     pow, frexp, ldexp = np.float_power, np.frexp, np.ldexp

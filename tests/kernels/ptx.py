@@ -24,6 +24,7 @@ class Assembled:
     registers: int
     stack: int
     spills: int
+    shared: int
 
 
 def _cuda() -> Any:
@@ -78,4 +79,7 @@ def assemble(ptx: str, cc: tuple[int, int]) -> Assembled:
     used = re.search(r"Used (\d+) registers", ran.stderr)
     assert found is not None
     assert used is not None
-    return Assembled(int(used[1]), int(found[1]), int(found[2]))
+    shared = re.search(r"(\d+) bytes smem", ran.stderr)
+    return Assembled(
+        *(int(used[1]), int(found[1]), int(found[2])), shared=int(shared[1]) if shared else 0
+    )

@@ -1,9 +1,10 @@
 """The device's own sources under numba's CUDA simulator; run as a program of its own.
 
-``NUMBA_ENABLE_CUDASIM=1 python simulated.py MODEL`` draws a few times with two chains of a small
-model and prints what they drew, their trees and the launches as JSON, beside those of the CPU. The
-variable counts when numba.cuda is first imported, which is why this is no test but what one starts.
-The simulator has a Python thread for each thread of the GPU, one lane a chain, and lacks libdevice.
+``NUMBA_ENABLE_CUDASIM=1 python simulated.py MODEL TILE`` draws a few times with two chains of a
+small model, which share tiles of so many rows, and prints what they drew, their trees and the
+launches as JSON, beside those of the CPU. The variable counts when numba.cuda is first imported,
+which is why this is no test but what one starts. The simulator has a Python thread for each thread
+of the GPU, one lane a chain, and lacks libdevice.
 """
 
 import json
@@ -16,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import exmc_dask as ed
 from benchmarks.models import seven
 from exmc_dask.kernels import compile, gpu, on_gpu, run_cuda
 from exmc_dask.kernels.chain import CONTROL
@@ -39,21 +41,31 @@ class Simulated(Host):
 
     def __init__(self, kernel: on_gpu.GpuKernel) -> None:
         self.module, self.launches = kernel.module, 0
+        self.block = 32 if kernel.tile else CHAINS
 
     def launch(self, entry: str, groups: int, *args: Any) -> None:
         self.launches += 1
-        getattr(self.module, entry)[1, groups](*args)
+        getattr(self.module, entry)[-(-groups // self.block), self.block](*args)
 
 
-def main(name: str) -> None:
+def regression() -> ed.Model:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(40, 2))
+    with ed.Model() as model:
+        beta = ed.Normal("beta", 0, 1, shape=2)
+        ed.Bernoulli("y", logit_p=X @ beta, observed=rng.integers(0, 2, 40))
+    return model
+
+
+def main(name: str, tile: int) -> None:
     from numba.cuda.simulator import kernelapi
 
     gpu.numba_cuda()
     kernelapi.FakeCUDAModule.libdevice = LIBDEVICE
-    model = seven.MODELS[name]()
+    model = regression() if name == "regression" else seven.MODELS[name]()
     density = lower(model.spec)
     data = density.fold(model.data)
-    host, kernel = compile(density), on_gpu.compile(density, 1)
+    host, kernel = compile(density), on_gpu.compile(density, 1, tile)
     bound, point = host.bind(data), density.support_point(model.data)
     states = [start(host, bound, SETTINGS, chain, point) for chain in range(CHAINS)]
     control = np.zeros(len(CONTROL), np.int64)
@@ -63,6 +75,7 @@ def main(name: str) -> None:
         *block.options(SETTINGS),
         DRAWS,
         control,
+        in_step=bool(tile),
     )
     wanted = [block.run(host, bound, SETTINGS, state, DRAWS)[1] for state in states]
     found = {
@@ -76,4 +89,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -71,6 +71,8 @@ def run(
     n: int,
     stop: int = 0,
     launch_s: float = 0.1,
+    *,
+    in_step: bool = False,
 ) -> Ran:
     control = np.zeros(len(CONTROL), np.int64)
     control[STOP] = stop
@@ -80,6 +82,7 @@ def run(
         *block.options(settings),
         n,
         control,
+        in_step=in_step,
         launch_s=launch_s,
     )
     return Ran(list(map(ChainState, f, i)), kept, launches, control)
@@ -109,6 +112,16 @@ def test_draws_are_those_of_the_cpu(settings: Settings) -> None:
             np.testing.assert_array_equal(ran.states[chain].i, after.i)
             np.testing.assert_array_equal(ran.kept["stats_i"][chain], draws.stats_i)
             states[chain] = after
+
+
+def test_a_processor_can_hold_chains_of_many_lanes() -> None:
+    of = model("eight_schools")
+    states = of.starts(SHORT, 3)
+
+    one, many = (run(of, Host(of.text, lanes), SHORT, states, 10) for lanes in (1, 8))
+
+    np.testing.assert_allclose(many.kept["values"], one.kept["values"], rtol=1e-6)
+    np.testing.assert_array_equal(many.kept["stats_i"], one.kept["stats_i"])
 
 
 def test_launches_and_blocks_leave_no_trace() -> None:
@@ -237,6 +250,6 @@ def test_lanes_that_do_not_wait_draw_something_else(where: str) -> None:
         return text[:at] + "    pass\n" + text[at + len(BARRIER) :]
 
     calm = run(of, Emulator(of.text, 8, 1), QUICK, states, 2)
-    hasty = run(of, Emulator(of.text, 8, 1, hurry), QUICK, states, 2)
+    hasty = run(of, Emulator(of.text, 8, 2, hurry), QUICK, states, 2)
 
     assert not np.array_equal(calm.kept["values"], hasty.kept["values"])

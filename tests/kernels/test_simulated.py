@@ -17,10 +17,12 @@ PROGRAM = Path(__file__).with_name("simulated.py")
     importlib.util.find_spec("numba_cuda") is None,
     reason="needs numba-cuda: pip install 'exmc-dask[cuda]'",
 )
-@pytest.mark.parametrize("model", ["simple", "eight_schools"])
-def test_the_simulator_draws_what_the_cpu_draws(model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "tile"), [("simple", 0), ("eight_schools", 0), ("regression", 32)]
+)
+def test_the_simulator_draws_what_the_cpu_draws(model: str, tile: int) -> None:
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
-    command = [sys.executable, str(PROGRAM), model]
+    command = [sys.executable, str(PROGRAM), model, str(tile)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stderr
