@@ -6,6 +6,7 @@ them beside the floor of the card: operations and bytes at the peak rates that a
 them, as in gradient.py. A large regression is timed twice: with chains that read its data each for
 itself, and with chains that share tiles of them. It ends in time with what it has, and writes the
 JSON anew with every row.
+What raises, hangs or takes the GPU with it costs only itself: the rest is done by another process.
 
 Status 1: something that was checked is wrong. Status 2: there is no GPU. ``--target cpu`` tries all
 of it on a processor, whose rates say nothing about a GPU.
@@ -19,16 +20,16 @@ import multiprocessing
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import exmc_dask as ed
-from exmc_dask.cluster.pool import n_processors
 from exmc_dask.errors import CompileError
 from exmc_dask.kernels import gpu
 from exmc_dask.sampler.settings import Settings
@@ -37,10 +38,11 @@ from models.seven import MODELS
 from on_card.blocks import Bench, Speed, on_cpu
 from on_card.machine import Card, Machine, Rates, Twin
 from on_card.moments import apart
-from on_card.report import Budget, Report, versions
+from on_card.options import arguments
+from on_card.report import Budget, Poisoned, Report, versions
 from on_card.subject import Chains, Subject
+from on_card.supervised import AGAIN, supervised
 
-CHAINS = (4096, 256, 32768, 1024, 16384, 512, 8192, 2048)  # the most telling first
 SANITIZERS = ("memcheck", "racecheck")
 _GRACE_S = 45  # after which a launch that does not end takes the process with it
 TINY = ("simple", 3, 4)  # model, draws and chains of the run that is looked at by a sanitizer
@@ -61,6 +63,10 @@ class Trial:
         """Return the numbers of lanes that are tried for so many chains."""
         return self.options.lanes or [self.machine.lanes(subject, chains)]
 
+    def begins(self, section: str, what: str, seconds: float) -> bool:
+        """Tell whether something is to be tried: it was not yet, and there is time for it."""
+        return self.report.is_new(section, what) and self.budget.allows(what, seconds)
+
     def pairs(self) -> Iterator[tuple[str, int]]:
         """Go over the kernels that there will be, those for correctness first."""
         seen = set()
@@ -74,6 +80,16 @@ class Trial:
 
 def subject(name: str, tune: int) -> Subject:
     return Subject.of(name, MODELS[name](), Settings(seed=1, tune=tune, draws=2**30))
+
+
+def subjects(options: argparse.Namespace, report: Report) -> dict[str, Subject]:
+    """Return the models, without those that cannot be had."""
+    found = {}
+    for name in options.models:
+        if not report.is_wrong("models", name):
+            with report.attempt("models", name):
+                found[name] = subject(name, options.tune)
+    return found
 
 
 def compile_one(of: tuple[str, str, int]) -> dict[str, Any]:
@@ -93,7 +109,7 @@ def compile_all(trial: Trial) -> None:
     """Compile all kernels side by side, for a third of the time at most."""
     options = trial.options
     pairs = [(options.target, *pair) for pair in trial.pairs()]
-    if options.processes < 1:
+    if options.processes < 1 or options.go_on:
         return
     began = time.perf_counter()
     done = 0
@@ -117,9 +133,10 @@ def check_blocks(trial: Trial) -> None:
     """Hold blocks to the CPU's and to themselves."""
     print(f"{'model':14} {'lanes':>5} {'apart from the CPU':>18} {'trees':>6} {'repeats':>8}")
     for name, lanes in trial.pairs():
-        if not trial.budget.allows(f"blocks of {name}, {lanes} lanes", 10):
+        what = f"{name} with {lanes} lanes"
+        if not trial.begins("blocks", what, 10):
             continue
-        with trial.report.attempt("blocks", f"{name} with {lanes} lanes"):
+        with trial.report.attempt("blocks", what):
             row = trial.bench.check(
                 trial.subjects[name], lanes, trial.options.few, trial.options.repeat_draws
             )
@@ -135,7 +152,7 @@ def check_runs(trial: Trial) -> None:
     """Hold whole runs to those of the CPU."""
     print(f"\n{'model':14} {'chains':>6} {'draws':>6} {'compared':>8} {'largest z':>9} of")
     for name in trial.subjects:
-        if trial.budget.allows(f"runs of {name}", 60):
+        if trial.begins("runs", f"runs of {name}", 60):
             with trial.report.attempt("runs", f"runs of {name}"):
                 check_run(trial, name)
 
@@ -183,18 +200,22 @@ def time_blocks(trial: Trial) -> None:
     rates: dict[str, Rates] = {}
     here = Twin().rates
     for name, one in trial.subjects.items():
+        if report.is_wrong("speeds", f"speeds of {name}"):
+            continue
         if budget.allows(f"speeds of {name}", 20):
+            is_new = report.is_new("speeds", f"speeds of {name}")
             with report.attempt("speeds", f"speeds of {name}"):
                 rates[name] = trial.machine.rates(one.cost.bytes)
                 lanes = trial.lanes(one, options.few)[0]
                 adapted[name] = trial.bench.adapted(one, lanes, options.few)
-                on_cpus = here(one.cost.bytes)
-                show(trial, on_cpu(one, adapted[name], on_cpus, options.seconds))
+                if is_new:
+                    on_cpus = here(one.cost.bytes)
+                    show(trial, on_cpu(one, adapted[name], on_cpus, options.seconds))
     for chains, (name, states) in product(options.chains, adapted.items()):
         one = trial.subjects[name]
         for lanes in trial.lanes(one, chains):
-            what = f"{chains} chains of {name}"
-            if budget.allows(what, 6 * options.seconds):
+            what = f"{chains} chains of {name} with {lanes} lanes"
+            if trial.begins("speeds", what, 6 * options.seconds):
                 with report.attempt("speeds", what):
                     many = states.repeated(chains)
                     show(trial, trial.bench.speed(one, lanes, many, rates[name], options.seconds))
@@ -217,7 +238,7 @@ def time_tiles(trial: Trial) -> None:
     options, bench = trial.options, trial.bench
     for chains in options.tiled_chains:
         what = f"{chains} chains that share tiles"
-        if not trial.budget.allows(what, 60 + 8 * options.seconds):
+        if not trial.begins("tiles", what, 60 + 8 * options.seconds):
             continue
         with trial.report.attempt("tiles", what):
             one = large(options.tiled_rows)
@@ -248,15 +269,22 @@ def time_peers(trial: Trial) -> None:
     """Time NumPyro and BlackJAX on the same device, where they are asked for."""
     options = trial.options
     for peer in options.peers:
-        peers = importlib.import_module("on_card.peers")
+        if not trial.begins("peers", peer, 60):
+            continue
+        with trial.report.attempt("peers", peer):
+            importlib.import_module("on_card.peers")
+        if trial.report.is_wrong("peers", peer):
+            continue
         print(
             f"\n{peer + ':':14} {'chains':>6} {'compile s':>9} {'s':>6} {'leapfrogs/s':>11} draws/s"
         )
         for name in trial.subjects:
             for chains in options.peer_chains:
-                if not trial.budget.allows(f"{peer}: {chains} chains of {name}", 60):
+                what = f"{peer}: {chains} chains of {name}"
+                if not trial.begins("peers", what, 60):
                     continue
-                with trial.report.attempt("peers", f"{peer}: {chains} chains of {name}"):
+                with trial.report.attempt("peers", what):
+                    peers = importlib.import_module("on_card.peers")
                     row = peers.measure(peer, name, chains, options.peer_draws)
                     trial.report.add("peers", asdict(row))
                     print(
@@ -273,28 +301,21 @@ def sanitize(trial: Trial) -> None:
         print("\ncompute-sanitizer is not installed: it comes with the CUDA toolkit")
         return
     for kind in SANITIZERS:
-        if not trial.budget.allows(kind, 60):
+        if not trial.begins("sanitizer", kind, 60):
             continue
-        command = [
-            tool,
-            "--tool",
-            kind,
-            "--error-exitcode",
-            "9",
-            sys.executable,
-            __file__,
-            "--tiny",
-        ]
-        try:
+        flags = ["--tool", kind, "--error-exitcode", "9"]
+        with trial.report.attempt("sanitizer", kind):
             ran = subprocess.run(
-                command, capture_output=True, text=True, timeout=trial.budget.left_s, check=False
+                [tool, *flags, sys.executable, __file__, "--tiny"],
+                capture_output=True,
+                text=True,
+                timeout=trial.budget.left_s,
+                check=False,
             )
-            status, words = ran.returncode, (ran.stdout + ran.stderr).strip().splitlines()
-        except subprocess.TimeoutExpired:
-            status, words = -1, ["it took too long"]
-        row = {"tool": kind, "status": status, "output": words[-40:], "holds": status == 0}
-        trial.report.add("sanitizer", row)
-        print(f"\n{kind}: {words[-1] if words else ''}{verdict(status == 0)}")
+            words = (ran.stdout + ran.stderr).strip().splitlines()
+            row = {"tool": kind, "status": ran.returncode, "output": words[-40:]}
+            trial.report.add("sanitizer", row | {"holds": not ran.returncode})
+            print(f"\n{kind}: {words[-1] if words else ''}{verdict(not ran.returncode)}")
 
 
 def tiny(bench: Bench, lanes: Sequence[int]) -> None:
@@ -314,39 +335,9 @@ def verdict(holds: bool) -> str:
     return "" if holds else "  WRONG"
 
 
-def numbers(kind: Callable[[str], Any] = int) -> Callable[[str], list[Any]]:
-    return lambda text: [kind(each) for each in text.split(",") if each]
-
-
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    add = parser.add_argument
-    add("--target", choices=("cuda", "cpu"), default="cuda")
-    add("--models", type=numbers(str), default=list(MODELS))
-    add("--chains", type=numbers(), default=list(CHAINS), help="of the blocks that are timed")
-    add("--lanes", type=numbers(), default=[], help="as the cost model says by default")
-    add("--block", type=int, choices=gpu.BLOCKS, default=gpu.BLOCK, help="threads of a block")
-    add("--few", type=int, default=256, help="chains of what is not timed")
-    add("--tune", type=int, default=300, help="warmup draws")
-    add("--run-draws", type=int, default=200, help="draws of the runs that are compared")
-    add("--repeat-draws", type=int, default=20, help="draws of the blocks that are repeated")
-    add("--seconds", type=float, default=1.5, help="of a block that is timed")
-    add("--tiled-chains", type=numbers(), default=[4096, 256], help="of the large regression")
-    add("--tiled-rows", type=int, default=100_000, help="of its data")
-    add("--peers", type=numbers(str), default=[], help="of numpyro and blackjax")
-    add("--peer-chains", type=numbers(), default=[256, 4096])
-    add("--peer-draws", type=int, default=50)
-    add("--sanitizer", action="store_true", help="let compute-sanitizer look at a tiny run")
-    add("--processes", type=int, default=n_processors(), help="that compile; 0: only this one")
-    add("--budget", type=float, default=540, help="seconds for everything")
-    add("--json", type=Path)
-    add("--tiny", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args(given)
-
-
 def main(given: Sequence[str] | None = None) -> int:
     """Print the tables and write JSON where asked; return the status."""
-    options = arguments(given)
+    options = arguments(__doc__, given)
     budget = Budget(options.budget)
     if options.target == "cuda":
         try:
@@ -360,15 +351,18 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.tiny:
         tiny(bench, options.lanes or (1, 8, 32))
         return 0
-    report = Report(options.json)
+    report = Report.go_on(options.json) if options.go_on else Report(options.json)
     told = {name: str(value) for name, value in vars(options).items()}
     report.content |= {"device": machine.name, "versions": versions(), "options": told}
-    subjects = {name: subject(name, options.tune) for name in options.models}
+    models = subjects(options, report)
     print(f"{machine.name}; " + ", ".join(f"{k} {v}" for k, v in versions().items()) + "\n")
     late = options.budget + _GRACE_S
     faulthandler.dump_traceback_later(late, exit=True, file=sys.__stderr__ or sys.stderr)
     try:
-        run(Trial(options, machine, bench, subjects, budget, report))
+        run(Trial(options, machine, bench, models, budget, report))
+    except Poisoned as error:
+        print(f"{error}: the GPU failed; another process goes on without that", flush=True)
+        return AGAIN
     finally:
         faulthandler.cancel_dump_traceback_later()
     checks = report.checks
@@ -382,15 +376,25 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def run(trial: Trial) -> None:
     """Do all of it, the most important first."""
-    compile_all(trial)
-    check_blocks(trial)
-    check_runs(trial)
-    time_blocks(trial)
-    time_tiles(trial)
-    time_peers(trial)
-    if trial.options.sanitizer:
-        sanitize(trial)
+    sections = [compile_all, check_blocks, check_runs, time_blocks, time_tiles, time_peers]
+    for section in (*sections, sanitize) if trial.options.sanitizer else sections:
+        try:
+            section(trial)
+        except Poisoned:
+            raise
+        except Exception as error:  # between the parts, which see to their own
+            trial.report.fail(section.__name__, "the section itself", repr(error))
+
+
+def script(given: Sequence[str]) -> int:
+    """Do it in other processes, which may die of what they find."""
+    options = arguments(__doc__, given)
+    if options.tiny or options.alone:
+        return main(given)
+    with tempfile.TemporaryDirectory() as folder:
+        file = options.json or Path(folder) / "found.json"
+        return supervised([sys.executable, __file__, *given, "--alone"], file, options.budget)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script(sys.argv[1:]))

@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import exmc_dask as ed
+from exmc_dask.errors import GpuError
+from exmc_dask.kernels import gpu_trouble
 
 _PACKAGES = ("numba", "numba-cuda", "cupy-cuda13x", "numpy", "jax", "numpyro", "blackjax")
+DONE, UNDER_WAY = "done", "under way"  # sections with what was tried in them, in the file
+
+
+class Poisoned(Exception):
+    """A GPU has failed, and CUDA lets this process use it no more."""
 
 
 @dataclass
@@ -34,12 +41,47 @@ class Report:
 
     @contextlib.contextmanager
     def attempt(self, section: str, what: str) -> Iterator[None]:
-        """Count what raises as wrong, and go on: the rest is worth knowing, too."""
+        """Count what raises as wrong, and go on: the rest is worth knowing, too.
+
+        What is under way stands in the file, so that it is known what a process died of.
+
+        Raises
+        ------
+        Poisoned
+            The GPU failed, and is of no more use to this process.
+        """
+        self.content[UNDER_WAY] = [section, what]
+        self.write()
         try:
             yield
         except Exception as error:
-            self.add(section, {"of": what, "error": repr(error), "holds": False})
-            print(f"{what}: {error!r}  WRONG", flush=True)
+            self.fail(section, what, repr(error))
+            if isinstance(gpu_trouble.of(error) or error, GpuError):
+                raise Poisoned(what) from error
+        self.content[UNDER_WAY] = None
+        self.content.setdefault(DONE, []).append([section, what])
+        self.write()
+
+    def fail(self, section: str, what: str, why: str) -> None:
+        """Count something as wrong, and as done."""
+        self.content[UNDER_WAY] = None
+        self.content.setdefault(DONE, []).append([section, what])
+        self.add(section, {"of": what, "error": why, "holds": False})
+        print(f"{what}: {why}  WRONG", flush=True)
+
+    def is_new(self, section: str, what: str) -> bool:
+        """Tell whether something was not tried yet, be it by a process before this one."""
+        return [section, what] not in self.content.get(DONE, [])
+
+    def is_wrong(self, section: str, what: str) -> bool:
+        """Tell whether something was tried and raised."""
+        return any(row.get("of") == what for row in self.content.get(section, []))
+
+    @classmethod
+    def go_on(cls, file: Path | None) -> "Report":
+        """Return the report that a file has, or an empty one."""
+        text = file.read_text() if file is not None and file.exists() else ""
+        return cls(file, json.loads(text) if text else {})
 
     @property
     def checks(self) -> list[bool]:

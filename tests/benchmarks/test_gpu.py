@@ -1,6 +1,8 @@
 """The benchmark of GPUs, from its first line to its last, on a device that is none."""
 
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import xarray as xr
 
 import gpu as benchmark
+from exmc_dask.errors import GpuError
 from exmc_dask.kernels import gpu, on_gpu
 from exmc_dask.sampler.state import ChainState, Draws
 from on_card.blocks import Bench
@@ -17,6 +20,7 @@ from on_card.machine import Card, Twin
 from on_card.moments import LIMIT, apart
 from on_card.report import Budget
 from on_card.subject import Subject
+from on_card.supervised import AGAIN, supervised
 from tests.kernels.devices import Host, stand_in
 
 SMALL = [
@@ -103,6 +107,66 @@ def test_what_raises_is_wrong_and_the_rest_goes_on(
         {"of": "simple with 1 lanes", "error": "RuntimeError('an illegal address')", "holds": False}
     ]
     assert len(found["speeds"]) == 2
+
+
+def test_without_a_peer_or_a_model_only_that_is_missing(
+    card: list[Host], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "on_card.peers", None)
+    file = tmp_path / "found.json"
+    options = ["--models", "funnels,simple", "--chains", "3", "--peers", "numpyro"]
+
+    assert benchmark.main([*SMALL, *options, "--json", str(file)]) == 1
+    found = json.loads(file.read_text())
+    assert [row["of"] for row in (*found["models"], *found["peers"])] == ["funnels", "numpyro"]
+    assert [row["holds"] for row in (*found["blocks"], *found["runs"])] == [True, True]
+    assert len(found["speeds"]) == 2
+
+
+def test_a_gpu_that_fails_ends_the_process_with_what_there_is_and_the_next_goes_on(
+    card: list[Host], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise GpuError("it failed")
+
+    monkeypatch.setattr(Bench, "check", fails)
+    file = tmp_path / "found.json"
+    options = [*SMALL, "--chains", "3", "--json", str(file)]
+
+    assert benchmark.main(options) == AGAIN
+    assert benchmark.main([*options, "--go-on"]) == 1
+    found = json.loads(file.read_text())
+    assert [row["of"] for row in found["blocks"]] == ["simple with 1 lanes"]
+    assert [row["holds"] for row in found["runs"]] == [True]
+    assert len(found["speeds"]) == 2
+
+
+PARTS = """
+import os, sys
+from pathlib import Path
+from on_card.report import Report
+
+report = Report.go_on(Path(sys.argv[sys.argv.index("--json") + 1]))
+for what in ("good", "deadly", "last"):
+    if report.is_new("parts", what):
+        with report.attempt("parts", what):
+            if what == "deadly":
+                os._exit(9)
+            report.add("parts", {"part": what})
+"""
+
+
+def test_what_kills_its_process_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    file = tmp_path / "found.json"
+
+    assert supervised([sys.executable, "-c", PARTS], file, 60.0) == 0
+    good, deadly, last = json.loads(file.read_text())["parts"]
+    assert (good, last) == ({"part": "good"}, {"part": "last"})
+    assert (deadly["of"], deadly["holds"]) == ("deadly", False)
+    assert "status 9" in deadly["error"]
 
 
 def test_without_time_nothing_is_begun(card: list[Host], capsys: Any) -> None:
