@@ -1,11 +1,12 @@
 # One way in: `make demo` and `make test` do all of their own set-up in .venv.
 PY := .venv/bin/python
 STAMP := .venv/.installed
+CUDA := .venv-cuda/bin/python
 # one process a processor, four at most; a file's tests stay together, for what they share
 PYTEST := $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-pods check format bench clean
+.PHONY: help demo test test-slow test-pods test-cuda check format bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -29,6 +30,12 @@ test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cl
 	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[test,kubernetes]"
 	$(PY) -m pytest --runpods -s tests/helm/test_pods.py tests/cluster/test_kubernetes.py $(PYTEST_ARGS)
 
+# In an environment of its own, as dask-cuda wants one certain release of Dask.
+test-cuda:  ## without a GPU what needs numba-cuda and dask-cuda: PTX of all models (registers where ptxas is), numba's simulator, GPU workers
+	@[ -x $(CUDA) ] || { python=$$(.ci/find-python) && "$$python" -m venv .venv-cuda; }
+	$(CUDA) -m pip install --quiet --disable-pip-version-check -e ".[cuda,test]"
+	$(CUDA) -m pytest --runslow --timeout 3600 tests/kernels/test_ptx.py tests/kernels/test_simulated.py tests/cluster/test_gpu.py $(PYTEST_ARGS)
+
 check: $(STAMP)  ## format, lint and types, changing nothing
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -42,5 +49,5 @@ bench: $(STAMP)  ## every benchmark, one table each; status 2 is that of one tha
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) "$$script" || test $$? = 2; done
 
 clean:  ## everything that can be made again
-	rm -rf .venv build dist ./*.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-cuda build dist ./*.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
