@@ -39,6 +39,8 @@ class Options:
         What they shared in an earlier life of the run.
     words : Words
         What units and steps are called.
+    kind : str
+        CPU class that draws were made with in an earlier life of the run, if there was one.
     """
 
     total: int
@@ -53,6 +55,7 @@ class Options:
     pooling: Pooling | None = None
     lessons: tuple[Lesson, ...] = ()
     words: Words = NUTS
+    kind: str = ""
 
 
 class Ending(enum.StrEnum):
@@ -63,6 +66,8 @@ class Ending(enum.StrEnum):
     TIME = "time is up"
     STOPPED = "stopped"
     FAILED = "failed"
+    RELIEVED = "relieved"
+    """Others can go on with it better."""
 
 
 class Request(enum.Enum):

@@ -47,14 +47,18 @@ def join(spec: Spec, bounds: Sequence[int], lanes: int, block: int, tile: int) -
         )
     layout = np.array([lanes, block, tile, *bounds], np.int64)
     return replace(
-        spec, target="cuda", data={**spec.data, _LAYOUT: layout}, engine=f"{__name__}:prepare"
+        spec,
+        target="cuda",
+        data={**spec.data, _LAYOUT: layout},
+        engine=f"{__name__}:prepare",
+        bounds=tuple(bounds),
     )
 
 
 def part(spec: Spec) -> Spec:
     """Return the spec that `join` was given: its units are chains, and its target CPUs."""
     data = {name: array for name, array in spec.data.items() if name != _LAYOUT}
-    return replace(spec, target="cpu", data=data, engine=CHAIN_ENGINE)
+    return replace(spec, target="cpu", data=data, engine=CHAIN_ENGINE, bounds=())
 
 
 def lanes_for(density: LogDensity, data: Mapping[str, NDArray[Any]], chains: int) -> int:
@@ -152,7 +156,7 @@ class Batches:
         if self.pooling is not None and state.draw in settings.marks:
             f, i = self.pooling.teach(f, i)
         n = min([n, *(mark - state.draw for mark in settings.marks if mark > state.draw)])
-        with gpu_trouble.named():
+        with gpu_trouble.named(self.device.label):
             f, i, kept, _ = run_cuda.run(
                 *(self.device, self.bound, self.kernel.lanes, f, i),
                 *block.options(settings),
@@ -199,7 +203,7 @@ def prepare(spec: Spec) -> Batches:
     bound = kernel.bind(data)
     blank = BatchState.of([ChainState.blank(kernel.dim, settings.scheme, settings.metric, 0)])
     control = np.zeros(len(CONTROL), np.int64)
-    with gpu_trouble.named():
+    with gpu_trouble.named(device.label):
         run_cuda.run(  # here, so that it counts as compiling
             *(device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control),
             in_step=bool(tile),

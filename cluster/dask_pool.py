@@ -103,6 +103,7 @@ class DaskPool(Pool):
             on_gone=partial(_forget, self._holds),
             needs=GPU if spec.target == "cuda" else "",
             reach=self._reach,
+            seeks=self.seeks_gpus,
         )
         if self._reach is not None:
             self._reach.open()

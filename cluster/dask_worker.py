@@ -5,11 +5,11 @@ from math import nan
 from dask.typing import Key
 from distributed import Worker, get_worker
 
-from . import worker
+from . import quarantine, worker
 from .child_pool import Child
-from .moves import BlockProgress, Stage
+from .moves import BlockProgress, Fault, Stage
 from .watch import Report
-from .wire import Missing, Task, pack, unpack
+from .wire import Failure, Missing, Task, pack, unpack
 
 
 def answer(message: bytes, topic: str) -> bytes:
@@ -36,7 +36,11 @@ def answer(message: bytes, topic: str) -> bytes:
     began = BlockProgress(task.unit, task.first, task.attempt, int(Stage.STARTED), 0, 0, 0, nan, 0)
     report(began)  # the child would take a second to say so
     try:
-        return child.run(task, report, lambda: _wanted(here, key))
+        found = child.run(task, report, lambda: _wanted(here, key))
+        failure = unpack(found)
+        if isinstance(failure, Failure) and failure.fault == Fault.DEVICE.name:
+            quarantine.remember(failure.message)  # the child's memory ends with it
+        return found
     finally:
         child.close()
 

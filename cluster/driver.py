@@ -93,6 +93,10 @@ class Driver:
         Whether a chain that cannot go on ends the run.
     grace_s : float
         Time without workers before the coordinator runs blocks itself; the pool's by default.
+    seeks : bool
+        A worker that has a GPU which works ends the run when all chains are at one draw.
+    kind : str
+        CPU class that draws were made with in an earlier life of the run.
     gives_way : bool
         What ends the run for want of workers that can do its work is not told as a failure, as its
         owner may know another way.
@@ -135,6 +139,8 @@ class Driver:
         grace_s: float | None = None,
         keep: bool = True,
         gives_way: bool = False,
+        seeks: bool = False,
+        kind: str = "",
         notes: Sequence[Note] = (),
     ) -> None:
         self.name = uuid.uuid4().hex[:12]
@@ -163,10 +169,11 @@ class Driver:
             pooling=pooling,
             lessons=tuple(lessons),
             words=spec.words,
+            kind=kind,
         )
         self._plan = Plan(units, options, states, time.monotonic())
         self._inbox: queue.SimpleQueue[Sequence[Event]] = queue.SimpleQueue()
-        self._keep, self._notes = keep, notes
+        self._keep, self._notes, self._seeks = keep, notes, seeks
         self._results: dict[int, list[BlockResult]] = {unit: [] for unit in units}
         self._events: deque[Progress | Note] = deque(maxlen=_MAX_EVENTS)
         self._dropped: set[int] = set()
@@ -184,6 +191,7 @@ class Driver:
         ClusterError
             The pool cannot serve.
         """
+        self._pool.seeks_gpus = self._seeks
         self._pool.attach(self.name, self._spec, self._inbox.put)
         self._herald = self._pool.herald(len(self._results), self._total)
         self._thread.start()

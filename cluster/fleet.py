@@ -1,12 +1,16 @@
 """Who can take a block and who has one: workers, their slots, the coordinator as last place."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
-from .moves import HOME
+from . import words
+from .asks import Options
+from .kinds import Kinds
+from .moves import HOME, Note, WorkerJoined
 
+_ASK_S = 10.0  # for a worker to say what it is, which it may have to load something for
 _BENCH_S = 30.0  # that a worker on which a block hung, or did not begin, is first given no other
 
 
@@ -21,20 +25,26 @@ class Fleet:
 
     Parameters
     ----------
-    home_slots : int
-        Blocks that the coordinator runs at a time when it has to; 0 where it cannot.
-    grace_s : float
-        Time without workers before it has to.
+    options : Options
+        Its ``home_slots`` and ``grace_s``, and the ``kind`` of workers to keep to.
     now : float
+
+    Attributes
+    ----------
+    troubles : dict of str to str
+        What is wrong with the GPUs of workers in quarantine.
     """
 
-    def __init__(self, home_slots: int, grace_s: float, now: float) -> None:
+    def __init__(self, options: Options, now: float) -> None:
+        self._options = options
+        self._kinds = Kinds(options.kind)
+        self.troubles: dict[str, str] = {}
         self._workers: dict[str, _Place] = {}
         self._free: dict[str, None] = {}  # workers with an empty slot, longest idle first
         self._benched: dict[str, float] = {}  # workers given no work for now, and until when
         self._rests: dict[str, float] = {}  # how long that was the last time, if nothing came since
-        self._home = _Place(home_slots)
-        self._grace_s = grace_s
+        self._home = _Place(options.home_slots)
+        self._grace_s = options.grace_s
         self._alone_since = now  # counts while no worker is given work
         self.at_home = False
         """Whether the coordinator takes any unit's blocks, for want of workers."""
@@ -46,15 +56,40 @@ class Fleet:
     def __contains__(self, worker: str) -> bool:
         return worker in self._workers
 
-    def add(self, worker: str, slots: int) -> None:
-        """Take in a worker; the coordinator is relieved."""
-        self._workers[worker] = _Place(slots)
-        self._free[worker] = None
-        self.at_home = False
+    def greet(self, worker: WorkerJoined, now: float) -> Iterator[Note]:
+        """Take in a worker, or set it aside as one of another kind; say what is to be told."""
+        name = worker.worker
+        if name in self._workers or name in self._kinds:
+            return
+        if not self._kinds.takes(worker):
+            if self.at_home and (turned := self.turn()):
+                yield turned
+            elif self._kinds.is_news(worker):
+                yield words.other_class(worker, self._kinds.kept)
+            return
+        self._add(worker)
+        if worker.broken:
+            yield words.known_broken(name, worker.broken)
+            self.quarantine(name, now, worker.broken)
+
+    def expect(self, now: float) -> None:
+        """Wait longer for a worker that is there and was asked what it is."""
+        self._alone_since = max(self._alone_since, now + _ASK_S)
+
+    def turn(self) -> Note | None:
+        """Take in those of another kind, if there are some, and say so."""
+        before, found = self._kinds.kept, self._kinds.turn()
+        for worker in found:
+            self._add(worker)
+        return words.turned(before, self._kinds.kept, self._options) if found else None
 
     def remove(self, worker: str, now: float) -> list[int]:
-        """Take out a worker, and return the units whose blocks it has, in order."""
-        place = self._workers.pop(worker)
+        """Take out a worker that may be there; return the units whose blocks it has, in order."""
+        self._kinds.forget(worker)
+        place = self._workers.pop(worker, None)
+        if place is None:
+            self._begin_grace(now)
+            return []
         self._free.pop(worker, None)
         self._benched.pop(worker, None)
         self._rests.pop(worker, None)
@@ -66,8 +101,9 @@ class Fleet:
         rest_s = self._rests[worker] = 2 * self._rests.get(worker, _BENCH_S / 2)
         self._rest(worker, max(now + rest_s, self._benched.get(worker, now)), now)
 
-    def quarantine(self, worker: str, now: float) -> None:
+    def quarantine(self, worker: str, now: float, why: str) -> None:
         """Give a worker no work any more; the blocks it has stay with it."""
+        self.troubles[worker] = why
         self._rest(worker, inf, now)
 
     def answered(self, worker: str) -> None:
@@ -149,6 +185,12 @@ class Fleet:
             if name != HOME:
                 open_ = len(place.units) < place.slots and name not in self._benched
                 assert (name in self._free) == open_
+
+    def _add(self, worker: WorkerJoined) -> None:
+        """Take in a worker; the coordinator is relieved."""
+        self._workers[worker.worker] = _Place(worker.slots)
+        self._free[worker.worker] = None
+        self.at_home = False
 
     def _rest(self, worker: str, until: float, now: float) -> None:
         self._benched[worker] = until

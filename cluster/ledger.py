@@ -89,6 +89,10 @@ class Chain:
         """What it is called where something is said of it."""
         return self.words.name(self.unit)
 
+    def does(self, one: str, several: str) -> str:
+        """Say what it does, as `Words.does`."""
+        return self.words.does(self.unit, one, several)
+
     @property
     def complete(self) -> bool:
         """All draws are there."""
@@ -170,9 +174,9 @@ class Chain:
         """Name the block that makes no draw."""
         step = self.words.step
         return BlockError(
-            f"{self.name} gets no further than {step} {self.next}: {self.barren} blocks from "
-            f"there on came back without a {step}, though nobody had stopped them; a defect of "
-            "what runs them, please report it"
+            f"{self.does('gets', 'get')} no further than {step} {self.next}: {self.barren} blocks "
+            f"from there on came back without a {step}, though nobody had stopped them; a defect "
+            "of what runs them, please report it"
         )
 
     def invariants(self) -> None:

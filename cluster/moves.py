@@ -64,6 +64,7 @@ class Trouble(enum.StrEnum):
     CHILD_DIED = "child died"
     GPU_FAILED = "GPU failed"
     FALLBACK = "fallback"
+    OTHER_CLASS = "other CPU class"
     FINGERPRINT = "fingerprint changed"
     TIME = "time is up"
     UNMET = "until not reached"
@@ -187,11 +188,34 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker that was asked what it is, and is still to be joined or refused."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A worker that was checked and may be given ``slots`` blocks at a time."""
+    """A worker that was checked.
+
+    Attributes
+    ----------
+    worker : str
+    slots : int
+        Blocks that it may be given at a time.
+    kind : str
+        CPU class: workers of one have equal bits; "" where that is not known.
+    broken : str
+        Why its GPU cannot be used, in a run that needs one; "" if it can.
+    relief : bool
+        It has a GPU that can be used, which a run goes on with that had to do without.
+    """
 
     worker: str
     slots: int = 1
+    kind: str = ""
+    broken: str = ""
+    relief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +288,7 @@ class Looked:
 Event = (
     Tick
     | Due
+    | WorkerSeen
     | WorkerJoined
     | WorkerRefused
     | WorkerLost

@@ -17,12 +17,15 @@ class Words:
         Several units, where it is not ``unit`` with an s.
     drawn : bool
         Steps are draws, so that R-hat and ESS say something of them.
+    bounds : tuple of int
+        Units are batches: unit u has the chains from ``bounds[u]`` to ``bounds[u + 1]``.
     """
 
     unit: str = "chain"
     step: str = "draw"
     units: str = ""
     drawn: bool = True
+    bounds: tuple[int, ...] = ()
 
     def __call__(self, text: str) -> str:
         """Return a text about chains and draws as one about these units and steps."""
@@ -40,8 +43,16 @@ class Words:
         return {"chain": self.unit, "draw": self.step}
 
     def name(self, unit: int) -> str:
-        """Return how a unit is called."""
-        return f"{self.unit} {unit}"
+        """Return how a unit is called; a batch by its chains."""
+        if not self.bounds:
+            return f"{self.unit} {unit}"
+        first, last = self.bounds[unit], self.bounds[unit + 1] - 1
+        return f"chain {first}" if first == last else f"chains {first} to {last}"
+
+    def does(self, unit: int, one: str, several: str) -> str:
+        """Say what a unit does, given the words for one chain and for several."""
+        name = self.name(unit)
+        return f"{name} {several if name.startswith('chains') else one}"
 
     def at(self, unit: int, number: int) -> str:
         """Say which step of which unit is meant; a unit of a single step is one."""
@@ -53,6 +64,8 @@ class Words:
 
     def of_unit(self, message: str, unit: int) -> str | None:
         """Return a message that begins with a unit's name, be it a chain's; None if it does not."""
+        if self.bounds:
+            return message if message.startswith("chain") else None
         named = re.match(rf"({NUTS.unit}|{self.unit}) {unit}\b", message)
         return self.name(unit) + message[named.end() :] if named else None
 

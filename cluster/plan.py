@@ -45,7 +45,9 @@ from .moves import (
     WorkerJoined,
     WorkerLost,
     WorkerRefused,
+    WorkerSeen,
 )
+from .rally import Rally
 from .turns import Turns
 
 
@@ -83,11 +85,11 @@ class Plan:
         for unit, state in (states or {}).items():
             chain = self._chains[unit]
             chain.state, chain.next = state, state.draw
-        self._turns = Turns(options, self._chains)
-        self._fleet = Fleet(options.home_slots, options.grace_s, now)
+        self._rally = Rally(self._chains)
+        self._turns = Turns(options, self._chains, self._rally)
+        self._fleet = Fleet(options, now)
         self._flights = Flights(self._fleet, options.max_block)
         self._refused: dict[str, WorkerRefused] = {}
-        self._troubles: dict[str, str] = {}  # of GPUs, by worker
         self._delivered = False  # some worker has
         self._course = Course(now + options.max_time_s)
         self._out: list[Command] = []
@@ -104,6 +106,9 @@ class Plan:
         looks = self._turns.looks
         if looks.fall_due():
             self._out.append(Look(looks.mark))
+        if self._rally.settles(in_flight=len(self._flights)):
+            self._note(words.relieved(self._rally))
+            self._turns.again()
         self._dispatch()
         if not self._flights and (self._course.ending or not (self._turns or looks.is_due)):
             self._finish()
@@ -137,15 +142,22 @@ class Plan:
         for unit in self._flights.overdue(self._now):
             self._overdue(self._chains[unit])
         if self._fleet.pass_time(self._now):
-            if self._options.home_slots:
+            if turned := self._fleet.turn():
+                self._note(turned)
+            elif self._options.home_slots:
                 self._note(words.at_home(self._options))
             else:
-                self._give_way(words.no_gpu(self._options, self._troubles))
+                self._give_way(words.no_gpu(self._options, self._fleet.troubles))
+
+    def _seen(self, _: WorkerSeen) -> None:
+        self._fleet.expect(self._now)
 
     def _joined(self, event: WorkerJoined) -> None:
-        if event.worker not in self._fleet:
-            self._refused.pop(event.worker, None)
-            self._fleet.add(event.worker, event.slots)
+        self._refused.pop(event.worker, None)
+        if event.relief and not (self._rally.by or self._course.ending):
+            self._rally.by = event.worker
+            self._stop_flights()
+        self._out += map(Warn, self._fleet.greet(event, self._now))
 
     def _was_refused(self, event: WorkerRefused) -> None:
         self._refused[event.worker] = event
@@ -158,7 +170,7 @@ class Plan:
         self._refused.pop(event.worker, None)
         if event.worker in self._fleet:
             self._note(words.lost(event.worker, event.expected))
-            self._remove(event.worker, blame=not event.expected)
+        self._remove(event.worker, blame=not event.expected)
 
     def _progress(self, event: BlockProgress) -> None:
         chain = self._in_flight(event)
@@ -185,7 +197,7 @@ class Plan:
             self._publish(chain, event.worker, result)
         else:
             chain.fail()  # stopped before its first draw: the block's name is used up
-            chain.barren += not self._course.is_stopping
+            chain.barren += not (self._course.is_stopping or self._rally.holds)
             if chain.comes_to_nothing:
                 self._drop(chain, chain.nothing())
         self._turns.queue(chain)
@@ -214,8 +226,7 @@ class Plan:
                     self._again(chain)
             case Fault.DEVICE:
                 self._note(words.gpu_failed(chain, place, event.message))
-                self._troubles[place] = event.message
-                self._fleet.quarantine(place, self._now)
+                self._fleet.quarantine(place, self._now, event.message)
                 self._again(chain)
             case Fault.MEMORY:
                 assert event.error is not None
@@ -250,7 +261,7 @@ class Plan:
 
     def _dispatch(self) -> None:
         """Give ready units to empty slots, in order."""
-        if self._course.held:
+        if self._course.held or self._rally.holds:
             return
         passed = []
         while self._turns:
@@ -297,8 +308,6 @@ class Plan:
 
     def _remove(self, worker: str, blame: bool) -> None:
         """Take a worker out and its blocks back; ``blame`` counts the loss against them."""
-        if worker not in self._fleet:
-            return
         for unit in reversed(self._fleet.remove(worker, self._now)):
             chain = self._chains[unit]
             self._cancel(chain)
@@ -350,6 +359,8 @@ class Plan:
     def _finish(self) -> None:
         self.finished = True
         over = not self._turns.looks.open and all(chain.over for chain in self._chains.values())
+        if self._rally.by and not over:
+            self._course.ending = self._course.ending or Ending.RELIEVED
         self._out.append(self._course.finish(over))
 
     def _note(self, note: Note) -> None:
@@ -366,7 +377,7 @@ class Plan:
             assert (chain.unit in self._turns) == ready
         self._flights.invariants(chains)
         assert not (self.finished and self._flights)
-        if self._fleet.has_room and not self._course.held:
+        if self._fleet.has_room and not self._course.held and not self._rally.holds:
             fresh = [c for c in chains if c.unit in self._turns and not c.attempt]
             assert not fresh, "an idle slot, a fresh block"
 
@@ -374,6 +385,7 @@ class Plan:
 _HANDLERS: dict[type, Callable[[Plan, Any], None]] = {
     Tick: Plan._tick,
     Due: Plan._due,
+    WorkerSeen: Plan._seen,
     WorkerJoined: Plan._joined,
     WorkerRefused: Plan._was_refused,
     WorkerLost: Plan._lost,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from exmc_dask.errors import OptionError
 
-from . import watch, worker
+from . import quarantine, watch, worker
 from .moves import BlockDone, Event, Note, WorkerJoined
 from .watch import Watch
 from .wire import Failure, Spec, Stop, Task
@@ -45,10 +45,14 @@ class Pool(ABC):
         Time without workers after which it is no use to wait for one.
     gpu_grace_s : float
         The same for workers whose GPU works, where a run has to have one.
+    seeks_gpus : bool
+        A run for CPUs wants to know of workers that have a GPU which works (`WorkerJoined.relief`);
+        set before it is attached.
     """
 
     grace_s: float = 5.0
     gpu_grace_s: float = 0.0
+    seeks_gpus: bool = False
 
     @abstractmethod
     def attach(self, run: str, spec: Spec, post: Post) -> None:
@@ -174,7 +178,8 @@ class ThreadPool(Pool):
         self._given: dict[str, Watch] = {}
         slots = 1 if spec.target == "cuda" else self._n_threads  # a GPU does one thing at a time
         _crew.grow(slots)
-        post([WorkerJoined(self._NAME, slots)])
+        broken = quarantine.why() if spec.target == "cuda" else ""
+        post([WorkerJoined(self._NAME, slots, broken=broken)])
 
     def start(self, orders: Sequence[Order]) -> None:
         """Start blocks."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from distributed import Client
 
 from . import versions
 from .errands import Errands
-from .moves import Event, WorkerJoined, WorkerLost, WorkerRefused
+from .moves import WorkerJoined, WorkerLost, WorkerRefused, WorkerSeen
 from .pool import Post
 from .reach import Reach
 
@@ -35,6 +36,8 @@ class Roster:
         Resource, in Dask's sense, that workers have to offer.
     reach : Reach, optional
         Of a store that they have to reach.
+    seeks : bool
+        Say of workers that they have a GPU which works.
     """
 
     def __init__(
@@ -45,11 +48,12 @@ class Roster:
         on_gone: Callable[[str], object],
         needs: str = "",
         reach: Reach | None = None,
+        seeks: bool = False,
     ) -> None:
         self._client: Any = client
         self._errands, self._post = errands, post
         self._on_gone = on_gone
-        self._needs, self._reach = needs, reach
+        self._needs, self._reach, self._seeks = needs, reach, seeks
         self._present: set[str] = set()  # workers that are there, checked or not
         self._line = self._client.scheduler_comm  # another one means another scheduler
 
@@ -99,6 +103,7 @@ class Roster:
         new = [worker for worker in workers if worker not in self._present]
         self._present.update(new)
         if new:
+            self._post([WorkerSeen(worker) for worker in new])
             self._errands.run(self._check(new))
 
     async def _attend(self, on_found: Callable[[], object]) -> None:
@@ -118,18 +123,23 @@ class Roster:
         self.lose_all()
 
     async def _check(self, workers: list[str]) -> None:
-        """Ask workers for their versions, and announce those that have ours.
+        """Ask workers for their versions and more, and announce those that have our versions.
 
         Only the newcomers are asked, so not by ``client.get_versions``: it asks all, and waits
-        for those that hang.
+        for those that hang. Of several classes that with most slots comes first.
         """
         ask = {"op": "versions", "packages": list(versions.PACKAGES)}
         scheduler = self._client.scheduler
         try:
             async with asyncio.timeout(_CHECK_S):
-                answers = await scheduler.broadcast(msg=ask, workers=workers, on_error="ignore")
-                slots = await scheduler.ncores(workers=workers)
-                offers = await self._offers(slots)
+                answers, about, slots, info = await asyncio.gather(
+                    scheduler.broadcast(msg=ask, workers=workers, on_error="ignore"),
+                    self._client.run(
+                        _exmc_about, workers=workers, on_error="return", asynchronous=True
+                    ),
+                    scheduler.ncores(workers=workers),
+                    self._resources(),
+                )
         except TimeoutError:
             if len(workers) > 1:
                 for worker in workers:
@@ -144,26 +154,68 @@ class Roster:
         refused: list[WorkerRefused] = []
         for worker in workers:
             if worker in self._present and worker in answers and worker in slots:
-                why = versions.mismatch(versions.here(), answers[worker]["packages"])
-                if why:
-                    refused.append(refusal(worker, f"it has {why}"))
-                elif offers[worker] < 1:
-                    why = f"it offers no {self._needs} (dask worker --resources {self._needs}=1)"
-                    refused.append(refusal(worker, why))
+                packages, said = answers[worker]["packages"], about.get(worker)
+                event = self._greeting(worker, packages, said, slots[worker], info.get(worker, {}))
+                if isinstance(event, WorkerJoined):
+                    joined.append(event)
                 else:
-                    joined.append(WorkerJoined(worker, offers[worker]))
+                    refused.append(event)
         if self._reach is not None:
             refused += await self._reach.refusals([event.worker for event in joined])
         out = {event.worker for event in refused}
-        events: list[Event] = [e for e in joined if e.worker in self._present - out]
-        self._post([*events, *(event for event in refused if event.worker in self._present)])
+        joined = [event for event in joined if event.worker in self._present - out]
+        room = Counter[str]()
+        for event in joined:
+            room[event.kind] += event.slots
+        joined.sort(key=lambda event: (-room[event.kind], event.kind))
+        self._post([*joined, *(event for event in refused if event.worker in self._present)])
 
-    async def _offers(self, slots: dict[str, int]) -> dict[str, int]:
-        """Return how many blocks each worker can run at a time: by what they need, if anything."""
+    def _greeting(
+        self, worker: str, packages: dict[str, Any], said: Any, slots: int, offers: dict[str, Any]
+    ) -> WorkerJoined | WorkerRefused:
+        """Return what is to be said of a worker, given what it has said of itself."""
+        if why := versions.mismatch(versions.here(), packages):
+            return refusal(worker, f"it has {why}")
+        if isinstance(said, ImportError):
+            return refusal(worker, f"it cannot import the package: {said}")
+        if not isinstance(said, dict):
+            return refusal(worker, f"it does not say what it is: {said!r}")
+        if said["cannot"]:
+            return refusal(worker, said["cannot"])
+        gpus = int(offers.get(GPU, 0))
         if not self._needs:
-            return slots
+            relief = self._seeks and bool(gpus) and not said["broken"]
+            return WorkerJoined(worker, slots, said["kind"], relief=relief)
+        if not (n := int(offers.get(self._needs, 0))):
+            why = f"it offers no {self._needs} (dask worker --resources {self._needs}=1)"
+            return refusal(worker, why)
+        return WorkerJoined(worker, n, said["kind"], said["broken"])
+
+    async def _resources(self) -> dict[str, dict[str, Any]]:
+        """Return what each worker offers, where that matters."""
+        if not (self._needs or self._seeks):
+            return {}
         workers = (await self._client.scheduler.identity(n_workers=-1))["workers"]
-        return {w: int(workers.get(w, {}).get("resources", {}).get(self._needs, 0)) for w in slots}
+        return {name: worker.get("resources", {}) for name, worker in workers.items()}
+
+
+def _by_value() -> Callable[[], Any]:
+    """Make the function that runs on workers; a local one, so that it is pickled by value."""
+
+    async def exmc_about() -> dict[str, str]:
+        import asyncio
+
+        def look() -> dict[str, str]:
+            from exmc_dask.cluster.quarantine import about
+
+            return about()
+
+        return await asyncio.to_thread(look)  # imports must not hold up the worker's own loop
+
+    return exmc_about
+
+
+_exmc_about = _by_value()
 
 
 def refusal(worker: str, why: str) -> WorkerRefused:

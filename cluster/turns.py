@@ -7,6 +7,7 @@ from .barriers import Barriers
 from .ledger import Chain
 from .looks import Looks, Waiting
 from .moves import Teach
+from .rally import Rally
 
 
 class Turns:
@@ -17,10 +18,12 @@ class Turns:
     options : Options
     chains : mapping of int to Chain
         As they stand when the run begins or is taken up again.
+    rally : Rally
     """
 
-    def __init__(self, options: Options, chains: Mapping[int, Chain]) -> None:
+    def __init__(self, options: Options, chains: Mapping[int, Chain], rally: Rally) -> None:
         self._chains = chains
+        self._rally = rally
         self._waiting = Waiting()
         self._barriers = Barriers(options.pooling, chains, options.lessons)
         self.looks = Looks(options.marks, options.total, chains)
@@ -46,7 +49,7 @@ class Turns:
 
     def is_ready(self, chain: Chain) -> bool:
         """Tell whether a chain has anything to do before it has to wait for others."""
-        ahead = chain.next < self.looks.goal
+        ahead = chain.next < self._rally.border(self.looks.goal)
         return ahead and not chain.over and not self._barriers.holds(chain)
 
     def queue(self, chain: Chain, at_once: bool = False) -> None:
@@ -61,7 +64,8 @@ class Turns:
 
     def border(self, chain: Chain) -> int:
         """Return the draw at which a chain's next block has to end."""
-        look, barrier = self.looks.border(chain.next), self._barriers.border(chain.next)
+        look = self._rally.border(self.looks.border(chain.next))
+        barrier = self._barriers.border(chain.next)
         return look if barrier is None else min(look, barrier)
 
     def leave_out(self, chain: Chain) -> None:
@@ -80,6 +84,10 @@ class Turns:
     def go_on(self) -> None:
         """Have chains go on to the next look, if there is one."""
         self.looks.go_on({c.unit: c.next for c in self._chains.values() if not c.dropped})
+        self.again()
+
+    def again(self) -> None:
+        """Let the chains wait that have something to do now, and no others."""
         for chain in self._chains.values():
             if chain.flight is None:
                 self.discard(chain)

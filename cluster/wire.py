@@ -11,7 +11,7 @@ that names the parcels of its data, so a worker that has seen the data is not se
 import hashlib
 import struct
 from collections.abc import Buffer, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -63,6 +63,8 @@ class Spec:
         What a row of draws consists of, in order. Workers need not know; those who watch do.
     shelf : Shelf, optional
         Where workers put draws; by default they send them. It goes with each task, not with this.
+    bounds : tuple of int
+        Where batches of chains begin and end, if these are the units; nor need they know this.
     """
 
     model: bytes
@@ -74,11 +76,12 @@ class Spec:
     engine: str = CHAIN_ENGINE
     columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     shelf: "Shelf | None" = None
+    bounds: tuple[int, ...] = ()
 
     @property
     def words(self) -> Words:
         """What the units of the run are called."""
-        return words_of(self.engine)
+        return replace(words_of(self.engine), bounds=self.bounds)
 
     @cached_property
     def order(self) -> "Order":

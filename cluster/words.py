@@ -6,7 +6,8 @@ from exmc_dask.errors import ClusterMismatch, GpuError, StoreError
 
 from .asks import Options
 from .ledger import Chain
-from .moves import BlockResult, Note, Trouble, WorkerRefused
+from .moves import BlockResult, Note, Trouble, WorkerJoined, WorkerRefused
+from .rally import Rally
 
 
 def out_of_time(options: Options) -> Note:
@@ -50,16 +51,55 @@ def child_died(chain: Chain, worker: str, message: str) -> Note:
 
 def gpu_failed(chain: Chain, worker: str, message: str) -> Note:
     """Say that a worker's GPU is given nothing any more."""
-    words = f"the GPU of worker {worker} is not used any more: {message}"
+    words = f"the GPU of worker {worker} is not used any more{until_restart(message)}"
     return _about(chain, Trouble.GPU_FAILED, words, worker)
+
+
+def known_broken(worker: str, message: str) -> Note:
+    """Say that a worker's GPU is given nothing, as it failed in an earlier run."""
+    words = f"the GPU of worker {worker} is not used, as in an earlier run{until_restart(message)}"
+    return Note(Trouble.GPU_FAILED, words, worker=worker)
+
+
+def until_restart(message: str) -> str:
+    """Say what is wrong with a GPU, and what would mend it."""
+    return f": {message}; it is given nothing until that worker is started anew"
+
+
+def other_class(worker: WorkerJoined, kept: str) -> Note:
+    """Say that workers of a CPU class are given no work."""
+    words = (
+        f"worker {worker.worker} is not used, nor are others of its CPU class {worker.kind}: the "
+        f"run keeps to class {kept}, as the last bits of draws differ between classes; "
+        "EXMC_CPU=x86-64-v3 in the environment of all workers makes them one class"
+    )
+    return Note(Trouble.OTHER_CLASS, words, worker=worker.worker)
+
+
+def turned(before: str, now: str, options: Options) -> Note:
+    """Say that the run goes on with workers of another CPU class."""
+    words = (
+        f"no worker of CPU class {before} for {options.grace_s:g} s: the run goes on with those of "
+        f"class {now}, whose draws are as good, but not bit for bit those of a run under one class"
+    )
+    return Note(Trouble.FALLBACK, words)
+
+
+def relieved(rally: Rally) -> Note:
+    """Say that the run leaves CPUs, and from where on."""
+    words = (
+        f"worker {rally.by} has a GPU that works: when all chains are at draw {rally.at}, the run "
+        "goes on with GPUs"
+    )
+    return Note(Trouble.GPU, words, worker=rally.by)
 
 
 def other_fingerprint(chain: Chain, worker: str, result: BlockResult) -> Note:
     """Say that a chain goes on where it makes other bits."""
     step = chain.words.step
     words = (
-        f"{chain.name} goes on from {step} {result.first} under another fingerprint "
-        f"({result.fingerprint} after {chain.fingerprint}); its {step}s are as good, but "
+        f"{chain.does('goes', 'go')} on from {step} {result.first} under another fingerprint "
+        f"({result.fingerprint} after {chain.fingerprint}); {step}s are as good, but "
         "not bit for bit those of a run under one"
     )
     return _about(chain, Trouble.FINGERPRINT, words, worker)
@@ -67,7 +107,7 @@ def other_fingerprint(chain: Chain, worker: str, result: BlockResult) -> Note:
 
 def dropped(chain: Chain, error: Exception) -> Note:
     """Say that the run goes on without a chain."""
-    return _about(chain, Trouble.DROPPED, f"{chain.name} is dropped: {error}")
+    return _about(chain, Trouble.DROPPED, f"{chain.does('is', 'are')} dropped: {error}")
 
 
 def unmet(wanting: str) -> Note:

@@ -23,7 +23,7 @@ from exmc_dask.sampler.state import Draws, State
 from exmc_dask.store import piece
 from exmc_dask.store.objects import objects_at
 
-from . import watch
+from . import quarantine, watch
 from .moves import BlockResult, Fault
 from .watch import Report, Watch
 from .wire import Failure, Missing, Order, Parcel, Spec, Stop, Task, pack, unpack
@@ -87,6 +87,8 @@ def run_block(engine: Callable[[], Engine], task: Task, seen: Watch) -> BlockRes
         seen.begin()
         state, draws = ready.run(state, n, seen.control)
     except Exception as error:
+        if isinstance(error, GpuError):
+            quarantine.remember(str(error))
         return Failure(
             unit=task.unit,
             first=first,

@@ -124,7 +124,9 @@ def sample(
         from some hundred chains on; it needs the extra of that name, and ``metric="diag"``. "auto"
         is "cuda" with ``cluster="cuda"``, and from 256 chains on where workers of the client or
         cluster offer the resource ``GPU``; "cpu" otherwise. Where no GPU is left, "auto" goes on
-        with CPUs, and tells; "cuda" is an error then. The result's attributes say what it was.
+        with CPUs, and back to GPUs when a worker joins that has one, and tells; "cuda" is an error
+        then. The result's attribute ``target`` says what it was, ``target_changes`` for which draws
+        where it was several.
     target_options : mapping, optional
         Of ``target="cuda"``: ``"lanes"``, the threads that share a chain, 1, 2, 4, 8, 16 or 32; by
         default as many as the cost of the model and the number of chains suggest. ``"block"``, the

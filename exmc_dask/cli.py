@@ -229,8 +229,8 @@ def check(ctx: click.Context, model: str, data: str | None) -> None:
 @click.option("--cache", "only_cache", is_flag=True, help="What the kernel cache holds, only.")
 def info(only_cache: bool) -> None:
     """Print versions, devices and the kernel cache."""
-    from exmc_dask.kernels import build
     from exmc_dask.kernels.cache import cache_info
+    from exmc_dask.processor import cpu_class
 
     held = cache_info()
     total = f"{held.path}: {held.kernels} kernels, {held.size_bytes / 1e6:.1f} MB"
@@ -248,7 +248,7 @@ def info(only_cache: bool) -> None:
         except PackageNotFoundError:
             found = "not installed"
         click.echo(f"{package:14}{found}")
-    click.echo(f"{'cpu':14}{os.cpu_count()} cores, class {build.cpu_class()}")
+    click.echo(f"{'cpu':14}{os.cpu_count()} cores, class {cpu_class()}")
     for name in _gpus() or ["none found"]:
         click.echo(f"{'gpu':14}{name}")
     click.echo(f"{'kernel cache':14}{total}")

@@ -13,12 +13,6 @@ the versions of the compilers and of the CPU class::
 The folder is imported as a package ``exmc_<first 16 digits>``, so the relative imports of the
 copies and of the generated kernels stay inside it. Any number of threads and processes may use a
 folder at once; what several of them want compiled, one compiles.
-
-Environment
------------
-EXMC_CPU
-    ``x86-64-v2``, ``x86-64-v3`` or ``x86-64-v4``: the instructions that kernels may use. Hosts of
-    one class give equal bits. The host's own when unset.
 """
 
 import contextlib
@@ -27,7 +21,6 @@ import hashlib
 import importlib
 import importlib.util
 import json
-import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -37,6 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from exmc_dask import processor
 from exmc_dask.errors import CompileError
 
 from . import cache
@@ -64,68 +58,8 @@ ON_DEVICE = {
 LANES = (1, 2, 4, 8, 16, 32)
 """Numbers of lanes that can share a chain."""
 
-_CPU_LEVELS = {
-    "x86-64-v2": ("sse4.2", "popcnt"),
-    "x86-64-v3": ("avx2", "fma", "bmi", "bmi2", "lzcnt", "movbe"),
-    "x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
-}
 _DISTRIBUTIONS = ("exmc-dask", "numba", "llvmlite", "numpy")
 _lock = threading.RLock()
-
-
-def _pin_cpu() -> None:
-    """Hand EXMC_CPU to numba, which reads its own variables once, when it is imported."""
-    level = os.environ.get("EXMC_CPU")
-    if level:
-        os.environ["NUMBA_CPU_NAME"] = level
-        os.environ["NUMBA_CPU_FEATURES"] = ""  # unset would add the host's own features again
-
-
-@functools.cache
-def _host_cpu() -> tuple[str, str]:
-    from llvmlite import binding
-
-    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-
-
-def cpu_class() -> str:
-    """Return the name of the instruction set that kernels are compiled for.
-
-    Returns
-    -------
-    str
-        ``EXMC_CPU`` where it is set; otherwise the name of the CPU and a hash of its features.
-
-    Raises
-    ------
-    CompileError
-        ``EXMC_CPU`` is not a known level, this host lacks its instructions, or numba was imported
-        before this module could tell it.
-    """
-    level = os.environ.get("EXMC_CPU")
-    host, host_features = _host_cpu()
-    if not level:
-        name = os.environ.get("NUMBA_CPU_NAME", host)
-        features = os.environ.get("NUMBA_CPU_FEATURES", host_features)
-        return f"{name}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"
-    if level not in _CPU_LEVELS:
-        raise CompileError(f"EXMC_CPU={level} is not one of {', '.join(_CPU_LEVELS)}")
-    present = host_features.split(",")
-    missing = [feature for feature in _CPU_LEVELS[level] if f"+{feature}" not in present]
-    if missing:
-        raise CompileError(
-            f"EXMC_CPU={level} needs {', '.join(missing)}, which this CPU ({host}) lacks; "
-            "choose a lower level or unset EXMC_CPU"
-        )
-    config = sys.modules.get("numba.core.config")
-    heard = config is None or [level, ""] == [config.CPU_NAME, config.CPU_FEATURES]
-    if not heard:
-        raise CompileError(
-            f"EXMC_CPU={level} came too late: numba was already imported; import "
-            "exmc_dask.kernels before numba, or also set NUMBA_CPU_NAME to the same level and "
-            "NUMBA_CPU_FEATURES to nothing"
-        )
-    return level
 
 
 def fingerprint(target: str = "cpu") -> dict[str, str]:
@@ -136,7 +70,7 @@ def fingerprint(target: str = "cpu") -> dict[str, str]:
     dict of str to str
         Keys ``target``, ``cpu``, ``exmc_dask``, ``numba``, ``llvmlite``, ``numpy``.
     """
-    return {"target": target, "cpu": cpu_class(), **_versions()}
+    return {"target": target, "cpu": processor.cpu_class(), **_versions()}
 
 
 @functools.cache
@@ -169,7 +103,7 @@ def runtime(texts: Mapping[str, str] | None = None) -> ModuleType:
     Raises
     ------
     CompileError
-        See `cache.install` and `cpu_class`.
+        See `cache.install` and `processor.cpu_class`.
     """
     if texts is None:
         return _runtime_as_shipped()
@@ -313,4 +247,4 @@ def _import(name: str, file: Path, *, package: bool = False) -> ModuleType:
     return module
 
 
-_pin_cpu()
+processor.pin()

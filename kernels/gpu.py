@@ -66,6 +66,13 @@ def name() -> str:
     return str(properties["name"].decode())
 
 
+def label() -> str:
+    """Return what the GPU of this process is called, and which of its machine's it is."""
+    import cupy
+
+    return f"{name()} at {cupy.cuda.Device().pci_bus_id}"
+
+
 def size(n_bytes: int) -> str:
     """Return a number of bytes in words."""
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
@@ -88,6 +95,7 @@ class Gpu:
         require()
         import cupy
 
+        self.label = label()  # now, as it may say nothing when it has failed
         self._cupy = cupy
         self._kernel, self._lanes, self._block = kernel, lanes, block
         self._work = cupy.cuda.Stream(non_blocking=True)

@@ -16,8 +16,8 @@ _FULL = ("outofmemory", "memoryallocation")
 """Parts of what CuPy (cudaErrorMemoryAllocation) and the driver (CUDA_ERROR_OUT_OF_MEMORY) say."""
 
 
-def of(error: BaseException) -> GpuError | DeviceFull | None:
-    """Return the error of ours that an exception is, if it is about a GPU."""
+def of(error: BaseException, label: str = "it") -> GpuError | DeviceFull | None:
+    """Return the error of ours that an exception is, if it is about a GPU, which is called so."""
     kind = type(error)
     if not any(
         kind.__module__ == name or kind.__module__.startswith(f"{name}.") for name in _LIBRARIES
@@ -28,12 +28,12 @@ def of(error: BaseException) -> GpuError | DeviceFull | None:
     said = f"{kind.__name__}: {error}"
     if any(part in said.lower().replace("_", "").replace(" ", "") for part in _FULL):
         return DeviceFull(f"its memory is full ({said})")
-    return GpuError(f"it failed, and CUDA lets a process use it no more after that ({said})")
+    return GpuError(f"{label} failed, and CUDA lets a process use it no more after that ({said})")
 
 
 @contextlib.contextmanager
-def named() -> Iterator[None]:
-    """Raise errors of ours for what libraries raise of a GPU.
+def named(label: str = "it") -> Iterator[None]:
+    """Raise errors of ours for what libraries raise of a GPU, which is called so.
 
     Raises
     ------
@@ -45,6 +45,6 @@ def named() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (ours := of(error)) is None:
+        if (ours := of(error, label)) is None:
             raise
         raise ours from error

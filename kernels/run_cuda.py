@@ -51,7 +51,15 @@ _LEAST_ROWS = 4
 
 
 class Device(Protocol):
-    """What the driver asks of a GPU."""
+    """What the driver asks of a GPU.
+
+    Attributes
+    ----------
+    label : str
+        What it is called, and which of its machine's it is.
+    """
+
+    label: str
 
     @property
     def free_bytes(self) -> int:

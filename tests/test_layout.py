@@ -26,6 +26,7 @@ BELOW = {
     "ground": "",  # what an open folder itself holds: a sentence
     "errors": "",
     "warned": "",  # what is no error
+    "processor": "errors",  # the CPU class
     "axes": "errors",
     "ops": "axes",
     "elsewhere": "",  # names of other libraries
@@ -59,7 +60,7 @@ BELOW = {
     "kernels.chain": "",  # which slot of a chain's two arrays holds what
     "kernels.locks": "",  # between processes
     "kernels.cache": "kernels.locks errors",  # the folder of compiled code
-    "kernels.build": "kernels.cache",  # where sources are compiled
+    "kernels.build": "kernels.cache processor",  # where sources are compiled
     "kernels": "density kernels.chain kernels.build",
     "sampler": "errors kernels.chain kernels.build",
     "inference": "sampler density",
@@ -92,7 +93,7 @@ BELOW = {
     "keeper": "terms store",  # runs that are kept in a store
     "folded": "terms",  # runs that keep moments
     "instead": "recipe",  # how a run goes on whose GPUs cannot
-    "leg": "terms",  # a recipe carried out by one driver
+    "leg": "terms harvest",  # a recipe carried out by one driver
     "farewell": "",  # ends with the process
     "wishes": "cluster",  # what a Ctrl-C asks for
     "run": "leg instead trees diagnosis farewell wishes",  # the handle of a run
@@ -110,6 +111,7 @@ BELOW = {
 ONE_ROOM = {
     "initials": "recipe",
     "indexing": "ir",
+    "superchains": "recipe",
     "segments": "output",
     "unloaded": "output",
     "fold": "output",
@@ -131,11 +133,13 @@ ONE_ROOM = {
     "cluster.course": "cluster.plan",
     "cluster.fleet": "cluster.plan",
     "cluster.flights": "cluster.plan",
+    "cluster.kinds": "cluster.plan",
     "cluster.ledger": "cluster.plan",
     "cluster.looks": "cluster.plan",
     "cluster.moves": "cluster.plan",
     "cluster.nouns": "cluster.plan",
     "cluster.pace": "cluster.plan",
+    "cluster.rally": "cluster.plan",
     "cluster.turns": "cluster.plan",
     "cluster.words": "cluster.plan",
 }
@@ -145,12 +149,13 @@ BY_VALUE = (
     "exmc_dask.cluster.dask_pool",
     "exmc_dask.cluster.install",
     "exmc_dask.cluster.reach",
+    "exmc_dask.cluster.roster",
 )
 
 # third-party package: the rooms (or single modules) that may import it; numpy is everywhere
 THIRD_PARTY = {
     "numba": "kernels",
-    "llvmlite": "kernels",
+    "llvmlite": "kernels processor",
     "numba.cuda": "kernels.group_cuda kernels.blocks kernels.vecmath_cuda kernels.gpu",
     "cupy": "kernels.gpu",
     "cupyx": "kernels.gpu",

@@ -12,7 +12,8 @@ from exmc_dask.fitting.laplace import highest
 from exmc_dask.fitting.running import Lowered
 from exmc_dask.inference.settings import ModeSettings
 from exmc_dask.options import Place
-from exmc_dask.runs.recipe import Recipe, shared
+from exmc_dask.runs.recipe import Recipe
+from exmc_dask.runs.superchains import shared
 from exmc_dask.runs.warmstart import numbers, root
 
 KEEPING = ("stan", "step_size")  # schemes that do not make a metric anew from the third draw on

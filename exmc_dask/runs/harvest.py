@@ -1,5 +1,6 @@
 """Harvest: the accepted blocks of a run, which one thread brings in and others wait for."""
 
+import json
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.cluster.moves import HOME, BlockResult
 from exmc_dask.runs.stream import Draw, draws_of
 from exmc_dask.runs.until import Until
 from exmc_dask.sampler.pooling import Lesson
@@ -114,6 +115,13 @@ class Harvest:
     def reached(self, chain: int) -> int:
         """Return how many draws a chain has, warmup included."""
         return self.states[chain].draw if chain in self.states else 0
+
+    def kind(self, target: str) -> str:
+        """Return the CPU class of the workers that drew last, "" where another target did."""
+        with self.news:
+            block = next((b for b in reversed(self.blocks) if b.worker != HOME), None)
+        marks = json.loads(block.fingerprint) if block and block.fingerprint else {}
+        return str(marks["cpu"]) if marks.get("target") == target else ""
 
     def by_chain(self) -> dict[int, list[BlockResult]]:
         """Return the blocks of each chain, in order."""

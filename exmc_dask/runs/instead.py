@@ -1,9 +1,9 @@
-"""How a run goes on whose GPUs cannot go on: in smaller batches, or on CPUs.
+"""How a run goes on whose GPUs cannot go on: in smaller batches, or on CPUs until others come.
 
 Chains carry all that their next draw depends on, so either is the same recipe carried out
 otherwise. Smaller batches change no bit. CPUs add up in another order than GPUs, so draws from
 then on are as good but not those that a GPU would have made, and that is told with the first of
-them.
+them; so it is when GPUs take over again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,9 @@ from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.units import Batches
 from exmc_dask.sampler.state import State
 
+MOST_RETURNS = 3
+"""Times that a run goes back to GPUs, which may fail each time."""
+
 
 def instead(
     recipe: Recipe, error: BaseException | None, states: Mapping[int, State]
@@ -25,7 +28,7 @@ def instead(
     ----------
     recipe : Recipe
     error : exception or None
-        What ended it.
+        What ended it; None where there are GPUs again.
     states : mapping of int to State
         Where its chains are.
 
@@ -36,6 +39,10 @@ def instead(
     list of Note
     """
     units, share = recipe.units, recipe.share
+    if error is None and recipe.returns:
+        other = recipe.again_on_gpus(states)
+        told = other_bits(states, "GPUs", "CPUs") if other.spec.target == "cuda" else ()
+        return other, list(told)
     if share is None or not isinstance(units, Batches):
         return None, []
     if not isinstance(error, GpuError | DeviceFull | ClusterMismatch):
@@ -47,8 +54,11 @@ def instead(
         return other, [Note(Trouble.FALLBACK, words)]
     if not recipe.else_cpus:
         return None, [Note(Trouble.FAILED, str(error))]
-    words = f"the chains go on with CPUs: {error}"
-    return recipe.on_cpus(), [Note(Trouble.FALLBACK, words), *other_bits(states, "CPUs", "GPUs")]
+    returns = not isinstance(error, DeviceFull) and recipe.before.count("cuda") < MOST_RETURNS
+    until = ", until a worker joins that has a GPU which works" if returns else ""
+    words = f"the chains go on with CPUs{until}: {error}"
+    other = recipe.on_cpus(states, returns=returns)
+    return other, [Note(Trouble.FALLBACK, words), *other_bits(states, "CPUs", "GPUs")]
 
 
 def _smaller(recipe: Recipe, units: Batches) -> Batches | None:

@@ -1,16 +1,15 @@
 """Leg: a recipe carried out by one driver, from where chains are; a run has one after another."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.pool import Pool
+from exmc_dask.runs.harvest import Harvest
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.terms import Terms
 from exmc_dask.runs.units import Chains
-from exmc_dask.sampler.pooling import Lesson
-from exmc_dask.sampler.state import State
 
 _LEAST_S = 1e-3  # of what is left of max_time_s when it is over
 
@@ -36,8 +35,7 @@ class Leg:
         terms: Terms,
         spent_s: float,
         chains: Collection[int],
-        states: Mapping[int, State],
-        lessons: Sequence[Lesson],
+        harvest: Harvest,
         **hears: Any,
     ) -> "Leg":
         """Make the driver of some chains, which begins when it is told to.
@@ -50,15 +48,14 @@ class Leg:
         spent_s : float
             What is gone already of their ``max_time_s``.
         chains : collection of int
-        states : mapping of int to State
-            Where chains go on that were begun earlier, perhaps others than `chains` too.
-        lessons : sequence of Lesson
-            What groups of chains had learnt by then.
+        harvest : Harvest
+            Where chains go on that were begun earlier, perhaps others than `chains` too, and what
+            groups of them had learnt by then.
         **hears
             The callables that `Driver` takes, and what is told first.
         """
         units = recipe.units
-        begun = {chain: state for chain, state in states.items() if chain in chains}
+        begun = {chain: state for chain, state in harvest.states.items() if chain in chains}
         driver = Driver(
             pool,
             recipe.spec,
@@ -68,8 +65,10 @@ class Leg:
             states=units.states(begun),
             marks=recipe.looks,
             pooling=recipe.barriers,
-            lessons=lessons,
+            lessons=harvest.lessons,
+            kind=harvest.kind(recipe.spec.target),
             gives_way=recipe.spec.target == "cuda",
+            seeks=recipe.returns,
             keep=False,
             **terms.limits | {"max_time_s": max(terms.max_time_s - spent_s, _LEAST_S)},
             **hears,

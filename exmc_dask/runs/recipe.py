@@ -19,10 +19,10 @@ from exmc_dask.lowering.density import LogDensity, Output, lower
 from exmc_dask.runs.bulk import large
 from exmc_dask.runs.gpus import Share, Wish
 from exmc_dask.runs.initials import initials_of, support_point
-from exmc_dask.runs.units import CHAINS, MOST, Batches, Chains
+from exmc_dask.runs.superchains import grouped, shared
+from exmc_dask.runs.units import CHAINS, MOST, Batches, Chains, standing
 from exmc_dask.runs.until import Until, looks, read
 from exmc_dask.runs.warmstart import Earlier, from_run, from_trace
-from exmc_dask.sampler.checked import is_whole
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, State
@@ -54,11 +54,13 @@ class Recipe:
         What is handed to workers.
     share : Share, optional
         What it takes of each GPU, if it is for GPUs.
-    shrinks, else_cpus : bool
+    shrinks, else_cpus, returns : bool
         Where chains do not fit into a GPU there may be fewer at a time; where no GPU can go on with
-        it, CPUs may.
+        it, CPUs may; and where CPUs did, GPUs may again.
     before : tuple of str
         Targets that chains had before the spec's.
+    changes : tuple of str
+        From which draw on which chains had another target than before, in words.
     until : Until, optional
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
@@ -77,7 +79,9 @@ class Recipe:
     share: Share | None = None
     shrinks: bool = False
     else_cpus: bool = False
+    returns: bool = False
     before: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     until: Until | None = None
     warmup: bool = False
     log_likelihood: bool = False
@@ -104,12 +108,31 @@ class Recipe:
         )
         return replace(self, units=units, spec=spec, share=share)
 
-    def on_cpus(self) -> "Recipe":
-        """Return the same recipe for CPUs, after it was one for GPUs."""
+    def on_cpus(self, states: Mapping[int, State], *, returns: bool = False) -> "Recipe":
+        """Return the same recipe for CPUs, after it was one for GPUs up to these states."""
         from exmc_dask.cluster.batch_engine import part
 
-        before = (*self.before, self.spec.target)
-        return replace(self, units=CHAINS, spec=part(self.spec), before=before)
+        other = replace(self, units=CHAINS, spec=part(self.spec), returns=returns)
+        return other.after(self.spec.target, states)
+
+    def again_on_gpus(self, states: Mapping[int, State]) -> "Recipe":
+        """Return the same recipe for GPUs as it was, after CPUs had gone on with it up to these.
+
+        For CPUs still where its chains cannot be put into batches.
+        """
+        assert self.share is not None
+        share = self.share
+        wish = Wish(1, share.lanes, share.block, share.batch, else_cpus=True)
+        other = replace(on_gpus(self, wish, states), shrinks=self.shrinks, returns=False)
+        return other if other.units is CHAINS else other.after(self.spec.target, states)
+
+    def after(self, target: str, states: Mapping[int, State]) -> "Recipe":
+        """Return the same recipe after chains had another target up to these states."""
+        changes = [
+            f"{self.spec.target} after {target} from draw {draw} on: {chains}"
+            for chains, draw in standing(states)
+        ]
+        return replace(self, before=(*self.before, target), changes=(*self.changes, *changes))
 
     @property
     def target(self) -> str:
@@ -167,6 +190,7 @@ class Recipe:
             "attrs": {
                 "model": self.model.spec.key,
                 "target": self.target,
+                **({"target_changes": list(self.changes)} if self.changes else {}),
                 **self._of_gpus(results),
                 **attrs,
             },
@@ -267,7 +291,7 @@ def write(
     data = density.fold(model.data)
     lengths = density.axis_lengths(data)
     if superchains is not None:
-        settings = _grouped(settings, chains, superchains, initvals)
+        settings = grouped(settings, chains, superchains, initvals)
     starts = chains // (settings.superchain_size or 1)
     if warm_start is None:
         initials = initials_of(
@@ -305,34 +329,6 @@ def write(
         return recipe
     kept = -(-settings.draws // settings.thin)
     return recipe.to_draw(settings.draws, read(until, recipe.columns, kept, chains))
-
-
-def shared(
-    starts: Mapping[int, NDArray[np.float64]], settings: Settings
-) -> dict[int, NDArray[np.float64]]:
-    """Return starting points by chain, given those of superchains; a chain is one if none are."""
-    size = settings.superchain_size or 1
-    return {size * k + j: start for k, start in starts.items() for j in range(size)}
-
-
-def _grouped(settings: Settings, chains: int, superchains: int, initvals: Any) -> Settings:
-    """Have so many superchains share starting points."""
-    if not is_whole(superchains) or superchains < 2:
-        raise OptionError(
-            f"superchains={superchains!r} is not possible; give a whole number above 1, as it is "
-            "superchains that R-hat compares"
-        )
-    if chains % superchains:
-        raise OptionError(
-            f"superchains={superchains} does not divide chains={chains}; each superchain has as "
-            f"many chains, so let chains be {superchains * -(-chains // superchains)}"
-        )
-    if isinstance(initvals, Mapping):
-        raise OptionError(
-            f"initvals has one point for all superchains, which R-hat could then not tell apart; "
-            f"give a sequence of {superchains}, one for each"
-        )
-    return replace(settings, superchain_size=chains // superchains)
 
 
 def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = None) -> Recipe:

@@ -139,7 +139,7 @@ def _for_target(target: str, found: Resumed, client: Any, cluster: Any) -> Recip
         )
         recipe = on_gpus(recipe, asked, found.states)
     if recipe.spec.target != found.target and found.states:
-        recipe = replace(recipe, before=(found.target,))
+        recipe = recipe.after(found.target, found.states)
         names = {"cpu": "CPUs", "cuda": "GPUs"}
         notes = other_bits(found.states, names[recipe.spec.target], names[found.target])
         found.keeper.expect(list(notes))

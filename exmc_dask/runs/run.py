@@ -250,7 +250,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
         self._goes_on, self._wanting = False, ""
         leg = Leg.of(
             *(self._pool, recipe, self._terms, self._seconds - self._spent_before_s),
-            *(self._left(), harvest.states, harvest.lessons),
+            *(self._left(), harvest),
             notes=[*recipe.notes, *notes],
             on_block=self._accept,
             on_event=self._see,
@@ -340,7 +340,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
     def _follows(self) -> bool:
         """Go on with another driver if there is reason to."""
         notes: list[Note] = []
-        if self._driver.error is not None:
+        if self._driver.error is not None or self._driver.ending is Ending.RELIEVED:
             other, notes = instead(self._recipe, self._driver.error, self._harvest.states)
             if other is None or self._wish not in (None, Request.PAUSE):
                 for note in notes if other is None else ():

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.cluster.moves import BlockResult, Note, Progress, Trouble
+from exmc_dask.cluster.nouns import Words
 from exmc_dask.errors import OptionError
 from exmc_dask.sampler.batch import BatchState, part
 from exmc_dask.sampler.pooling import Pooling
@@ -54,6 +55,16 @@ class Chains:
 
 
 CHAINS = Chains()
+
+
+def standing(states: Mapping[int, State]) -> Iterator[tuple[str, int]]:
+    """Go over neighbours that stand before one draw, in words, and that draw; begun ones only."""
+    begun = sorted((chain, state.draw) for chain, state in states.items() if state.draw)
+    ranks = enumerate(begun)
+    for (draw, _), group in groupby(ranks, key=lambda pair: (pair[1][1], pair[1][0] - pair[0])):
+        chains = [chain for _, (chain, _) in group]
+        bounds = (chains[0], chains[-1] + 1)
+        yield Words(bounds=bounds).name(0), draw
 
 
 @dataclass(frozen=True)

@@ -54,13 +54,19 @@ class Processes:
     def __exit__(self, *error: object) -> None:
         self._started.close()
 
-    def start(self, what: str, kind: str, *args: str, via: Sequence[str] = ()) -> Process:
+    def start(
+        self, what: str, kind: str, *args: str, via: Sequence[str] = (), **variables: str
+    ) -> Process:
         """Start ``dask <what>``; ``via`` is a command that starts commands elsewhere."""
         self._n += 1
         log = (self._folder / f"{what}-{self._n}.log").open("w")
         process = subprocess.Popen(
             [*via, sys.executable, "-c", KINDS[kind] + _MAIN.format(what), *args],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path),
+                **variables,
+            },
             stderr=log,
         )
         log.close()
@@ -92,13 +98,15 @@ class Processes:
         host: str = "127.0.0.1",
         via: Sequence[str] = (),
         options: Sequence[str] = (),
+        **variables: str,
     ) -> Process:
-        """Start a worker of one thread without a nanny."""
+        """Start a worker of one thread without a nanny, with variables of its environment."""
         return self.start(
             *("worker", kind, address, "--host", host, "--no-nanny", "--nthreads", "1"),
             *("--name", f"{kind}-{self._n}", "--no-dashboard", "--dashboard-address", f"{host}:0"),
             *options,
             via=via,
+            **variables,
         )
 
 

@@ -3,13 +3,11 @@
 import gc
 import time
 import weakref
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from distributed import Client
 
 import exmc_dask as ed
 from exmc_dask.runs.run import Run
@@ -84,26 +82,3 @@ def test_large_results_that_were_dropped_are_collected_before_the_next(
         assert left() is None
     finally:
         gc.set_threshold(*thresholds)
-
-
-def ours() -> Counter[str]:
-    """Count the objects of this package that Python knows of."""
-    gc.collect()
-    names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
-    return Counter(name for name in names if name.startswith("exmc_dask"))
-
-
-def test_runs_on_a_cluster_leave_no_object_behind(client: Client) -> None:
-    def run() -> None:
-        begun(200, client=client).wait()
-
-    run()
-    run()  # the first fills caches
-    before = ours()
-    for _ in range(4):
-        run()
-
-    deadline = time.monotonic() + 20  # threads and loops may be on their last lines
-    while ours() - before and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert ours() - before == Counter()

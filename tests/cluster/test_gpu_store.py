@@ -79,7 +79,7 @@ def _by_cpu(place: str, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     with ed.sample(seven.eight_schools(), target="cuda", blocking=False, **OPTIONS) as run:
         run.wait()
         assert isinstance(run, Run)
-        recipe, states = run._recipe.on_cpus().to_draw(60), dict(run._harvest.states)
+        recipe, states = run._recipe.on_cpus({}).to_draw(60), dict(run._harvest.states)
     driver = Driver(
         ThreadPool(2), recipe.spec, units=states, total=recipe.settings.total, states=states
     )

@@ -41,7 +41,7 @@ def total(of: Spec) -> int:
 class Toy:
     """Draw d of a unit is (unit, d, x[0]) times the sum of a random walk: it needs every state."""
 
-    fingerprint = "toy"
+    fingerprint = '{"target": "toy"}'
     row_bytes = 8 * (DIM + len(FLOAT_STATS) + len(INT_STATS))
 
     def __init__(self, of: Spec) -> None:
