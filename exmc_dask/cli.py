@@ -6,7 +6,7 @@ Exit codes::
     1    an error, said in one line; ``exmc-dask --debug COMMAND`` shows where
     2    a command line that cannot be meant
     3    ``check`` found something that will keep the model from being sampled
-    130  interrupted
+    130  interrupted; what was drawn before is shown, and kept where --out or --store say
 """
 
 import json
@@ -30,11 +30,11 @@ from exmc_dask.cli_results import (
     SCHEDULER,
     WRITERS,
     check_out,
+    conclude,
     go_on,
     holds_run,
     inspect,
     resume,
-    show,
 )
 from exmc_dask.errors import DataError, ExmcError, OptionError
 
@@ -138,7 +138,7 @@ def demo(
             cluster=cluster,
             compute_convergence_checks=False,
         )
-    show(trace)
+    conclude(trace)
     _plot(trace, Path(plot))
     click.echo(f"plot: {plot}")
 
@@ -206,7 +206,7 @@ def sample(
                 store_writers=store_writers or "coordinator",
                 compute_convergence_checks=False,
             )
-    show(trace, out)
+    conclude(trace, out)
 
 
 @main.command()

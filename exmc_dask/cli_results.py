@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from exmc_dask.cluster.asks import Ending
 from exmc_dask.errors import OptionError, StoreError
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ def show(trace: "xr.DataTree", out: str | None = None) -> None:
         click.echo(f"result: {out}")
 
 
+def conclude(trace: "xr.DataTree", out: str | None = None) -> None:
+    """Show and keep what a run has drawn; KeyboardInterrupt where a Ctrl-C had ended it early."""
+    show(trace, out)
+    if trace.posterior.attrs["ending"] == str(Ending.STOPPED):
+        n_draws = trace.posterior.sizes["draw"]
+        click.echo(f"stopped early, with {n_draws} draws of each chain", err=True)
+        raise KeyboardInterrupt
+
+
 @click.command()
 @click.argument("store")
 @click.option("--draws", default=0, help="Draws of each chain beyond those asked for before.")
@@ -81,7 +91,7 @@ def resume(
         store_writers=store_writers,
         compute_convergence_checks=False,
     )
-    show(trace, out)
+    conclude(trace, out)
 
 
 @click.command()

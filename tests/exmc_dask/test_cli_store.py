@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
+import exmc_dask as ed
+from exmc_dask import cli
+from exmc_dask.cli_results import conclude
 from tests.exmc_dask.test_cli import FEW, MODEL, run
 
 
@@ -121,3 +124,19 @@ def test_a_result_is_not_written_over_anything_else(kind, folder):
     assert done.exit_code == 1
     assert f"--out {out} is " in done.output
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_run_that_was_stopped_is_shown_kept_and_told(folder, capsys):
+    model = cli.load(str(folder / "model.py"))
+    out = folder / "out.zarr"
+    with ed.sample(model, draws=10**7, random_seed=1, blocking=False, progressbar=False) as handle:
+        next(handle.stream())
+        handle.stop()
+        trace = handle.wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        conclude(trace, str(out))
+
+    n_draws = trace.posterior.sizes["draw"]
+    assert f"stopped early, with {n_draws} draws of each chain" in capsys.readouterr().err
+    assert (out / "posterior" / "mu" / "zarr.json").exists()
