@@ -143,6 +143,7 @@ def sample(
     target_accept : float
         Mean acceptance statistic that warmup tunes the step size for.
     max_treedepth : int
+        Doublings of a trajectory at most, 1 to 20: a draw takes up to 2**max_treedepth gradients.
     initvals : mapping or sequence of mappings, optional
         Starting values by variable, on the variable's own scale, for all chains or for each;
         variables left out start at their support point. Given values are not jittered.
@@ -190,6 +191,8 @@ def sample(
     compute_convergence_checks : bool
         Print what is wrong with the draws, and what to do about it.
     progressbar : bool, "rich", "log", "json" or callable
+        How the run is shown: in place in a terminal or notebook, as a table, as a line every ten
+        seconds, as JSON, by a function of one event, or not at all.
     on_failure : {"raise", "drop"}
         Whether a chain that cannot go on ends the run.
     block_draws : int, optional

@@ -229,7 +229,7 @@ class Family:
         ]
         options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)
         object.__setattr__(self, "__signature__", inspect.Signature([*shown, options]))
-        object.__setattr__(self, "__doc__", self.doc)
+        object.__setattr__(self, "__doc__", f"{self.doc}\n\nOptions are those of ed.Model.rv.")
 
     def __repr__(self) -> str:
         return f"ed.{self.name}"

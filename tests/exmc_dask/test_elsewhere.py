@@ -95,3 +95,9 @@ def test_a_model_gives_what_was_declared_by_name():
     assert [model[name] for name in ("d", "twice", "y")] == [data, twice, y]
     with pytest.raises(ed.ExmcError, match="no variable 'twic'; did you mean 'twice'"):
         model["twic"]
+
+
+def test_help_of_a_distribution_says_where_its_options_are():
+    assert ed.Normal.__doc__.startswith("Normal(mu=0, sigma=1 | tau): mean")
+    assert ed.Normal.__doc__.endswith("those of ed.Model.rv.")
+    assert "observed" in ed.Model.rv.__doc__
