@@ -98,6 +98,8 @@ def test_a_model_gives_what_was_declared_by_name():
 
 
 def test_help_of_a_distribution_says_where_its_options_are():
-    assert ed.Normal.__doc__.startswith("Normal(mu=0, sigma=1 | tau): mean")
-    assert ed.Normal.__doc__.endswith("those of ed.Model.rv.")
-    assert "observed" in ed.Model.rv.__doc__
+    said = str(ed.Normal.__doc__)
+
+    assert said.startswith("Normal(mu=0, sigma=1 | tau): mean")
+    assert said.endswith("those of ed.Model.rv.")
+    assert "observed" in str(ed.Model.rv.__doc__)
