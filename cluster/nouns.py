@@ -27,6 +27,9 @@ class Words:
     drawn: bool = True
     bounds: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bounds", tuple(self.bounds))  # a message brings a list
+
     def __call__(self, text: str) -> str:
         """Return a text about chains and draws as one about these units and steps."""
         nouns = {
@@ -41,6 +44,10 @@ class Words:
     def called(self) -> dict[str, str]:
         """The words by those of NUTS."""
         return {"chain": self.unit, "draw": self.step}
+
+    def chains(self, units: int) -> int:
+        """Return how many chains all units have, each of which makes draws."""
+        return self.bounds[-1] if self.bounds else units
 
     def name(self, unit: int) -> str:
         """Return how a unit is called; a batch by its chains."""

@@ -207,7 +207,7 @@ def _worth(of: Bulletin) -> list[str]:
             f"want < {RHAT_GOOD}",
             bad=rhat > RHAT_GOOD,
         ),
-        _tile("min ESS", _count(ess), f"want > {100 * of.n_chains:,}"),
+        _tile("min ESS", _count(ess), f"want > {100 * of.words.chains(of.n_chains):,}"),
     ]
 
 

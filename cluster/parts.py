@@ -31,6 +31,7 @@ COLOURS = {
     "until reached": GOOD,
     "time is up": WARM,
     "stopped": WARM,
+    "relieved": WARM,
     "failed": BAD,
     "lost": BAD,
     "silent": WARM,

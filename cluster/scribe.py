@@ -6,12 +6,15 @@ import socket
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from exmc_dask.sampler.batch import part
 
 from .asks import Ending
 from .bulletin import RUNNING, Bulletin
@@ -63,8 +66,8 @@ class Scribe:
             "total": total,
             "tune": tune,
         }
-        self._tally = Tally(n_chains, total, tune, clock, quiet_s=0.0)
-        self._traces = Traces(n_chains)
+        self._tally = Tally(n_chains, total, tune, clock, quiet_s=0.0, words=words)
+        self._traces = Traces(words.chains(n_chains))
         self._columns = columns
         self._names: list[str] = []
         self._history: list[tuple[float, float, float]] = []
@@ -80,8 +83,11 @@ class Scribe:
 
     def block(self, result: BlockResult) -> None:
         """Take published draws."""
-        if not self._words.drawn:
-            return
+        if self._words.drawn:
+            for of_chain in chain_by_chain(result, self._words):
+                self._take(of_chain)
+
+    def _take(self, result: BlockResult) -> None:
         self._tally.block(result)
         columns = self._tally.running.columns
         if columns is None or result.unit not in self._traces:
@@ -143,6 +149,17 @@ class Scribe:
         self._history.append((float(look.n_draws), *look.worst))
         if len(self._history) > N_HISTORY:
             del self._history[1:-1:2]
+
+
+def chain_by_chain(result: BlockResult, words: Words) -> Iterator[BlockResult]:
+    """Go over what a unit's block holds of each of its chains."""
+    if not words.bounds:
+        yield result
+        return
+    for k, draws in enumerate(part(result.draws)):
+        receipt = result.receipt and result.receipt.of(k)
+        chain = words.bounds[result.unit] + k
+        yield replace(result, unit=chain, draws=draws, receipt=receipt)
 
 
 class Traces:

@@ -101,7 +101,7 @@ class Tally:
         self.rows: dict[int, Progress] = {}
         self.dropped: set[int] = set()
         self.look: Look | None = None
-        self.running = Running(n_chains, total - tune)
+        self.running = Running(words.chains(n_chains), total - tune)
         self._clock = clock
         self._began = clock()
         self._meter = Meter(clock, LOOK_SHARE, quiet_s)

@@ -1,5 +1,7 @@
 """What a bulletin holds: everything there is to show, however large the run, and no more."""
 
+from dataclasses import replace
+from itertools import pairwise
 from math import nan
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +11,15 @@ import pytest
 
 from exmc_dask.cluster.asks import Ending
 from exmc_dask.cluster.bulletin import RUNNING, Bulletin
-from exmc_dask.cluster.moves import Note, Phase, Progress, Trouble
+from exmc_dask.cluster.moves import BlockResult, Note, Phase, Progress, Trouble
+from exmc_dask.cluster.nouns import Words
 from exmc_dask.cluster.parts import COLOURS
 from exmc_dask.cluster.scribe import N_EVENTS, N_LINES, N_POINTS, N_TRACED, Scribe, names_of
 from exmc_dask.cluster.wire import pack, unpack
+from exmc_dask.cluster.worker import none_of
 from exmc_dask.results.convergence import ess_bulk, rhat
+from exmc_dask.sampler.batch import part
+from exmc_dask.sampler.receipt import Glimpse, Receipt
 from exmc_dask.sampler.state import Draws
 
 COLUMNS = {"mu": (), "theta": (2, 2)}
@@ -46,6 +52,16 @@ def block(unit: int, first: int, values: np.ndarray, thin: int = 1) -> Any:
     none: Any = np.zeros((len(values), 0))
     draws = Draws(first, values, none, none, none, thin)
     return SimpleNamespace(unit=unit, draws=draws, receipt=None, unwritten="")
+
+
+def drawn(unit: int, draws: Draws, here: bool) -> BlockResult:
+    """Return a block whose draws are here, or with the store and only to be glimpsed."""
+    glimpse = Glimpse.at(draws)
+    receipt = Receipt("piece", 1, 0, 1, 0, len(draws), 0, (5, 0, 0, 0), glimpse)
+    state: Any = None
+    kept = draws if here else none_of(draws)
+    sent = BlockResult(unit, 500, 0, state, kept, 0, 0, nan, 1.0, 0.0, "")
+    return sent if here else replace(sent, receipt=receipt)
 
 
 def scribe(n_chains: int = 2, total: int = 1500, tune: int = 500, **changes: Any) -> Scribe:
@@ -98,6 +114,27 @@ def test_it_has_rhat_and_ess_of_all_variables_so_far() -> None:
     np.testing.assert_array_equal(written.rhat, rhat(draws))
     np.testing.assert_array_equal(written.ess, ess_bulk(draws))
     assert written.history.tolist() == [[300.0, written.rhat.max(), written.ess.min()]]
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_draws_of_batches_are_shown_as_those_of_their_chains(here: bool) -> None:
+    clock, bounds = Clock(), (0, 3, 20)
+    batches = scribe(2, words=Words("batch", units="batches", bounds=bounds), clock=clock)
+    chains = scribe(20, clock=clock)
+    values = np.random.default_rng(1).normal(size=(1000, 20, 5))
+    for unit, (first, end) in enumerate(pairwise(bounds)):
+        none: Any = np.zeros((1000, end - first, 0))
+        draws = Draws(500, values[:, first:end], none, none, none)
+        batches.block(drawn(unit, draws, here))
+        for chain, own in enumerate(part(draws), first):
+            chains.block(drawn(chain, own, here))
+    clock.now += 100.0
+    shown, expected = batches.write(), chains.write()
+
+    assert shown.rhat.shape == (5,)
+    for name in ("rhat", "ess", "mean", "sd", "history", "numbers", "lines", "traces", "names"):
+        np.testing.assert_array_equal(getattr(shown, name), getattr(expected, name))
+    assert (shown.n_chains, shown.words.chains(shown.n_chains)) == (2, 20)
 
 
 @pytest.mark.parametrize("thin", [1, 3])
