@@ -69,6 +69,11 @@ class Ending(enum.StrEnum):
     RELIEVED = "relieved"
     """Others can go on with it better."""
 
+    @property
+    def outcome(self) -> str:
+        """What it is to the owner, who has stopped a run that others were to go on with."""
+        return (Ending.STOPPED if self is Ending.RELIEVED else self).value
+
 
 class Request(enum.Enum):
     """What the owner of a run may ask for."""

@@ -389,7 +389,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
         seconds, ending = self._seconds, self._driver.ending
         if not self._harvest.is_over:
             seconds += time.perf_counter() - self._began
-        return {"sampling_time": seconds, "ending": str(ending or "")}
+        return {"sampling_time": seconds, "ending": ending.outcome if ending else ""}
 
     def _raise(self) -> None:
         """Raise what ended the run before its time, with what it had by then."""

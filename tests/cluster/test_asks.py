@@ -1,5 +1,7 @@
 """What the owner of a run asks for: pause, go on, end soon, end now."""
 
+import pytest
+
 from exmc_dask.cluster.asks import Ask, Ending, Extend, Request
 from exmc_dask.cluster.moves import (
     CancelBlock,
@@ -115,3 +117,8 @@ def test_time_that_is_up_with_the_last_draw_is_no_matter() -> None:
     story.tell(Tick(1.0))
 
     assert of(Finish, story.tell(story.done(block))) == [Finish(None)]
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_an_owner_is_not_told_of_a_relief_that_did_not_come(ending: Ending) -> None:
+    assert ending.outcome == ("stopped" if ending is Ending.RELIEVED else str(ending))
