@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -312,6 +313,14 @@ def test_the_first_line_says_what_a_module_is_for(module: str) -> None:
 
     assert docstring
     assert docstring.splitlines()[0].endswith(".")
+
+
+def test_pytest_passes_no_folder_of_tests_by(pytestconfig: pytest.Config) -> None:
+    patterns = pytestconfig.getini("norecursedirs")
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    names = {name for folder in folders for name in folder.parts}
+
+    assert not [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
 
 
 def test_import_is_light() -> None:
