@@ -26,10 +26,11 @@ from .hub import Hub
 from .moves import BlockDone, BlockFailed, Event, Fault, Note, Trouble
 from .pool import Order, Pool, Post
 from .reach import Reach
-from .roster import GPU, Roster, refusal
+from .roster import GPU, Roster
 from .scribe import Scribe
 from .watch import arrival
 from .wire import Failure, Missing, Spec, Stop, pack, unpack
+from .words import no_package
 
 _COLLECT_S = 0.010  # between gatherings: so long finished blocks wait for others at most
 _GATHER_S = 5.0  # before the blocks of a gathering that hangs are gathered one by one
@@ -280,7 +281,7 @@ class DaskPool(Pool):
             await self._client.gather(sent.future, asynchronous=True)
             why = "its result was lost"
         except ImportError as error:
-            return refusal(sent.order.worker, f"it cannot import the package: {error}")
+            return no_package(sent.order.worker, error)
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             if self._client.status != "running":

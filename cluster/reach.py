@@ -14,6 +14,7 @@ from exmc_dask.errors import StoreError
 from exmc_dask.store.objects import objects_at
 
 from .moves import WorkerRefused
+from .words import no_package, refusal
 
 _TRY_S = 20.0  # for a worker to read and write a few bytes
 _FOLDER = "exmc/probes"
@@ -75,8 +76,7 @@ class Reach:
                     return self._refusal(worker, host, "writes there, and nothing of it comes here")
                 await asyncio.to_thread(self._objects.delete, answer)
         except ImportError as error:
-            words = f"worker {worker} is not used: it cannot import the package: {error}"
-            return WorkerRefused(worker, words)
+            return no_package(worker, error)
         except TimeoutError:
             return self._refusal(worker, host, f"did not read or write there for {_TRY_S:g} s")
         except Exception as error:  # the worker's own
@@ -84,11 +84,8 @@ class Reach:
         return None
 
     def _refusal(self, worker: str, host: str, why: str) -> WorkerRefused:
-        words = (
-            f"worker {worker} is not used: it is to write to the store {self._place}, and on "
-            f"{host} it {why}"
-        )
-        return WorkerRefused(worker, words, store=True)
+        words = f"it is to write to the store {self._place}, and on {host} it {why}"
+        return refusal(worker, words, store=True)
 
 
 def _by_value() -> Callable[..., Any]:

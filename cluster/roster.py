@@ -13,6 +13,7 @@ from .errands import Errands
 from .moves import WorkerJoined, WorkerLost, WorkerRefused, WorkerSeen
 from .pool import Post
 from .reach import Reach
+from .words import no_package, refusal
 
 GPU = "GPU"
 """The resource that a worker with a GPU offers: ``dask worker --resources GPU=1``."""
@@ -177,7 +178,7 @@ class Roster:
         if why := versions.mismatch(versions.here(), packages):
             return refusal(worker, f"it has {why}")
         if isinstance(said, ImportError):
-            return refusal(worker, f"it cannot import the package: {said}")
+            return no_package(worker, said)
         if not isinstance(said, dict):
             return refusal(worker, f"it does not say what it is: {said!r}")
         if said["cannot"]:
@@ -216,8 +217,3 @@ def _by_value() -> Callable[[], Any]:
 
 
 _exmc_about = _by_value()
-
-
-def refusal(worker: str, why: str) -> WorkerRefused:
-    """Return the event of a worker that cannot be used, in words."""
-    return WorkerRefused(worker, f"worker {worker} is not used: {why}")

@@ -6,17 +6,15 @@ import socket
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.sampler.batch import part
-
 from .asks import Ending
+from .batches import chain_by_chain
 from .bulletin import RUNNING, Bulletin
 from .moves import BlockResult, Note, Progress
 from .nouns import NUTS, Words
@@ -83,9 +81,11 @@ class Scribe:
 
     def block(self, result: BlockResult) -> None:
         """Take published draws."""
-        if self._words.drawn:
-            for of_chain in chain_by_chain(result, self._words):
-                self._take(of_chain)
+        if not self._words.drawn:
+            return
+        bounds = self._words.bounds
+        for own in chain_by_chain(result, bounds[result.unit]) if bounds else (result,):
+            self._take(own)
 
     def _take(self, result: BlockResult) -> None:
         self._tally.block(result)
@@ -149,17 +149,6 @@ class Scribe:
         self._history.append((float(look.n_draws), *look.worst))
         if len(self._history) > N_HISTORY:
             del self._history[1:-1:2]
-
-
-def chain_by_chain(result: BlockResult, words: Words) -> Iterator[BlockResult]:
-    """Go over what a unit's block holds of each of its chains."""
-    if not words.bounds:
-        yield result
-        return
-    for k, draws in enumerate(part(result.draws)):
-        receipt = result.receipt and result.receipt.of(k)
-        chain = words.bounds[result.unit] + k
-        yield replace(result, unit=chain, draws=draws, receipt=receipt)
 
 
 class Traces:

@@ -27,6 +27,16 @@ def refused(worker: str, why: str) -> Note:
     return Note(Trouble.WORKER_REFUSED, why, worker=worker)
 
 
+def refusal(worker: str, why: str, *, store: bool = False) -> WorkerRefused:
+    """Return the event of a worker that cannot be used; `store` as `WorkerRefused` has it."""
+    return WorkerRefused(worker, f"worker {worker} is not used: {why}", store)
+
+
+def no_package(worker: str, error: ImportError) -> WorkerRefused:
+    """Return the event of a worker that lacks the package, or what it needs."""
+    return refusal(worker, f"it cannot import the package: {error}")
+
+
 def lost(worker: str, expected: bool) -> Note:
     """Say that a worker is gone."""
     how = "left" if expected else "died"

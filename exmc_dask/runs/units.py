@@ -8,10 +8,11 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.cluster.batches import chain_by_chain
 from exmc_dask.cluster.moves import BlockResult, Note, Progress, Trouble
 from exmc_dask.cluster.nouns import Words
 from exmc_dask.errors import OptionError
-from exmc_dask.sampler.batch import BatchState, part
+from exmc_dask.sampler.batch import BatchState
 from exmc_dask.sampler.pooling import Pooling
 from exmc_dask.sampler.state import State
 
@@ -152,13 +153,11 @@ class Batches(Chains):
     def results(self, result: BlockResult) -> Iterator[BlockResult]:
         """Go over the blocks of a batch's chains; what was counted is told with the first."""
         assert isinstance(result.state, BatchState)
-        for k, (state, draws) in enumerate(zip(result.state, part(result.draws), strict=True)):
+        own = chain_by_chain(result, self.bounds[result.unit])
+        for k, (state, block) in enumerate(zip(result.state, own, strict=True)):
             yield replace(
-                result,
-                unit=self.bounds[result.unit] + k,
+                block,
                 state=state,
-                draws=draws,
-                receipt=result.receipt and result.receipt.of(k),
                 gradients=result.gradients if k == 0 else 0,
                 divergences=result.divergences if k == 0 else 0,
                 launches=result.launches if k == 0 else 0,
