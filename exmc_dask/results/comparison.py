@@ -1,14 +1,14 @@
 """How well models predict, estimated from their draws: WAIC, and tables of several models."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
-from arviz_stats import ELPDData, loo
+from arviz_stats import ELPDData
 from arviz_stats import compare as rank
+from arviz_stats.base import array_stats
 from arviz_stats.utils import ELPDDataLOO
 from scipy.special import logsumexp
 
@@ -115,17 +115,9 @@ def _loo(trace: xr.DataTree, *, var_name: str | None = None) -> ELPDDataLOO:
             "sample size; give the whole trace, or use ic='waic'"
         )
     reff = _efficiency(trace["posterior"].to_dataset()) / n_samples
-    made, p = [], 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a part; of the whole it comes below
-        for values in parts(found):
-            of_part = xr.DataArray(values, dims=(*SAMPLE, "observation"), name="y")
-            group = {"log_likelihood": xr.Dataset({"y": of_part})}
-            part = loo(xr.DataTree.from_dict(group), pointwise=True, reff=reff)
-            made.append(np.stack([part.elpd_i, part.pareto_k]))  # and not its weights
-            p += float(part.p)
-            good_k = part.good_k
-    elpd_i, khat = np.concatenate(made, axis=1)
+    each = [_left_out(values, reff) for values in parts(found)]
+    elpd_i, khat, p_i = np.concatenate(each, axis=1)
+    good_k = min(1 - 1 / np.log10(n_samples), 0.7) if n_samples > 1 else 0.7  # as ArviZ has it
     unreliable = int(np.count_nonzero(khat > good_k))
     if unreliable:
         warn(
@@ -136,7 +128,7 @@ def _loo(trace: xr.DataTree, *, var_name: str | None = None) -> ELPDDataLOO:
     return ELPDDataLOO(
         elpd=float(elpd_i.sum()),
         se=float(np.sqrt(elpd_i.size * elpd_i.var(ddof=min(1, elpd_i.size - 1)))),
-        p=p,
+        p=float(p_i.sum()),
         n_samples=n_samples,
         n_data_points=elpd_i.size,
         scale="log",
@@ -147,12 +139,24 @@ def _loo(trace: xr.DataTree, *, var_name: str | None = None) -> ELPDDataLOO:
     )
 
 
+def _left_out(values: Floats, reff: float) -> Floats:
+    """Return log predictive densities, k-hat, and effective numbers of parameters, (3, m).
+
+    By ArviZ on arrays: its accessors of xarray objects and those refer to each other, so that all
+    parts, and their weights, would stay in memory until Python next looks for such circles.
+    """
+    return np.stack(array_stats.loo(values, chain_axis=0, draw_axis=1, r_eff=reff))
+
+
 def _efficiency(posterior: xr.Dataset) -> float:
     """Return the mean ESS of all variables, by which `arviz.loo` sets the length of tails."""
     if posterior.sizes["chain"] == 1:
         return float(posterior.sizes["draw"])
-    each = [posterior[[name]].azstats.ess(method="mean")[name] for name in posterior.data_vars]
-    return float(np.hstack([ess.to_numpy().ravel() for ess in each]).mean())
+    each = [
+        array_stats.ess(values.transpose(*SAMPLE, ...).to_numpy(), 0, 1, method="mean")
+        for values in posterior.values()
+    ]
+    return float(np.hstack([np.ravel(ess) for ess in each]).mean())
 
 
 def _like(found: xr.DataArray, values: Floats) -> xr.DataArray:
