@@ -7,6 +7,9 @@ docs/decisions/0005-ncp-auto.md for the rule behind "auto". Traces show x in bot
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
 
 from exmc_dask.dist import FAMILIES, Dist, event_ndim, family_of, standard
 from exmc_dask.dist.law import core_of
@@ -86,29 +89,45 @@ def _off_centre(free: Free) -> Free:
     return replace(free, dist=dist, affine=(loc, scale))
 
 
+class _Reads(NamedTuple):
+    """Sets of variables of which an expression reads an element, all elements, one repeatedly."""
+
+    once: int = 0
+    whole: int = 0
+    often: int = 0
+
+
 def _identified(draft: Draft) -> set[str]:
     """Free variables of which some other part of the model reads an element more than once.
 
-    Sets of variables are bits of whole numbers, so that one look at the graph answers for all.
+    Two likelihoods that read all of its elements are two readings of each. Sets of variables are
+    bits of whole numbers, so that one look at the graph answers for all.
     """
     bit = {free.name: 1 << i for i, free in enumerate(draft.free)}
-    roots = list(_readers(draft))
-    reads: dict[Node, tuple[int, int]] = {}  # variables read, and those read more than once
-    for node in topological(roots):
+    reads: dict[Node, _Reads] = {}
+    for node in topological(list(_readers(draft))):
         if node.op is Op.VAR:
-            reads[node] = bit.get(node.arg, 0), 0
+            own = bit.get(node.arg, 0)
+            reads[node] = _Reads(own, own, 0)
             continue
-        once = often = 0
-        for place, operand in enumerate(node.src):
-            once |= reads[operand][0]
-            often |= reads[operand][1]
-            if node.op is Op.SCAN and place in node.arg.constants:  # read by every step
-                often |= reads[operand][0]
-        reads[node] = once, once if node.op in REPEATS or stretched(node) else often
-    found = 0
-    for root in roots:
-        found |= reads[root][1]
-    return {name for name, place in bit.items() if found & place}
+        found = _Reads(
+            *(reduce(or_, sets, 0) for sets in zip(*(reads[x] for x in node.src), strict=True))
+        )
+        if node.op in REPEATS or stretched(node):
+            found = found._replace(often=found.once)
+        if node.op is Op.SCAN:  # constants are read by every step
+            constants = (reads[node.src[place]].once for place in node.arg.constants)
+            found = found._replace(often=reduce(or_, constants, found.often))
+        reads[node] = found._replace(whole=0) if node.op is Op.SLICE else found
+    often = heard = 0
+    for root in _readers(draft):
+        often |= reads[root].often
+    for term in draft.terms:
+        roots = _reads(term.dist, term.value.shape)
+        whole = reduce(or_, (reads[root].whole for root in roots), 0)
+        often |= heard & whole
+        heard |= whole
+    return {name for name, place in bit.items() if often & place}
 
 
 def _readers(draft: Draft) -> Iterator[Node]:

@@ -150,7 +150,7 @@ def _slice_of_joined(node: Node) -> Node | None:
 def _piecewise(node: Node) -> Node | None:
     """Elementwise work on a few scalars that were joined: work on each, join afterwards."""
     count = {len(x.src) for x in node.src if x.op is Op.CONCAT}
-    if len(count) != 1 or node.ndim != 1 or count.pop() > FEW:
+    if len(count) != 1 or node.ndim != 1 or count.pop() > FEW or not is_static(node.shape):
         return None
     pieces = []
     for x in node.src:

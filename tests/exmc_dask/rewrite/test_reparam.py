@@ -70,6 +70,21 @@ def declared(children: Callable[[Node], object], shape: int | None = 3) -> ed.Mo
     return model
 
 
+def observed_twice(x: Node) -> None:
+    ed.Normal("y", x, 1.0, observed=np.zeros(3))
+    ed.Poisson("z", math.exp(x), observed=np.ones(3))
+
+
+def observed_in_parts(x: Node) -> None:
+    ed.Normal("y", x[:1], 1.0, observed=np.zeros(1))
+    ed.Normal("z", x[1:], 1.0, observed=np.zeros(2))
+
+
+def observed_with_a_child(x: Node) -> None:
+    ed.Normal("y", x, 1.0, observed=np.zeros(3))
+    ed.Normal("child", x, 1.0)
+
+
 PLACES = np.array([0, 0, 1, 1, 2, 2])
 CASES: dict[str, tuple[Callable[[Node], object], int | None, bool]] = {
     "no data": (lambda x: None, 3, True),
@@ -79,6 +94,9 @@ CASES: dict[str, tuple[Callable[[Node], object], int | None, bool]] = {
         3,
         True,
     ),
+    "one for each of two likelihoods": (observed_twice, 3, False),
+    "one for each in two parts": (observed_in_parts, 3, True),
+    "one observation and one child": (observed_with_a_child, 3, True),
     "many a group": (lambda x: ed.Normal("y", x[PLACES], 1.0, observed=np.zeros(6)), 3, False),
     "coefficients": (
         lambda x: ed.Normal("y", np.ones((6, 3)) @ x, 1.0, observed=np.zeros(6)),

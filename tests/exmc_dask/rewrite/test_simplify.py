@@ -112,6 +112,7 @@ CASES: dict[str, tuple[Node, Node]] = {
     "reversal stays": (x[::-1], x[::-1]),
     "broadcast through a reshape": (full(x.reshape(1, 3), (4, 3)), full(x, (4, 3))),
     "select from equals": (full(s)[g], full(s, ("g.0",))),
+    "joined to data": (s + math.concatenate([full(s, (1,)), data]),) * 2,
     "sum of a scalar": (full(s).sum(), s * 3.0),
     "sum of data's length": (full(s, ("g.0",)).sum(), s * count("g.0")),
     "sum along one axis": (full(x.reshape(3, 1), (3, 4)).sum(1), x * 4.0),
