@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from exmc_dask.cluster.clusters import local as local
     from exmc_dask.cluster.install import install_dashboard as install_dashboard
     from exmc_dask.dist import AR as AR
+    from exmc_dask.dist import CAR as CAR
     from exmc_dask.dist import GARCH11 as GARCH11
     from exmc_dask.dist import ICAR as ICAR
     from exmc_dask.dist import AsymmetricLaplace as AsymmetricLaplace
@@ -133,6 +134,7 @@ _EXPORTS = {
     "results.diagnosis": ("diagnose", "summary"),
     "runs.many": ("map",),
     "dist": (
+        "CAR",
         "AsymmetricLaplace",
         "Bernoulli",
         "Beta",

@@ -14,7 +14,6 @@ INSTEAD: Mapping[str, Mapping[str, str]] = {
         "ADVI": "use ed.fit(model, method='advi')",
         "BinaryMetropolis": STEP,
         "Bound": "use ed.Truncated, or transform= with ed.transforms.interval",
-        "CAR": "use ed.ICAR, or ed.MvNormal with tau=",
         "ConstantData": "use ed.Data",
         "CustomDist": "use ed.Custom, which takes the same logp=",
         "DensityDist": "use ed.Custom, which takes the same logp=",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.dist.base import open_model
+from exmc_dask.dist.opened import open_model
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.language.builder import Builder, Model
 

@@ -46,6 +46,7 @@ from exmc_dask.dist.real import (
     StudentT,
 )
 from exmc_dask.dist.base import FAMILIES, Dist, Family, Param
+from exmc_dask.dist.car import CAR
 from exmc_dask.dist.categories import (
     Categorical,
     DiscreteUniform,
@@ -96,6 +97,7 @@ from exmc_dask.dist.zerosum import ICAR, ZeroSumNormal
 
 __all__ = [
     "AR",
+    "CAR",
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from exmc_dask.expressions.axes import Shape
+from exmc_dask.expressions.axes import Shape, broadcast, show
 from exmc_dask.dist.domain import REAL, Support
+from exmc_dask.dist.opened import current
 from exmc_dask.elsewhere import OF_DIST, OF_VARIABLE
-from exmc_dask.errors import DataError, ModelError, OptionError
-from exmc_dask.expressions.ir import Node, as_float, as_node, const, make
+from exmc_dask.errors import DataError, OptionError, ShapeError
+from exmc_dask.expressions.ir import Node, as_float, as_node, broadcast_to, const, make
 from exmc_dask.expressions.ops import FLOAT, Op
 
 type Place = tuple[str | int, ...]  # of a distribution in another: a parameter, a number in a list
@@ -260,9 +260,36 @@ class Family:
         params = {key: options.pop(key) for key in list(options) if key not in VARIABLE_OPTIONS}
         return current().rv(name, self.bind(f"'{name}'", args, params), **options)
 
-    def dist(self, *args: Any, **params: Any) -> Dist:
-        """Return the distribution without declaring a variable."""
-        return self.bind(f"ed.{self.name}.dist", args, params)
+    def dist(self, *args: Any, shape: Any = None, **params: Any) -> Dist:
+        """Return the distribution without declaring a variable.
+
+        `shape` repeats the parameters, where values are numbers; elsewhere they say it.
+        """
+        label = f"ed.{self.name}.dist"
+        found = self.bind(label, args, params)
+        return found if shape is None else self._repeated(label, found, shape)
+
+    def _repeated(self, label: str, dist: Dist, shape: Any) -> Dist:
+        """Return `dist` with its first parameter in `shape`, into which the others have to fit."""
+        sizes = (shape,) if isinstance(shape, int | np.integer) else shape
+        if not isinstance(sizes, tuple | list) or not all(
+            isinstance(n, int | np.integer) and n > 0 for n in sizes
+        ):
+            raise OptionError(f"{label}: shape={shape!r} is no length, such as 3 or (3, 2)")
+        nodes = [(name, value) for name, value in dist.params if isinstance(value, Node)]
+        if self.event_ndim or self.shape_of or not nodes or len(nodes) < len(dist.params):
+            raise OptionError(f"{label}: unknown parameter or option 'shape' ({OF_DIST['shape']})")
+        whole = tuple(map(int, sizes))
+        for name, node in nodes:
+            given = getattr(node.arg, "array", node).shape  # of an array, as numbers
+            try:
+                fits = broadcast(whole, given) == whole
+            except ShapeError:
+                fits = False
+            if not fits:
+                raise ShapeError(f"{label}: {name} of shape {show(given)} for shape {whole}")
+        first, node = nodes[0]
+        return dist.map(lambda name, value: broadcast_to(node, whole) if name == first else value)
 
     def bind(self, label: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> Dist:
         """Give every argument to the parameter it is meant for.
@@ -351,34 +378,6 @@ def as_argument(label: str, param: Param, value: Any) -> Argument:
     if node.op is Op.DATA and np.isnan(node.arg.array).any():
         raise DataError(f"{label} holds NaN")
     return as_float(node) if node.op is Op.CONST else node
-
-
-class Declares(Protocol):
-    """What a family needs of the model that is open."""
-
-    @property
-    def rv(self) -> Callable[..., Node]:
-        """Function (name, dist, **options) that declares a variable."""
-        ...
-
-    @property
-    def deterministic(self) -> Callable[..., Node]:
-        """Function (name, expression) that names an expression."""
-        ...
-
-
-open_model: ContextVar[Declares | None] = ContextVar("open_model", default=None)
-
-
-def current() -> Declares:
-    """Return the model of the innermost ``with ed.Model()``."""
-    model = open_model.get()
-    if model is None:
-        raise ModelError(
-            "no model is open: declare variables inside `with ed.Model() as model:`, "
-            "or use .dist() for a distribution without a variable"
-        )
-    return model
 
 
 FAMILIES: dict[str, Family] = {}

@@ -16,7 +16,8 @@ import numpy as np
 
 from exmc_dask import math
 from exmc_dask.expressions.axes import Shape
-from exmc_dask.dist.base import Dist, Family, Param, current, row
+from exmc_dask.dist.base import Dist, Family, Param, row
+from exmc_dask.dist.opened import current
 from exmc_dask.dist.domain import CHOLESKY_CORR, CHOLESKY_COV_PACKED, Support
 from exmc_dask.dist.law import event_ndim, logp, support, support_point
 from exmc_dask.errors import OptionError

@@ -116,6 +116,9 @@ DOMAINS: Mapping[str, Domain] = {
         lambda p: (p > 0.0) & (p < 1.0),
         0.5,
     ),
+    "correlation": Domain(
+        "above -1 and below 1", lambda x: math.abs(x) < 1.0, lambda x: np.abs(x) < 1.0, 0.0
+    ),
     "unit": Domain("between 0 and 1", _unit, lambda x: (x >= 0.0) & (x <= 1.0), 0.5),
 }
 

@@ -129,7 +129,7 @@ class Areal(Family):
                 f"{label}: ICAR takes either W, the matrix of neighbours, or edges, pairs of them; "
                 "then sigma and zero_sum_stdev"
             )
-        pairs = np.asarray(edges) if neighbours is None else _pairs(label, neighbours)
+        pairs = np.asarray(edges) if neighbours is None else neighbours_of(label, neighbours)
         if pairs.dtype.kind not in "iu" or pairs.ndim != 2 or pairs.shape[1:] != (2,):
             raise DataError(
                 f"{label}: edges must be an array of whole numbers, a row for each pair of "
@@ -140,7 +140,7 @@ class Areal(Family):
         return super().bind(label, (pairs, *args[1:]), {**rest, "n": regions})
 
 
-def _pairs(label: str, neighbours: Any) -> np.ndarray:
+def neighbours_of(label: str, neighbours: Any) -> np.ndarray:
     """Rows of regions that are neighbours, each pair once."""
     matrix = np.asarray(neighbours)
     fine = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and matrix.dtype.kind in "biuf"

@@ -7,7 +7,7 @@ import numpy as np
 
 from exmc_dask.errors import ShapeError
 from exmc_dask.expressions.arrays import Inline, as_array, data_shape
-from exmc_dask.expressions.axes import Dim
+from exmc_dask.expressions.axes import Dim, Shape, show
 from exmc_dask.expressions.ir import Node, as_node, elementwise, make
 from exmc_dask.expressions.ops import BOOL, INT, Op
 
@@ -22,7 +22,7 @@ def index(node: Node, key: Any) -> Node:
     node : Node
     key : int, slice, None, Ellipsis, array of ints or an integer expression, or a tuple of these
         Arrays select along consecutive leading axes, as NumPy's advanced indexing does there. An
-        array of bools along one axis selects the places where it is True.
+        array of bools selects the places where it is True.
 
     Raises
     ------
@@ -30,7 +30,9 @@ def index(node: Node, key: Any) -> Node:
         Too many indices, an index out of range, an array that is not of whole numbers or does not
         stand first, a mask of another length or one whose values are not known.
     """
-    keys = [_places(item) for item in (key if isinstance(key, tuple) else (key,))]
+    keys: list[Any] = []
+    for item in key if isinstance(key, tuple) else (key,):
+        keys += _places(item, node.shape[len(keys) :])
     used = sum(item is not None and item is not Ellipsis for item in keys)
     if used > node.ndim:
         raise ShapeError(f"{used} indices for an expression with {node.ndim} axes")
@@ -48,19 +50,21 @@ def index(node: Node, key: Any) -> Node:
     return _cut(_gather(node, arrays), [slice(None)] * _rank(arrays) + keys[len(arrays) :])
 
 
-def _places(item: Any) -> Any:
-    """Places where a mask is True; everything else as it is."""
+def _places(item: Any, shape: Shape) -> list[Any]:
+    """Places along each axis of a mask, of `shape`, where it is True; else the item as it is."""
     if isinstance(item, Node) or not _is_array(item):
-        return item
+        return [item]
     mask = np.asarray(item)
     if mask.dtype != bool or mask.size == 0:
-        return item
+        return [item]
     if mask.ndim > 1:
-        raise ShapeError(
-            f"a mask of {mask.ndim} axes cannot be an index; give its places, np.nonzero(mask)"
-        )
+        pairs = zip(mask.shape, shape, strict=False)
+        if any(isinstance(dim, int) and dim != length for length, dim in pairs):
+            whole = show(shape[: mask.ndim])
+            raise ShapeError(f"a mask of shape {mask.shape} cannot select from axes {whole}")
+        return [*np.nonzero(mask)]
     inline = Inline(as_array(np.flatnonzero(mask)), item, marks=mask.size)
-    return make(Op.DATA, (), inline, data_shape(inline.label, inline.array), INT)
+    return [make(Op.DATA, (), inline, data_shape(inline.label, inline.array), INT)]
 
 
 def _is_array(item: Any) -> bool:
@@ -128,7 +132,11 @@ def _gather(node: Node, arrays: list[Any]) -> Node:
         return make(Op.GATHER, (node, nodes[0]))
     lead = node.shape[: len(nodes)]
     if not all(isinstance(dim, int) for dim in lead):
-        raise ShapeError("several index arrays need axes of fixed length")
+        raise ShapeError(
+            "several index arrays, or a mask of several axes, need axes of fixed length, and these "
+            "follow the data: select from the arrays before they enter the model, flattened, as in "
+            "x[mask]; or leave observed values out with mask="
+        )
     sizes = [dim for dim in lead if isinstance(dim, int)]
     flat = nodes[0]
     for item, length in zip(nodes[1:], sizes[1:], strict=True):

@@ -229,9 +229,9 @@ class Node:
         """Transpose: the axes in reverse order."""
         return make(Op.TRANSPOSE, (self,), tuple(reversed(range(self.ndim))))
 
-    def sum(self, axis: int | tuple[int, ...] | None = None) -> Node:
-        """Sum over `axis`, over everything by default."""
-        return reduce(Op.SUM, self, axis)
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Node:
+        """Sum over `axis`, over everything by default; `keepdims` leaves axes of length 1."""
+        return reduce(Op.SUM, self, axis, keepdims)
 
     def reshape(self, *shape: Any) -> Node:
         """Arrange the same elements, row-major, in another shape."""
@@ -358,12 +358,23 @@ def as_float(value: Any) -> Node:
     return const(float(node.arg)) if node.op is Op.CONST else make(Op.FLOAT, (node,))
 
 
-def reduce(op: Op, value: Any, axis: int | tuple[int, ...] | None = None) -> Node:
-    """Reduce `value` over `axis`, over all axes by default; the axes disappear."""
+def reduce(
+    op: Op, value: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+) -> Node:
+    """Reduce `value` over `axis`, over all axes by default; the axes disappear or have length 1."""
     node = as_node(value)
+    axes = chosen_axes(node, axis)
+    reduced = make(op, (node,), axes) if axes else node
+    if not (keepdims and axes):
+        return reduced
+    kept = tuple(1 if place in axes else dim for place, dim in enumerate(node.shape))
+    return make(Op.RESHAPE, (reduced,), kept)
+
+
+def chosen_axes(node: Node, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """Axes counted from the front, rising; all of them for None."""
     chosen = range(node.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-    axes = tuple(sorted(normal_axis(a, node.ndim) for a in chosen))
-    return make(op, (node,), axes) if axes else node
+    return tuple(sorted(normal_axis(a, node.ndim) for a in chosen))
 
 
 def normal_axis(axis: int, ndim: int) -> int:

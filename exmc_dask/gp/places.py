@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask import math
-from exmc_dask.dist.base import open_model
+from exmc_dask.dist.opened import open_model
 from exmc_dask.errors import ShapeError
 from exmc_dask.expressions.arrays import Inline
 from exmc_dask.expressions.axes import extent

@@ -1,6 +1,6 @@
 """A Gaussian process is a mean function and a covariance function."""
 
-from exmc_dask.dist.base import current
+from exmc_dask.dist.opened import current
 from exmc_dask.errors import ModelError, OptionError
 from exmc_dask.expressions.ir import Node
 from exmc_dask.gp.covariance import Constant, Covariance

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from exmc_dask.dist.base import Dist, Family, Function, Name, current
+from exmc_dask.dist.base import Dist, Family, Function, Name
+from exmc_dask.dist.opened import current
 from exmc_dask.errors import DuplicateName, ModelError, OptionError
 from exmc_dask.expressions.ir import Node
 from exmc_dask.language.context import Dims, Model

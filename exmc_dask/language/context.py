@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from exmc_dask.dist import Functions
-from exmc_dask.dist.base import Declares, Dist, open_model
+from exmc_dask.dist import Dist, Functions
+from exmc_dask.dist.opened import Declares, open_model
 from exmc_dask.elsewhere import Hints
 from exmc_dask.errors import DuplicateName, FrozenError, ModelError, OptionError
 from exmc_dask.expressions.graph import leaves

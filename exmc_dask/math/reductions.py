@@ -8,6 +8,7 @@ from exmc_dask.expressions.ir import (
     as_float,
     as_node,
     broadcast_to,
+    chosen_axes,
     const,
     make,
     normal_axis,
@@ -26,33 +27,15 @@ def length(dim: Dim) -> Node:
     return reduce(Op.SUM, broadcast_to(const(1.0), (dim,)))
 
 
-def _axes(node: Node, axis: Axis) -> tuple[int, ...]:
-    chosen = range(node.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-    return tuple(sorted(normal_axis(a, node.ndim) for a in chosen))
-
-
-def _kept(reduced: Node, like: Node, axes: tuple[int, ...]) -> Node:
-    """Put the axes that a reduction took away back with length 1."""
-    shape = tuple(1 if axis in axes else dim for axis, dim in enumerate(like.shape))
-    return make(Op.RESHAPE, (reduced,), shape) if axes else reduced
-
-
-def _reduction(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
-    node = as_node(x)
-    axes = _axes(node, axis)
-    result = reduce(op, node, axes)
-    return _kept(result, node, axes) if keepdims else result
-
-
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """Sum over `axis`."""
-    return _reduction(Op.SUM, x, axis, keepdims)
+    return reduce(Op.SUM, x, axis, keepdims)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """Arithmetic mean over `axis`."""
     node = as_float(x)
-    dims = [node.shape[a] for a in _axes(node, axis)]
+    dims = [node.shape[a] for a in chosen_axes(node, axis)]
     count = const(1.0)
     if is_static(tuple(dims)):
         count = const(float(static_size(tuple(dims))))
@@ -70,17 +53,17 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """Largest value over `axis`."""
-    return _reduction(Op.MAX, x, axis, keepdims)
+    return reduce(Op.MAX, x, axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """Smallest value over `axis`."""
-    return -_reduction(Op.MAX, -as_node(x), axis, keepdims)
+    return -reduce(Op.MAX, -as_node(x), axis, keepdims)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """``log(sum(exp(x)))`` without overflow; all -inf give -inf with a gradient of 0."""
-    return _reduction(Op.LOGSUMEXP, as_float(x), axis, keepdims)
+    return reduce(Op.LOGSUMEXP, as_float(x), axis, keepdims)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Node:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from exmc_dask.dist.base import current
+from exmc_dask.dist.opened import current
 from exmc_dask.errors import OptionError
 from exmc_dask.language.model import ModelSpec
 from exmc_dask.rewrite import Choice

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import exmc_dask as ed
 from exmc_dask import math
-from exmc_dask.dist.base import current
+from exmc_dask.dist.opened import current
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.ir import Node
 from exmc_dask.expressions.layout import Layout
@@ -218,7 +218,10 @@ def zero_sums() -> None:
     table = ed.ZeroSumNormal("table", n_zerosum_axes=2, shape=(3, 4))
     ring = [[0, 1], [1, 2], [2, 3], [3, 0]]
     field = ed.ICAR("field", edges=ring, sigma=tau, zero_sum_stdev=0.1)
-    ed.Normal("y", math.expand_dims(rows, 1) + table + field, 1, observed=rng.normal(size=(3, 4)))
+    near = ed.Uniform("near", -1, 1)
+    leaning = ed.CAR("leaning", 0.2, np.eye(4, k=1) + np.eye(4, k=-1), near, 1 / tau**2)
+    mean = math.expand_dims(rows, 1) + table + field + leaning
+    ed.Normal("y", mean, 1, observed=rng.normal(size=(3, 4)))
 
 
 @_row

@@ -158,6 +158,25 @@ MISTAKES: dict[str, Mistake] = {
         declared(lambda m: ed.ICAR("y", edges=[[0, 1], [1, 2]], dims="school")),
         errors.ShapeError, ("'y'", "(3,)", "(8,)"),
     ),
+    "no map": (
+        declared(lambda m: ed.CAR("y", 0, alpha=0.5, tau=1)),
+        errors.OptionError, ("'y'", "CAR takes mu, W, alpha, tau"),
+    ),
+    "what follows from the map": (
+        declared(lambda m: ed.CAR("y", 0, [[0, 1], [1, 0]], 0.5, 1, degrees=[1, 1])),
+        errors.OptionError, ("'y'", "'degrees' follows from W"),
+    ),
+    "regions that lean too far": (
+        declared(lambda m: ed.CAR("y", 0, [[0, 1], [1, 0]], 1.0, 1)),
+        errors.SupportError, ("'y'", "alpha of CAR must be above -1 and below 1"),
+    ),
+    "another map": (
+        declared(lambda m: (
+            ed.CAR("y", 0, np.eye(3, k=1) + np.eye(3, k=-1), 0.5, 1),
+            m.set_data({"y.edges": [[0, 1], [0, 2]]}),
+        )),
+        errors.SupportError, ("'y'", "not those of the edges"),
+    ),
     "another graph of fewer regions": (
         declared(lambda m: (
             ed.ICAR("y", edges=[[0, 1], [1, 2]]), m.set_data({"y.edges": [[0, 1]]})

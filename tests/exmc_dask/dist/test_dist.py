@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import exmc_dask as ed
+from exmc_dask.errors import OptionError, ShapeError
 from exmc_dask.expressions.axes import extents
 from exmc_dask.dist import (
     FAMILIES,
@@ -224,3 +226,28 @@ def test_the_default_transform_leads_into_the_support(name: str) -> None:
     z = leaf("z", start)
 
     assert np.isfinite(numbers(logp(dist, moved.backward(z)), {**leaves, z: start})).all()
+
+
+def test_a_distribution_without_a_variable_takes_a_shape() -> None:
+    with ed.Model() as model:
+        ed.LKJCholeskyCov("chol", eta=2, n=2, sd_dist=ed.Exponential.dist(0.5, shape=2))
+    with ed.Model() as plain:
+        ed.LKJCholeskyCov("chol", eta=2, n=2, sd_dist=ed.Exponential.dist(0.5))
+    point = {"chol": [0.7, 0.2, 1.1]}
+
+    assert model.logp(point) == plain.logp(point)
+    assert shape_of(ed.Normal.dist([0.0, 1.0], 2, shape=(3, 2))) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("declare", "error", "words"),
+    [
+        (lambda: ed.Normal.dist([0.0, 1.0], shape=3), ShapeError, r"Normal\.dist: mu of shape"),
+        (lambda: ed.Normal.dist(0, 1, shape="few"), OptionError, r"shape='few' is no length"),
+        (lambda: ed.Dirichlet.dist(np.ones(3), shape=3), OptionError, "'shape'.*leave it out"),
+        (lambda: ed.Flat.dist(shape=3), OptionError, "'shape'.*leave it out"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(declare, error, words) -> None:
+    with pytest.raises(error, match=words):
+        declare()

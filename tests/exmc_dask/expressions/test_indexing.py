@@ -31,6 +31,8 @@ KEYS = [
     np.array([True, False, True, True]),
     [False, True, False, False],
     (np.array([True, False, True, True]), slice(None), 1),
+    np.arange(12).reshape(4, 3) % 2 == 0,
+    np.arange(24).reshape(4, 3, 2) % 5 == 0,
 ]
 
 
@@ -82,3 +84,18 @@ def test_a_mask_that_is_not_known_says_what_to_use():
         x = ed.Normal("x", 0, 1, shape=3)
         with pytest.raises(ShapeError, match=r"ed\.math\.where.*flatnonzero"):
             x[x > 0]
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
+def test_a_mask_of_several_axes_has_to_fit_them(shape):
+    with ed.Model():
+        table = ed.Normal("x", 0, 1, shape=(3, 3))
+        with pytest.raises(ShapeError, match=rf"mask of shape \({shape[0]}, .*axes \(3, 3\)"):
+            table[np.ones(shape, dtype=bool)]
+
+
+def test_a_mask_on_axes_that_follow_the_data_says_what_to_do():
+    with ed.Model():
+        table = ed.Data("table", np.ones((3, 2))) * ed.Normal("x", 0, 1)
+        with pytest.raises(ShapeError, match=r"mask of several axes.*observed values out.*mask="):
+            table[np.eye(3, 2, dtype=bool)]

@@ -80,6 +80,16 @@ CASES: dict[str, tuple[Callable[..., Node], Callable[..., Any], tuple[Node, ...]
         }.items()
     },
     "mean, one axis": (lambda x: math.mean(x, 0), lambda x: x.mean(0), (x,)),
+    "sum, one axis kept": (
+        lambda x: x.sum(-1, keepdims=True) + math.sum(x, 0, keepdims=True),
+        lambda x: x.sum(-1, keepdims=True) + x.sum(0, keepdims=True),
+        (x,),
+    ),
+    "sum, all axes kept": (
+        lambda x: x.sum(keepdims=True),
+        lambda x: x.sum(keepdims=True),
+        (x,),
+    ),
     "var, one axis kept": (
         lambda x: math.var(x, -1, keepdims=True),
         lambda x: x.var(-1, keepdims=True),

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from exmc_dask.dist import ICAR, ZeroSumNormal
+from exmc_dask.dist import CAR, ICAR, ZeroSumNormal
 from tests.exmc_dask.references.case import Case
 
 EFFECTS = np.array([[0.0, 0.0, 0.0, 0.0], [1.0, -3.0, 0.5, 1.5], [40.0, -10.0, -20.0, -10.0]])
@@ -35,6 +35,9 @@ def _field(x: np.ndarray) -> np.ndarray:
     return np.asarray(smooth + stats.norm(0, 0.04).logpdf(x.sum(axis=1)))
 
 
+STAR = np.array([[0, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]])
+LEANING = np.linalg.inv(1.5 * (np.diag([3.0, 1.0, 1.0, 1.0]) - 0.8 * STAR))
+
 CASES: dict[str, Case] = {
     "ZeroSumNormal": Case(
         ZeroSumNormal.dist, {"sigma": 2.0}, EFFECTS, _effects,
@@ -49,5 +52,11 @@ CASES: dict[str, Case] = {
         lambda sigma, zero_sum_stdev: ICAR.dist(SQUARE, sigma, zero_sum_stdev),
         {"sigma": 0.7, "zero_sum_stdev": 0.01}, FIELDS, _field,
         element=(2, stats.norm(0, np.sqrt(0.49 * np.linalg.pinv(LAPLACIAN)[2, 2] + 1e-4))),
+    ),
+    "CAR": Case(
+        lambda mu, alpha, tau: CAR.dist(mu, STAR, alpha, tau),
+        {"mu": 0.3, "alpha": 0.8, "tau": 1.5}, FIELDS,
+        stats.multivariate_normal(np.full(4, 0.3), LEANING).logpdf,
+        element=(0, stats.norm(0.3, np.sqrt(LEANING[0, 0]))),
     ),
 }  # fmt: skip
