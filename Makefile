@@ -28,7 +28,7 @@ test-slow: $(STAMP)  ## the fast suite and the long statistical tests
 
 test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cluster through Dask's operator
 	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[test,kubernetes]"
-	$(PY) -m pytest --runpods -s tests/helm/test_pods.py tests/cluster/test_kubernetes.py $(PYTEST_ARGS)
+	$(PY) -m pytest --runpods -s tests/helm/test_pods.py tests/cluster/clusters/test_kubernetes.py $(PYTEST_ARGS)
 
 # In an environment of its own, as dask-cuda wants one certain release of Dask.
 test-cuda:  ## without a GPU what needs numba-cuda and dask-cuda: PTX of all models (registers where ptxas is), numba's simulator, GPU workers

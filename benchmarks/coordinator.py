@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from exmc_dask.cluster.asks import Options
-from exmc_dask.cluster.moves import (
+from exmc_dask.cluster.plan.asks import Options
+from exmc_dask.cluster.plan.moves import (
     BlockDone,
     BlockProgress,
     BlockResult,
@@ -36,7 +36,7 @@ from exmc_dask.cluster.moves import (
     WorkerJoined,
     WorkerLost,
 )
-from exmc_dask.cluster.plan import Plan
+from exmc_dask.cluster.plan.plan import Plan
 from exmc_dask.sampler.state import ChainState, Draws
 
 BLOCK_S, BLOCK_DRAWS, JOURNEY_S = 10.0, 100, 0.02

@@ -18,9 +18,9 @@ from typing import Any
 from distributed import Client
 
 import exmc_dask as ed
-from exmc_dask.cluster import clusters
-from exmc_dask.cluster.chaos import Strike, pids
-from exmc_dask.cluster.moves import Note, Progress, Trouble
+from exmc_dask.cluster.clusters.chaos import Strike, pids
+from exmc_dask.cluster.clusters.local import local
+from exmc_dask.cluster.plan.moves import Note, Progress, Trouble
 from soak import model
 
 
@@ -70,7 +70,7 @@ def speed_up(what: ed.Model, draws: int) -> Iterator[Figure]:
     """Compare two workers with one, turn about, twice."""
     walls: dict[int, list[float]] = {1: [], 2: []}
     filled: dict[int, list[float]] = {1: [], 2: []}
-    with clusters.local(1) as one, clusters.local(2) as two, Client(one) as a, Client(two) as b:
+    with local(1) as one, local(2) as two, Client(one) as a, Client(two) as b:
         for client in (a, b):
             sample(what, 2, 50, Watch(), client=client)
         for _ in range(2):
@@ -139,7 +139,7 @@ def main() -> None:
             found.append(figure)
             print(f"{figure.what:55} {figure.value:10.2f} {figure.unit}", flush=True)
 
-    with clusters.local(2) as cluster, Client(cluster) as client:
+    with local(2) as cluster, Client(cluster) as client:
         tell(blocks(client))
         tell(overhead(what, client, 4 * options.draws))
         tell(death(what, client, options.draws))

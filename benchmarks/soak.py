@@ -24,9 +24,9 @@ import psutil
 from distributed import Client
 
 import exmc_dask as ed
-from exmc_dask.cluster import clusters
-from exmc_dask.cluster.chaos import Storm
-from exmc_dask.cluster.moves import Note
+from exmc_dask.cluster.clusters.chaos import Storm
+from exmc_dask.cluster.clusters.local import local
+from exmc_dask.cluster.plan.moves import Note
 
 MARK = "EXMC_SOAK"  # in the environment of all processes of this soak, and of no other
 SEEDS = 3
@@ -103,7 +103,7 @@ def rounds(options: argparse.Namespace) -> Iterator[Round]:
     what, here = model(options.rows), psutil.Process()
     calm = [bits(begin(what, seed, options, cluster="threads")) for seed in range(SEEDS)]
     began, number = time.monotonic(), 0
-    with clusters.local(options.workers) as cluster, Client(cluster) as client:
+    with local(options.workers) as cluster, Client(cluster) as client:
         with Storm(cluster, options.seed, options.every) as storm:
             while time.monotonic() - began < 60 * options.minutes:
                 before, told = len(storm.strokes), Counter[tuple[int, int]]()

@@ -22,7 +22,7 @@ SCRIPT = """
 import json, os, resource, sys, time
 import numpy as np
 import exmc_dask as ed
-from exmc_dask.cluster import dask_pool
+from exmc_dask.cluster.pools import dask_pool
 from exmc_dask.runs.keeper import StoreKeeper
 
 way, place = sys.argv[1:3]

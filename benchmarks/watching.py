@@ -20,10 +20,11 @@ from unittest import mock
 import numpy as np
 
 import exmc_dask as ed
-from exmc_dask.cluster import dask_pool, progress
-from exmc_dask.cluster.herald import Herald
-from exmc_dask.cluster.notebook import Notebook
-from exmc_dask.cluster.tally import Tally
+from exmc_dask.cluster.dashboard.herald import Herald
+from exmc_dask.cluster.display import progress
+from exmc_dask.cluster.display.notebook import Notebook
+from exmc_dask.cluster.display.tally import Tally
+from exmc_dask.cluster.pools import dask_pool
 
 FORMS = ("rich", "log", "json", "notebook", "dashboard", "all")
 SPENT: defaultdict[str, float] = defaultdict(float)

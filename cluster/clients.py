@@ -6,12 +6,12 @@ from typing import Any, cast
 from distributed import Client, get_worker, secede
 
 from exmc_dask.errors import ClientError, OptionError
+from exmc_dask.processor import n_processors
 
-from . import clusters, kubernetes
-from .care import Care
-from .dask_pool import DaskPool
-from .pool import n_processors
-from .roster import GPU
+from .clusters import kubernetes
+from .clusters.care import Care
+from .clusters.local import GPU, cuda, local
+from .pools.dask_pool import DaskPool
 
 OWN = ("local", "cuda", "kubernetes")
 GRACE_S = 5.0
@@ -47,9 +47,9 @@ def open_dask_pool(client: Any, cluster: Any, units: int | None = None) -> DaskP
             grace_s = kubernetes.START_S
         if cluster == "local":
             n_workers = min(n_processors(), units or n_processors())
-            cluster = opened.enter_context(clusters.local(n_workers))
+            cluster = opened.enter_context(local(n_workers))
         elif cluster == "cuda":
-            cluster = opened.enter_context(clusters.cuda())
+            cluster = opened.enter_context(cuda())
         client = opened.enter_context(_connect(cluster))
         care = Care(client, cluster, n_workers) if n_workers else None
         return DaskPool(client, grace_s=grace_s, care=care, on_close=opened.pop_all().close)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc_dask.processor import n_processors
 from exmc_dask.sampler.pooling import Lesson, Pooling
 from exmc_dask.sampler.state import State
 
-from .asks import Ask, Ending, Extend, Options, Request
-from .moves import (
+from .messages.wire import Spec, Stop, Task
+from .plan.asks import Ask, Ending, Extend, Options, Request
+from .plan.moves import (
     HOME,
     BlockDone,
     BlockFailed,
@@ -41,12 +43,11 @@ from .moves import (
     Trouble,
     Warn,
 )
-from .plan import Plan
-from .pool import Order, Pool, n_processors
-from .wire import Spec, Stop, Task
+from .plan.plan import Plan
+from .pools.pool import Order, Pool
 
 if TYPE_CHECKING:
-    from .herald import Herald
+    from .dashboard.herald import Herald
 
 _MAX_EVENTS = 10_000
 _PIECE_S = 2.0  # of drawing, at least, in a block that becomes an object of a store
@@ -374,7 +375,7 @@ class Driver:
         if worker != HOME:
             return self._pool
         if self._home is None:
-            from .child_pool import ChildPool
+            from .pools.child_pool import ChildPool
 
             self._home = ChildPool(n_processors())
             self._home.attach(self.name, self._spec, self._from_home)

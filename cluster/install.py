@@ -9,6 +9,7 @@ from exmc_dask import __version__
 from exmc_dask.errors import ClientError, ClusterError, ClusterMismatch
 
 from .clients import current_client
+from .clusters.local import link
 
 _PRELOAD = "--preload exmc_dask.cluster.preload"
 
@@ -62,12 +63,6 @@ def install_dashboard(client: Client | None = None) -> str:
     return link(client)
 
 
-def link(of: Any, page: str = "exmc") -> str:
-    """Return the address of a page of a client's or a cluster's dashboard."""
-    status: str = of.dashboard_link or ""
-    return f"{status.removesuffix('/').removesuffix('/status')}/{page}"
-
-
 def _by_value() -> tuple[Callable[..., Any], ...]:
     """Make what runs on the scheduler; local functions, so that they are pickled by value."""
 
@@ -79,7 +74,7 @@ def _by_value() -> tuple[Callable[..., Any], ...]:
         return __version__
 
     async def exmc_install(dask_scheduler: Any) -> dict[str, Any]:
-        from exmc_dask.cluster.board import install
+        from exmc_dask.cluster.dashboard.board import install
 
         return await install(dask_scheduler)
 

@@ -11,7 +11,7 @@ from distributed import Scheduler, Worker
 def dask_setup(server: Scheduler | Worker) -> None:
     """Let a scheduler show runs, and a worker of ours load what blocks need; Dask calls it."""
     if isinstance(server, Scheduler):
-        from .board import Board
+        from .dashboard.board import Board
 
         server.add_plugin(Board(), idempotent=True)
     else:
@@ -33,5 +33,5 @@ def _load_engine() -> None:
     from exmc_dask.errors import ExmcError
 
     with contextlib.suppress(ExmcError):
-        import_module("exmc_dask.cluster.dask_worker")
-        import_module("exmc_dask.cluster.engine").build.runtime_module("run_cpu")
+        import_module("exmc_dask.cluster.pools.dask_worker")
+        import_module("exmc_dask.cluster.engines.nuts").build.runtime_module("run_cpu")

@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .display.progress import Show, watch
 from .driver import Driver
-from .pool import open_pool
-from .progress import Show, watch
-from .wire import Spec
+from .messages.wire import Spec
+from .opening import open_pool
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from exmc_dask.api import sample as sample
     from exmc_dask.api import sample_stream as sample_stream
     from exmc_dask.calibration import sbc as sbc
-    from exmc_dask.cluster.clusters import local as local
+    from exmc_dask.cluster.clusters.local import local as local
     from exmc_dask.cluster.install import install_dashboard as install_dashboard
     from exmc_dask.dist import AR as AR
     from exmc_dask.dist import CAR as CAR
@@ -125,7 +125,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "api": ("sample", "sample_stream"),
     "language.builder": ("Builder", "Data", "Deterministic", "Model", "Potential", "set_data"),
-    "cluster.clusters": ("local",),
+    "cluster.clusters.local": ("local",),
     "cluster.install": ("install_dashboard",),
     "predictive.deterministics": ("compute_deterministics",),
     "calibration": ("sbc",),

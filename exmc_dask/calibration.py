@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from exmc_dask.cluster.moves import Note, Progress
+from exmc_dask.cluster.plan.moves import Note, Progress
 from exmc_dask.dist.law import default_transform
 from exmc_dask.errors import OptionError, SamplingError
 from exmc_dask.language.builder import Model

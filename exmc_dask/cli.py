@@ -258,7 +258,7 @@ def info(only_cache: bool) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def certs(folder: Path) -> None:
     """Write certificates for a cluster with TLS to FOLDER: ca.crt, tls.crt, tls.key."""
-    from exmc_dask.cluster.certificates import DAYS, write_certificates
+    from exmc_dask.cluster.clusters.certificates import DAYS, write_certificates
 
     for path in write_certificates(folder):
         click.echo(path)
@@ -302,7 +302,7 @@ def opened(scheduler: str | None, dashboard: bool, chains: int) -> Iterator[Any]
             "with --preload exmc_dask.cluster.preload, and its dashboard has our page"
         )
     import exmc_dask as ed
-    from exmc_dask.cluster.pool import n_processors
+    from exmc_dask.processor import n_processors
 
     with ed.local(min(chains, n_processors()), dashboard=True) as cluster:
         yield cluster

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from exmc_dask.cluster.asks import Ending
+from exmc_dask.cluster.plan.asks import Ending
 from exmc_dask.errors import OptionError, StoreError
 
 if TYPE_CHECKING:

@@ -32,6 +32,13 @@ def host() -> tuple[str, str]:
     return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
 
 
+def n_processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def pin() -> None:
     """Hand EXMC_CPU to numba, which reads its own variables once, when it is imported."""
     level = os.environ.get("EXMC_CPU")

@@ -76,7 +76,14 @@ BELOW = {
     "comparison": "observations warned",
     "preflight": "kernels sampler",
     "cluster.plan": "sampler",
-    "cluster": "cluster.plan kernels inference convergence predictive store.piece",
+    "cluster.messages": "cluster.plan inference",
+    "cluster.engines": "cluster.messages kernels predictive",
+    "cluster.worker": "cluster.messages store.piece",
+    "cluster.display": "cluster.messages convergence",
+    "cluster.dashboard": "cluster.display",
+    "cluster.clusters": "cluster.plan processor",
+    "cluster.pools": "cluster.worker cluster.dashboard cluster.clusters",
+    "cluster": "cluster.pools cluster.engines",  # the driver, and the doors
     "predictive.sampling": "cluster",  # predictive draws, for which workers may be asked
     "until": "convergence errors",
     "warmstart": "predictive sampler",
@@ -108,7 +115,7 @@ BELOW = {
     "": "cli gp formula",  # the public names of exmc_dask/__init__.py
 }
 
-# files that are one room: apart for length only, or all parts of the plan and as pure as it
+# files that are one room, apart for length only
 ONE_ROOM = {
     "initials": "recipe",
     "indexing": "ir",
@@ -129,29 +136,17 @@ ONE_ROOM = {
     "codec": "model",
     "outline": "model",
     "unobserved": "verify",
-    "cluster.asks": "cluster.plan",
-    "cluster.barriers": "cluster.plan",
-    "cluster.course": "cluster.plan",
-    "cluster.fleet": "cluster.plan",
-    "cluster.flights": "cluster.plan",
-    "cluster.kinds": "cluster.plan",
-    "cluster.ledger": "cluster.plan",
-    "cluster.looks": "cluster.plan",
-    "cluster.moves": "cluster.plan",
-    "cluster.nouns": "cluster.plan",
-    "cluster.pace": "cluster.plan",
-    "cluster.rally": "cluster.plan",
-    "cluster.turns": "cluster.plan",
-    "cluster.words": "cluster.plan",
 }
 
 # Their functions travel by value, and import what they call by its full name, where they are.
 BY_VALUE = (
-    "exmc_dask.cluster.dask_pool",
     "exmc_dask.cluster.install",
-    "exmc_dask.cluster.reach",
-    "exmc_dask.cluster.roster",
+    "exmc_dask.cluster.pools.dask_pool",
+    "exmc_dask.cluster.pools.reach",
+    "exmc_dask.cluster.pools.roster",
 )
+
+DOORS = "cluster.clients cluster.install cluster.preload"  # modules that know Dask's clients
 
 # third-party package: the rooms (or single modules) that may import it; numpy is everywhere
 THIRD_PARTY = {
@@ -160,14 +155,14 @@ THIRD_PARTY = {
     "numba.cuda": "kernels.group_cuda kernels.blocks kernels.vecmath_cuda kernels.gpu",
     "cupy": "kernels.gpu",
     "cupyx": "kernels.gpu",
-    "dask": "cluster api predictive.lazy",
-    "distributed": "cluster api",
-    "dask_cuda": "cluster",
-    "dask_kubernetes": "cluster",
-    "tornado": "cluster",
-    "bokeh": "cluster.dashboard cluster.panels cluster.parts cluster.plots",
-    "prometheus_client": "cluster.metrics",
-    "IPython": "cluster.notebook",
+    "dask": "cluster.clusters cluster.dashboard cluster.pools api predictive.lazy",
+    "distributed": f"cluster.clusters cluster.dashboard cluster.pools {DOORS} api",
+    "dask_cuda": "cluster.clusters",
+    "dask_kubernetes": "cluster.clusters",
+    "tornado": "cluster.dashboard",
+    "bokeh": "cluster.dashboard",
+    "prometheus_client": "cluster.dashboard.metrics",
+    "IPython": "cluster.display.notebook",
     "xarray": "results predictive fitting runs store calibration api cli cli_results",
     "arviz": "results cli",
     "arviz_stats": "results fitting",
@@ -175,13 +170,13 @@ THIRD_PARTY = {
     "matplotlib": "cli",
     "pandas": "results",
     "scipy": "results expressions dist fitting",
-    "msgpack": "expressions.graph language.codec cluster",
+    "msgpack": "expressions.graph language.codec cluster.messages.wire",
     "zarr": "store",
     "numcodecs": "store.chunk",
     "fsspec": "store.objects",
     "platformdirs": "kernels.cache",
     "click": "cli cli_results",
-    "rich": "cluster.terminal cli",
+    "rich": "cluster.display.terminal cli",
 }
 
 
@@ -280,7 +275,7 @@ def test_siblings_are_relative_only_in_the_two_outer_folders(module: str) -> Non
     home = ".".join(module.split(".")[:2]) + "."
 
     if within(module, "kernels cluster"):
-        assert {level for level, _ in sources} <= {0, 1}
+        assert {level for level, _ in sources} <= {0, 1, 2}
         assert not [name for level, name in sources if level == 0 and name.startswith(home)]
     else:
         assert {level for level, _ in sources} <= {0}
@@ -294,9 +289,9 @@ def test_the_plan_is_pure(module: str) -> None:
     assert not roots & {"threading", "time", "asyncio", "socket", "subprocess", "random"}
 
 
-@pytest.mark.parametrize("folder", ["kernels", "cluster"])
-def test_the_outer_folders_are_flat(folder: str) -> None:
-    assert {path.parent for path in (ROOT / folder).rglob("*.py")} <= {ROOT / folder}
+def test_rooms_have_no_rooms() -> None:
+    assert {path.parent for path in (ROOT / "kernels").rglob("*.py")} == {ROOT / "kernels"}
+    assert {path.parent.parent for path in (ROOT / "cluster").rglob("*/*.py")} == {ROOT / "cluster"}
 
 
 @pytest.mark.parametrize("folder", [*FOLDERS, "tests", "benchmarks"])

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.cluster.pool import n_processors
 from exmc_dask.kernels import chain as slots
 from exmc_dask.kernels import run_cuda
+from exmc_dask.processor import n_processors
 from exmc_dask.sampler import block
 from on_card.machine import Machine, Rates
 from on_card.subject import Chains, Subject

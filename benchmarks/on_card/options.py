@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exmc_dask.cluster.pool import n_processors
 from exmc_dask.kernels import gpu
+from exmc_dask.processor import n_processors
 from models.seven import MODELS
 
 CHAINS = (4096, 256, 32768, 1024, 16384, 512, 8192, 2048)  # the most telling first

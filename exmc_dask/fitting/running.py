@@ -14,8 +14,8 @@ from exmc_dask.options import Place
 from exmc_dask.warned import warn
 
 if TYPE_CHECKING:
-    from exmc_dask.cluster.moves import BlockResult
-    from exmc_dask.cluster.wire import Spec
+    from exmc_dask.cluster.messages.wire import Spec
+    from exmc_dask.cluster.plan.moves import BlockResult
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Lowered:
 
     def spec(self, method: str, settings: Mapping[str, Any]) -> "Spec":
         """Return what workers need to work on a fit."""
-        from exmc_dask.cluster.wire import Spec
+        from exmc_dask.cluster.messages.wire import Spec
 
         return Spec(
             model=self.model.spec.to_bytes(),
@@ -78,7 +78,7 @@ class Lowered:
             target="cpu",
             data=self.density.fold(self.model.data),
             support_point=self.density.support_point(self.model.data),
-            engine=f"exmc_dask.cluster.fit_engine:{method}",
+            engine=f"exmc_dask.cluster.engines.fit:{method}",
         )
 
 
@@ -98,7 +98,7 @@ def run_parts(
     ----------
     lowered : Lowered
     method : str
-        Of `exmc_dask.cluster.fit_engine.METHODS`.
+        Of `exmc_dask.cluster.engines.fit.METHODS`.
     settings : record
         Of the method, with ``units`` and ``total``.
     place : Place
@@ -117,7 +117,7 @@ def run_parts(
     UserWarning
         A Ctrl-C came, and this is what there was.
     """
-    from exmc_dask.cluster.asks import Ending
+    from exmc_dask.cluster.plan.asks import Ending
     from exmc_dask.cluster.session import session
     from exmc_dask.runs.wishes import heeding
 
@@ -152,7 +152,7 @@ def run_parts(
 
 def _part(blocks: "list[BlockResult]", method: str, settings: Any) -> Part | None:
     """Return what the blocks of a part come to; None if it was halted and that is nothing."""
-    from exmc_dask.cluster.fit_engine import METHODS
+    from exmc_dask.cluster.engines.fit import METHODS
 
     if not blocks:
         return None

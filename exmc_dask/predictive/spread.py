@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.cluster.plan.moves import BlockResult
 from exmc_dask.errors import ModelError
 from exmc_dask.inference.state import FitState, Made
 from exmc_dask.language.builder import Model
@@ -95,7 +95,7 @@ def _spread(
     result: _Result,
 ) -> None:
     """Have portions made wherever chains could run, and made again where workers die."""
-    from exmc_dask.cluster.forward_engine import spec_of
+    from exmc_dask.cluster.engines.forward import spec_of
     from exmc_dask.cluster.session import session
 
     with session(

@@ -1,6 +1,6 @@
 """How large the draws of a run will be: told before it begins."""
 
-from exmc_dask.cluster.moves import Note, Trouble
+from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.kernels.gpu import size
 
 LARGE = 4_000_000_000

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from exmc_dask.cluster.moves import BlockResult, Note
+from exmc_dask.cluster.plan.moves import BlockResult, Note
 from exmc_dask.errors import OptionError
 from exmc_dask.results.fold import BESIDE, FoldedDraws, Folding
 from exmc_dask.runs.recipe import Recipe

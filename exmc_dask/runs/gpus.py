@@ -148,7 +148,7 @@ def wish(
 
 def within_reach(client: Any, cluster: Any) -> bool:
     """Tell whether a run could have GPUs: that of this process, or those that workers offer."""
-    from exmc_dask.cluster.pool import is_here, offers_gpus
+    from exmc_dask.cluster.opening import is_here, offers_gpus
 
     if is_here(client, cluster):
         return not gpu.missing()
@@ -159,14 +159,14 @@ def _found(client: Any, cluster: Any, worth_it: bool) -> bool:
     """Tell whether there are GPUs that nobody has asked for by name."""
     if cluster == "cuda":
         return True
-    from exmc_dask.cluster.pool import offers_gpus
+    from exmc_dask.cluster.opening import offers_gpus
 
     return worth_it and offers_gpus(client, cluster)
 
 
 def _present(client: Any, cluster: Any) -> int:
     """Return the number of GPUs that may share a run."""
-    from exmc_dask.cluster.pool import is_here
+    from exmc_dask.cluster.opening import is_here
 
     if is_here(client, cluster):
         gpu.require()

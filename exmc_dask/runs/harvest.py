@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.moves import HOME, BlockResult
+from exmc_dask.cluster.plan.moves import HOME, BlockResult
 from exmc_dask.runs.stream import Draw, draws_of
 from exmc_dask.runs.until import Until
 from exmc_dask.sampler.pooling import Lesson

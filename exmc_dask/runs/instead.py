@@ -9,7 +9,7 @@ them; so it is when GPUs take over again.
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from exmc_dask.cluster.moves import Note, Trouble
+from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.errors import ClusterMismatch, DeviceFull, GpuError, OptionError
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.units import Batches

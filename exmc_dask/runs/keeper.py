@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from exmc_dask import __version__
-from exmc_dask.cluster.moves import BlockResult, Note, Trouble
+from exmc_dask.cluster.plan.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import ExmcError, OptionError, StoreError
 from exmc_dask.runs.bulk import crowded
 from exmc_dask.runs.past import fits_chunk, put_away, written

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.pool import Pool
+from exmc_dask.cluster.pools.pool import Pool
 from exmc_dask.runs.harvest import Harvest
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.terms import Terms

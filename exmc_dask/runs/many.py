@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from exmc_dask.cluster import many_engine
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.many_engine import place_of, unit_of
-from exmc_dask.cluster.moves import BlockResult, Note, Progress
+from exmc_dask.cluster.engines import many as many_engine
+from exmc_dask.cluster.engines.many import place_of, unit_of
+from exmc_dask.cluster.messages.wire import Spec
+from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress
 from exmc_dask.cluster.session import session
-from exmc_dask.cluster.wire import Spec
 from exmc_dask.errors import ExmcError, ModelError, OptionError
 from exmc_dask.language.builder import Model
 from exmc_dask.options import model_of, refuse, seed_of

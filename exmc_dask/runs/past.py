@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.cluster.plan.moves import BlockResult
 from exmc_dask.results.segments import place_of
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.sampler.receipt import Receipt

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.moves import Note, Trouble
-from exmc_dask.cluster.wire import Spec
+from exmc_dask.cluster.messages.wire import Spec
+from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.errors import CompileError, ModelError, OptionError
 from exmc_dask.expressions.axes import extents
 from exmc_dask.language.builder import Model
@@ -31,7 +31,7 @@ from exmc_dask.warned import warn
 if TYPE_CHECKING:
     import xarray as xr
 
-    from exmc_dask.cluster.moves import BlockResult
+    from exmc_dask.cluster.plan.moves import BlockResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Recipe:
 
     def in_batches(self, units: Batches, lanes: int, block: int, tile: int) -> "Recipe":
         """Return the same recipe for GPUs, of such batches of its chains."""
-        from exmc_dask.cluster.batch_engine import device_bytes, join, part
+        from exmc_dask.cluster.engines.batch import device_bytes, join, part
 
         plain = part(self.spec)
         spec = join(plain, units.bounds, lanes, block, tile)
@@ -110,7 +110,7 @@ class Recipe:
 
     def on_cpus(self, states: Mapping[int, State], *, returns: bool = False) -> "Recipe":
         """Return the same recipe for CPUs, after it was one for GPUs up to these states."""
-        from exmc_dask.cluster.batch_engine import part
+        from exmc_dask.cluster.engines.batch import part
 
         other = replace(self, units=CHAINS, spec=part(self.spec), returns=returns)
         return other.after(self.spec.target, states)
@@ -340,7 +340,7 @@ def on_gpus(recipe: Recipe, wish: Wish, states: Mapping[int, State] | None = Non
     data, and neither from the batches: these follow from the number of GPUs, which is to change no
     draw.
     """
-    from exmc_dask.cluster.batch_engine import lanes_for, tile_for
+    from exmc_dask.cluster.engines.batch import lanes_for, tile_for
 
     recipe = replace(recipe, shrinks=wish.batch is None, else_cpus=wish.else_cpus)
     units = Batches.for_gpus(recipe.chains, wish.gpus, wish.batch or MOST, states)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exmc_dask.cluster.asks import Ending, Request
+from exmc_dask.cluster.display.progress import watch
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import BlockResult, Note, Progress
-from exmc_dask.cluster.pool import open_pool
-from exmc_dask.cluster.progress import watch
+from exmc_dask.cluster.opening import open_pool
+from exmc_dask.cluster.plan.asks import Ending, Request
+from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress
 from exmc_dask.errors import ExmcError, OptionError
 from exmc_dask.runs import trees
 from exmc_dask.runs.farewell import close_at_end

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from exmc_dask.cluster.wire import Shelf
+from exmc_dask.cluster.messages.wire import Shelf
 from exmc_dask.errors import OptionError
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.store.objects import everywhere

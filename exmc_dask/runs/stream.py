@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.cluster.plan.moves import BlockResult
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS
 
 _BOOLS = frozenset({"diverging", "reached_max_treedepth"})

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from exmc_dask.cluster.moves import BlockResult
+from exmc_dask.cluster.plan.moves import BlockResult
 from exmc_dask.errors import OptionError, StoreError
 from exmc_dask.language.builder import Model
 from exmc_dask.runs.keeper import StoreKeeper, here, reach, read

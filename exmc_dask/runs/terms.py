@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, Protocol
 
-from exmc_dask.cluster.moves import BlockResult, Note, Progress
+from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress
 from exmc_dask.errors import OptionError
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.sampler.pooling import Lesson

@@ -8,9 +8,9 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc_dask.cluster.batches import chain_by_chain
-from exmc_dask.cluster.moves import BlockResult, Note, Progress, Trouble
-from exmc_dask.cluster.nouns import Words
+from exmc_dask.cluster.plan.batches import chain_by_chain
+from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress, Trouble
+from exmc_dask.cluster.plan.nouns import Words
 from exmc_dask.errors import OptionError
 from exmc_dask.sampler.batch import BatchState
 from exmc_dask.sampler.pooling import Pooling

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from exmc_dask.cluster.asks import Request
+from exmc_dask.cluster.plan.asks import Request
 
 INTERRUPTS = (Request.AFTER, Request.CANCEL)
 """What the first and the second one ask for; a third is raised."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client, LocalCluster
 
-from exmc_dask.cluster import clusters
+from exmc_dask.cluster.clusters.local import local
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[tuple[LocalCluster, Client]]:
-    with clusters.local(2) as cluster, Client(cluster) as client:
+    with local(2) as cluster, Client(cluster) as client:
         yield cluster, client
         time.sleep(0.3)
 

@@ -1,7 +1,7 @@
 """GPUs that are none, in whatever process a block runs, and that fail where a test wants it.
 
-What stands here is not the engine: it is `batch_engine` on a device that is numba on the CPU, whose
-exceptions have the names that CuPy's have.
+What stands here is not the engine: it is `engines.batch` on a device that is numba on the CPU,
+whose exceptions have the names that CuPy's have.
 """
 
 import json
@@ -15,8 +15,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from exmc_dask.cluster import batch_engine, quarantine
-from exmc_dask.cluster.wire import Spec
+from exmc_dask.cluster.engines import batch as batch_engine
+from exmc_dask.cluster.messages.wire import Spec
+from exmc_dask.cluster.worker import quarantine
 from exmc_dask.kernels import gpu, on_gpu
 from exmc_dask.kernels.chain import DRAW
 from tests.kernels.devices import Host

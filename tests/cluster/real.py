@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import exmc_dask as ed
-from exmc_dask.cluster import engine
-from exmc_dask.cluster.wire import Spec
+from exmc_dask.cluster.engines import nuts
+from exmc_dask.cluster.messages.wire import Spec
 from exmc_dask.lowering.density import lower
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState, Draws
@@ -53,7 +53,7 @@ def slow_spec(draws: int = 400) -> Spec:
     return spec(draws, engine="tests.cluster.real:dawdling")
 
 
-class Dawdling(engine.Prepared):
+class Dawdling(nuts.Prepared):
     """Makes half of a block of 50 draws, does nothing for a while, and makes the other half."""
 
     def run(
@@ -70,10 +70,10 @@ class Dawdling(engine.Prepared):
 
 def dawdling(of: Spec) -> Dawdling:
     """Build the engine that takes its time."""
-    return Dawdling(**vars(engine.prepare(of)))
+    return Dawdling(**vars(nuts.prepare(of)))
 
 
-class Poisoned(engine.Prepared):
+class Poisoned(nuts.Prepared):
     """Draws as ever, until it comes to a draw that no process survives."""
 
     def run(
@@ -89,4 +89,4 @@ class Poisoned(engine.Prepared):
 
 def poisoned(of: Spec) -> Poisoned:
     """Build the engine that kills; it has faults only where it is asked for."""
-    return Poisoned(**vars(engine.prepare(of)))
+    return Poisoned(**vars(nuts.prepare(of)))

@@ -6,7 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from exmc_dask.cluster.wire import Spec
+from exmc_dask.cluster.messages.wire import Spec
 from exmc_dask.store import piece
 from tests.cluster.toy import Toy
 

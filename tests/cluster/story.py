@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.cluster.asks import Options
-from exmc_dask.cluster.moves import (
+from exmc_dask.cluster.plan.asks import Options
+from exmc_dask.cluster.plan.moves import (
     BlockDone,
     BlockFailed,
     BlockProgress,
@@ -21,7 +21,7 @@ from exmc_dask.cluster.moves import (
     Trouble,
     Warn,
 )
-from exmc_dask.cluster.plan import Plan
+from exmc_dask.cluster.plan.plan import Plan
 from exmc_dask.errors import BlockError, DeviceFull
 from exmc_dask.sampler.state import ChainState, Draws
 

@@ -7,13 +7,13 @@ import pytest
 from distributed import Client
 
 import exmc_dask as ed
-from exmc_dask.cluster import clusters
+from exmc_dask.cluster.clusters.local import local
 from models.seven import MODELS
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with clusters.local(2) as cluster, Client(cluster) as client:
+    with local(2) as cluster, Client(cluster) as client:
         yield client
 
 

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 
 import exmc_dask as ed
 from benchmarks.models import seven
-from exmc_dask.cluster import clusters
+from exmc_dask.cluster.clusters.local import cuda
 from exmc_dask.errors import ClusterMismatch, ClusterStartError, CompileError, OptionError
 from exmc_dask.kernels import gpu, on_gpu
 from exmc_dask.runs.units import Batches
@@ -208,7 +208,7 @@ def test_a_cluster_of_gpus_has_a_worker_for_each(monkeypatch: pytest.MonkeyPatch
     fake = {"device_memory_limit": None, "memory_limit": None}
     with (
         dask.config.set({"distributed.diagnostics.nvml": False}),
-        clusters.cuda(CUDA_VISIBLE_DEVICES=[0, 1], **fake) as cluster,
+        cuda(CUDA_VISIBLE_DEVICES=[0, 1], **fake) as cluster,
         Client(cluster) as client,
     ):
         workers = client.scheduler_info()["workers"].values()

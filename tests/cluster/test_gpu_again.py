@@ -13,11 +13,12 @@ from distributed import Client
 
 from benchmarks.models import seven
 from exmc_dask import api
-from exmc_dask.cluster import dask_pool, quarantine
-from exmc_dask.cluster.asks import Ask, Ending, Request
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import Finish, Note, Progress, Trouble, Warn, WorkerJoined
-from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.cluster.plan.asks import Ask, Ending, Request
+from exmc_dask.cluster.plan.moves import Finish, Note, Progress, Trouble, Warn, WorkerJoined
+from exmc_dask.cluster.pools import dask_pool
+from exmc_dask.cluster.pools.thread_pool import ThreadPool
+from exmc_dask.cluster.worker import quarantine
 from exmc_dask.errors import DeviceFull, GpuError
 from exmc_dask.runs.gpus import Wish
 from exmc_dask.runs.instead import instead

@@ -9,8 +9,8 @@ import pytest
 import exmc_dask as ed
 from benchmarks.models import seven
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import Note, Trouble
-from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.cluster.plan.moves import Note, Trouble
+from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import CompileError, OptionError
 from exmc_dask.kernels import gpu
 from exmc_dask.runs.gpus import Wish

@@ -13,10 +13,10 @@ from distributed import Client
 import exmc_dask as ed
 from benchmarks.models import seven
 from exmc_dask import api
-from exmc_dask.cluster import dask_pool
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import Note, Trouble
-from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.cluster.plan.moves import Note, Trouble
+from exmc_dask.cluster.pools import dask_pool
+from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import DeviceFull, GpuError
 from exmc_dask.kernels import gpu_trouble
 from exmc_dask.runs.run import Run

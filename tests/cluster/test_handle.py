@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from exmc_dask.cluster.chaos import Strike, pids
-from exmc_dask.cluster.moves import Note, Trouble
+from exmc_dask.cluster.clusters.chaos import Strike, pids
+from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.runs.run import Run
 from tests.cluster.toy_runs import begin, draws_of
 from tests.exmc_dask.runs.test_handle import whole

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from exmc_dask.cluster import clusters
-from exmc_dask.cluster.chaos import Strike, pids
-from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.clusters.chaos import Strike, pids
+from exmc_dask.cluster.clusters.local import local
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import HOME, Progress, Trouble
-from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.cluster.plan.moves import HOME, Progress, Trouble
+from exmc_dask.cluster.pools.dask_pool import DaskPool
+from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import PoisonModelError
 from tests.cluster import toy
-from tests.cluster.test_pools import draws, lost, notes, start
+from tests.cluster.pools.test_pools import draws, lost, notes, start
 
 SLOW = toy.spec(pause_s=0.01)
 
@@ -47,7 +47,7 @@ def test_a_worker_killed_in_the_middle_of_a_block_costs_no_bit(
 def test_when_no_worker_is_left_the_coordinator_runs_the_blocks_and_gives_them_back(
     undisturbed: dict[int, bytes],
 ) -> None:
-    with clusters.local(1) as cluster, Client(cluster) as client:
+    with local(1) as cluster, Client(cluster) as client:
         strike = Strike(pids(client), unit=1, draw=20)
         run = start(DaskPool(client), toy.spec(pause_s=0.02), on_event=strike, grace_s=0.1)
 
@@ -59,7 +59,7 @@ def test_when_no_worker_is_left_the_coordinator_runs_the_blocks_and_gives_them_b
 
 
 def test_a_cluster_that_is_gone_leaves_the_coordinator(undisturbed: dict[int, bytes]) -> None:
-    cluster = clusters.local(1)
+    cluster = local(1)
     client = Client(cluster)
     run = start(DaskPool(client), SLOW, grace_s=0.1)
     while not any(run.results().values()):

@@ -6,9 +6,9 @@ import pytest
 from distributed import Client
 
 import exmc_dask as ed
-from exmc_dask.cluster import clusters
-from exmc_dask.cluster.chaos import Strike, pids
-from exmc_dask.cluster.moves import Note, Progress, Trouble
+from exmc_dask.cluster.clusters.chaos import Strike, pids
+from exmc_dask.cluster.clusters.local import local
+from exmc_dask.cluster.plan.moves import Note, Progress, Trouble
 from tests.cluster import real
 
 GROUPS = {"warmup_posterior": ("slope", "base"), "posterior": ("slope", "base")}
@@ -38,7 +38,7 @@ def test_draws_do_not_know_processes(
 
 @pytest.mark.parametrize("n_workers", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_draws_do_not_know_how_many_workers_there_are(n_workers: int, undisturbed: bytes) -> None:
-    with clusters.local(n_workers) as cluster:
+    with local(n_workers) as cluster:
         assert draw(cluster=cluster) == undisturbed
 
 

@@ -12,8 +12,8 @@ import pytest
 from distributed import Client
 
 import exmc_dask as ed
-from exmc_dask.cluster.chaos import Strike, pids
-from exmc_dask.cluster.moves import Note, Progress, Trouble
+from exmc_dask.cluster.clusters.chaos import Strike, pids
+from exmc_dask.cluster.plan.moves import Note, Progress, Trouble
 from exmc_dask.errors import StoreError
 from exmc_dask.runs.keeper import begin
 from exmc_dask.runs.run import Run

@@ -11,22 +11,22 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from exmc_dask.cluster import clusters
-from exmc_dask.cluster.chaos import Strike, pids
-from exmc_dask.cluster.dask_pool import DaskPool
+from exmc_dask.cluster.clusters.chaos import Strike, pids
+from exmc_dask.cluster.clusters.local import local
 from exmc_dask.cluster.driver import Driver
-from exmc_dask.cluster.moves import HOME, Note, Progress, Trouble
-from exmc_dask.cluster.pool import ThreadPool
+from exmc_dask.cluster.plan.moves import HOME, Note, Progress, Trouble
+from exmc_dask.cluster.pools.dask_pool import DaskPool
+from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import PoisonModelError
 from tests.cluster import real
-from tests.cluster.test_pools import draws, lost, notes, start
+from tests.cluster.pools.test_pools import draws, lost, notes, start
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[tuple[LocalCluster, Client]]:
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "3s"}),
-        clusters.local(2, memory_limit="1GB") as cluster,
+        local(2, memory_limit="1GB") as cluster,
         Client(cluster) as client,
     ):
         yield cluster, client

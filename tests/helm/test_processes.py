@@ -18,7 +18,7 @@ import yaml
 from distributed import Client
 from distributed.security import Security
 
-from exmc_dask.cluster.certificates import write_certificates
+from exmc_dask.cluster.clusters.certificates import write_certificates
 from exmc_dask.kernels.cache import cache_root
 from tests.helm.chart import CHART, Pod, rendered
 

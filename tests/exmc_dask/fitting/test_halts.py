@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.cluster.moves import Phase, Progress
+from exmc_dask.cluster.plan.moves import Phase, Progress
 from exmc_dask.inference.settings import AdviSettings
 from tests.exmc_dask.posteriors import regression
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import exmc_dask as ed
-from exmc_dask.cluster.wire import Parcel, Spec, digest, pack, unpack
+from exmc_dask.cluster.messages.wire import Parcel, Spec, digest, pack, unpack
 from exmc_dask.errors import DataError, OptionError
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.ir import make

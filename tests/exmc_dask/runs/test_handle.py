@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from exmc_dask import Draw
-from exmc_dask.cluster.moves import Phase
+from exmc_dask.cluster.plan.moves import Phase
 from exmc_dask.errors import BlockError, OptionError
 from exmc_dask.runs.harvest import Harvest
 from exmc_dask.runs.run import Run

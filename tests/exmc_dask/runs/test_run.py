@@ -12,7 +12,7 @@ import weakref
 import numpy as np
 import pytest
 
-from exmc_dask.cluster.moves import BlockResult, Note
+from exmc_dask.cluster.plan.moves import BlockResult, Note
 from exmc_dask.errors import BlockError
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.run import Run

@@ -13,8 +13,8 @@ import xarray as xr
 
 import exmc_dask as ed
 from benchmarks.models import seven
-from exmc_dask.cluster.moves import BlockResult, Note, Trouble
-from exmc_dask.cluster.tally import Tally, glimpse_of
+from exmc_dask.cluster.display.tally import Tally, glimpse_of
+from exmc_dask.cluster.plan.moves import BlockResult, Note, Trouble
 from exmc_dask.errors import FormatError, OptionError, StoreError
 from exmc_dask.runs import bulk
 from exmc_dask.runs.keeper import StoreKeeper

@@ -8,7 +8,7 @@ import pytest
 
 import exmc_dask as ed
 from benchmarks.models import seven
-from exmc_dask.cluster.engine import prepare
+from exmc_dask.cluster.engines.nuts import prepare
 from exmc_dask.errors import OptionError
 from exmc_dask.results.convergence import rhat, rhat_nested
 from exmc_dask.runs.run import Run

@@ -11,7 +11,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 import exmc_dask as ed
-from exmc_dask.cluster.moves import Note, Trouble
+from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.errors import StoreError, StoreTaken
 from exmc_dask.store.manifest import OWNER, Owner
 from exmc_dask.store.stored import Stored

@@ -1,0 +1,1 @@
+"""What makes the draws of a unit: NUTS on CPUs and GPUs, parts of fits, predictions."""

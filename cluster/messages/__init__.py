@@ -1,0 +1,1 @@
+"""What coordinator, workers and scheduler write to each other."""

@@ -1,0 +1,1 @@
+"""The brain of a run: events, commands and the rules between them, all pure."""

@@ -1,0 +1,1 @@
+"""What runs where blocks run, whichever pool sent them there."""
