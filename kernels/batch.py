@@ -4,7 +4,6 @@ Chains shared by several lanes lie one behind the other, so that lanes read neig
 chains of one lane each lie side by side, element by element, so that threads do.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -27,8 +26,6 @@ from .chain import (
 from .tally import N_SLOTS
 from .walk import LEVEL_ROWS, N_REALS, STACK
 
-RING = ("values", "q", "stats_f", "stats_i")
-"""Arrays of draws, a row each."""
 _OF_A_GROUP = ("walk", "work")  # what a gradient writes to
 
 
@@ -99,11 +96,6 @@ class Plan:
         """Bytes of all arrays; they do not depend on the number of draws."""
         return 8 * sum(prod(self.shape(name)) for name in self.shapes)
 
-    @property
-    def most_bytes(self) -> int:
-        """Bytes of these and of copies of the ring's rows, which are on their way to the host."""
-        return self.size_bytes + 8 * self.chains * sum(prod(self.shapes[name]) for name in RING)
-
     def laid(self, rows: np.ndarray) -> np.ndarray:
         """Return an array with chains in front as the device holds it."""
         return np.ascontiguousarray(np.moveaxis(rows, 0, -1) if self.lanes == 1 else rows)
@@ -111,10 +103,6 @@ class Plan:
     def read(self, array: np.ndarray) -> np.ndarray:
         """Return an array of the device with chains in front."""
         return np.moveaxis(array, -1, 0) if self.lanes == 1 else array
-
-    def kept(self, array: np.ndarray, rows: Sequence[int] | slice) -> np.ndarray:
-        """Return some rows of a ring, (chains, n, ...)."""
-        return self.read(array[rows] if self.lanes == 1 else array[:, rows])
 
 
 def pack(

@@ -5,10 +5,12 @@ Nothing is imported before it is asked for: most machines that import this packa
 
 import importlib.util
 from functools import cache
+from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from exmc_dask.errors import CompileError
 
@@ -30,7 +32,23 @@ def missing() -> str:
             return f"{name} is not installed: pip install 'exmc-dask[cuda]'"
     if not numba_cuda().is_available():
         return "no NVIDIA driver answers, or it has no GPU to offer (see nvidia-smi)"
-    return ""
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    return too_old(runtime.driverGetVersion(), runtime.runtimeGetVersion())
+
+
+def too_old(driver: int, runtime: int) -> str:
+    """Say that a driver is too old for CUDA's libraries, given what either calls its version.
+
+    Within one major version any driver will do (CUDA's minor version compatibility).
+    """
+    if driver // 1000 >= runtime // 1000:
+        return ""
+    return (
+        f"its driver is one of CUDA {driver // 1000}.{driver % 1000 // 10}, and what is installed "
+        f"here needs CUDA {runtime // 1000}: install a newer NVIDIA driver"
+    )
 
 
 def require() -> None:
@@ -104,15 +122,18 @@ class Gpu:
 
     @property
     def free_bytes(self) -> int:
-        """Memory that is free on the GPU."""
+        """Memory that is free on the GPU, with what CuPy has kept from runs before this one."""
+        self._cupy.get_default_memory_pool().free_all_blocks()
         return int(self._cupy.cuda.runtime.memGetInfo()[0])
 
     def put(self, array: np.ndarray) -> Any:
-        """Return an array of the device with these elements."""
-        with self._work:
-            return self._cupy.asarray(array)
+        """Return an array of the device with these elements, a copy whatever memory they share."""
+        found = self.empty(array.shape, array.dtype)
+        found.set(array, stream=self._work)
+        self._work.synchronize()  # `array`, or a copy of it by CuPy, may go now
+        return found
 
-    def empty(self, shape: tuple[int, ...], dtype: type) -> Any:
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
         """Return an array of the device."""
         with self._work:
             return self._cupy.empty(shape, dtype)
@@ -120,28 +141,50 @@ class Gpu:
     def launch(self, entry: str, groups: int, *args: Any) -> None:
         """Begin an entry point of the kernel, after all that was begun before."""
         blocks = -(-groups * self._lanes // self._block)
-        getattr(self._kernel, entry)[blocks, self._block, self._numba_stream](*args)
+        with self._work:  # arrays that numba takes from here come without an event to wait for
+            getattr(self._kernel, entry)[blocks, self._block, self._numba_stream](*args)
 
     def fetch(self, array: Any) -> np.ndarray:
         """Wait for what was begun and return an array's elements."""
-        found: np.ndarray = self._cupy.asnumpy(array, stream=self._work)
+        found = np.empty(array.shape, array.dtype)
+        array.get(stream=self._work, out=found)
         self._work.synchronize()
         return found
 
     def begin_copy(self, array: Any, rows: slice | tuple[slice, ...]) -> Any:
-        """Begin to copy a part of an array beside launches to come; for `end_copy`."""
-        import cupyx
+        """Begin to copy a part of an array beside launches to come; for `end_copy`.
 
+        No kernel takes part: it would have to wait for room on a GPU that a launch fills. Where the
+        part is rows of each of many chains, the copy engine goes from chain to chain.
+        """
+        part = array[rows]
+        target = self._pinned(part.shape, part.dtype)
         self._away.wait_event(self._work.record())
-        with self._away:
-            whole = self._cupy.ascontiguousarray(array[rows])
-            target = cupyx.empty_pinned(whole.shape, whole.dtype)
-            whole.get(stream=self._away, out=target, blocking=False)
-        return whole, target, self._away.record()
+        if part.flags.c_contiguous:
+            part.get(stream=self._away, out=target, blocking=False)
+        else:
+            runtime, width = self._cupy.cuda.runtime, part.nbytes // len(part)
+            runtime.memcpy2DAsync(
+                *(target.ctypes.data, width, part.data.ptr, part.strides[0], width, len(part)),
+                *(runtime.memcpyDeviceToHost, self._away.ptr),
+            )
+        return part, target, self._away.record()
 
     def end_copy(self, copy: Any) -> np.ndarray:
-        """Wait for a copy and return it."""
+        """Wait for a copy and return it; its memory is used anew as soon as it is let go."""
         _, target, event = copy
         event.synchronize()
         found: np.ndarray = target
         return found
+
+    def _pinned(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Return an array of the host that a GPU can write to.
+
+        Sizes are powers of two: CuPy keeps such memory for requests of the very same size, so that
+        those of launches, which all differ, would add up for as long as a process lives.
+        """
+        import cupyx
+
+        n_bytes = prod(shape) * dtype.itemsize
+        whole: np.ndarray = cupyx.empty_pinned(1 << max(n_bytes - 1, 0).bit_length(), np.uint8)
+        return whole[:n_bytes].view(dtype).reshape(shape)

@@ -181,7 +181,7 @@ def run(
     kept: dict[str, list[np.ndarray]] = {name: [] for name in ("values", "q", "stats_f", "stats_i")}
     copies: dict[str, list[Any]] = {}
     safe, copied = 0, 0
-    budget = _FIRST_BUDGET
+    budget, gradients = _FIRST_BUDGET, np.zeros(sizes.chains, np.int64)
     control[STATUS] = RUNNING
     while True:
         until = min(goal, first + (safe + sizes.rows) * thin)
@@ -211,12 +211,14 @@ def run(
         if slowest >= goal:
             break
         if control[STOP] == STOP_NOW:
+            _collect(device, sizes, copies, kept)  # none may write to memory that is let go
             control[STATUS] = STOPPED
             nothing = {name: np.empty((sizes.chains, 0, sizes.shapes[name][1])) for name in kept}
             return f, i, nothing, int(ints[0, LAUNCHES])
         if control[STOP] != GO_ON:
             goal = min(goal, int((ints[:, DRAW] + (ints[:, PHASE] != TURN)).max()))
-        budget = _next_budget(budget, launch_s / max(seconds, 1e-9))
+        trips, gradients = int((ints[:, GRADIENTS] - gradients).max()), ints[:, GRADIENTS].copy()
+        budget = _next_budget(trips, launch_s / max(seconds, 1e-9))
     _collect(device, sizes, copies, kept)
     names = ("reals", "ints", "spread", "vector")
     f, i = unpack(sizes, {name: device.fetch(arrays[name]) for name in names})
@@ -233,9 +235,13 @@ def run(
     return f, i, whole, int(ints[0, LAUNCHES])
 
 
-def _next_budget(budget: int, ratio: float) -> int:
-    """Return the trips of the next launch, from what the last ones took."""
-    return int(max(_LEAST_BUDGET, budget * min(_GROWTH, max(1 / _GROWTH, ratio))))
+def _next_budget(trips: int, ratio: float) -> int:
+    """Return the trips of the next launch, from those that the last one made.
+
+    Not from what it might have made: where the ring is full before time is up, that would grow with
+    every launch, and a stop would be heard late when draws take longer.
+    """
+    return int(max(_LEAST_BUDGET, trips * min(_GROWTH, max(1 / _GROWTH, ratio))))
 
 
 def _look(ints: np.ndarray, sizes: Plan, control: np.ndarray, draw: int) -> None:

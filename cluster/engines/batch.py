@@ -106,7 +106,7 @@ def device_bytes(
         settings.total,
         in_step=bool(tile),
     )
-    return sizes.most_bytes + storage.data_bytes(data)
+    return sizes.size_bytes + storage.data_bytes(data)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Ran:
 
 def run(
     of: Model,
-    device: Host,
+    device: Any,
     settings: Settings,
     states: list[ChainState],
     n: int,
@@ -73,11 +73,12 @@ def run(
     launch_s: float = 0.1,
     *,
     in_step: bool = False,
+    lanes: int = 0,
 ) -> Ran:
     control = np.zeros(len(CONTROL), np.int64)
     control[STOP] = stop
     f, i, kept, launches = run_cuda.run(
-        *(device, of.on_device, device.lanes),
+        *(device, of.on_device, lanes or device.lanes),
         *(np.stack([state.f for state in states]), np.stack([state.i for state in states])),
         *block.options(settings),
         n,
@@ -165,6 +166,25 @@ def test_a_small_ring_holds_any_number_of_draws(monkeypatch: pytest.MonkeyPatch)
         for n in (100, 100_000)
     ]
     assert sizes[0].size_bytes == sizes[1].size_bytes
+
+
+class Counting(Host):
+    def launch(self, entry: str, groups: int, *args: Any) -> None:
+        if entry == "sample":
+            self.most = max(getattr(self, "most", 0), args[-1])
+        super().launch(entry, groups, *args)
+
+
+def test_a_full_ring_does_not_make_launches_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = model("eight_schools")
+    monkeypatch.setattr(run_cuda, "_RING_BYTES", 1)
+    device = Counting(of.text)
+
+    ran = run(of, device, SHORT, of.starts(SHORT, 2), SHORT.total, launch_s=1.0)
+
+    row_trips = 4 * 2**SHORT.max_treedepth  # of the ring, at most
+    assert ran.launches > 20
+    assert device.most <= 4 * row_trips
 
 
 def test_a_block_that_is_to_stop_ends_at_one_draw() -> None:
