@@ -11,7 +11,7 @@ import numpy as np
 from exmc_dask.kernels import chain as slots
 from exmc_dask.kernels import run_cuda
 from exmc_dask.processor import n_processors
-from exmc_dask.sampler import block
+from exmc_dask.sampler.block import options as options_of
 from on_card.machine import Machine, Rates
 from on_card.subject import Chains, Subject
 
@@ -52,13 +52,14 @@ class Right:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast many chains drew, all of them counted; lanes are 0 on the CPU."""
+    """How fast many chains drew, all of them counted; lanes and block are 0 on the CPU."""
 
     model: str
     where: str
     dim: int
     chains: int
     lanes: int
+    block: int
     draws: int
     launches: int
     seconds: float
@@ -77,7 +78,7 @@ class Bench:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self._devices: dict[tuple[str, int], tuple[run_cuda.Device, Any]] = {}
+        self._devices: dict[tuple[str, int, int], tuple[run_cuda.Device, Any]] = {}
 
     def make(
         self,
@@ -88,12 +89,17 @@ class Bench:
         *,
         limit_s: float = 60.0,
         launch_s: float = run_cuda.LAUNCH_S,
+        block: int = 0,
     ) -> Made:
-        """Make the next `n` draws of chains, or fewer in good order when time is up."""
-        key = (subject.name, lanes)
+        """Make the next `n` draws of chains, or fewer in good order when time is up.
+
+        `block`: threads of a block of the GPU; 0: as the machine has it.
+        """
+        key = (subject.name, lanes, block or self.machine.block)
         if key not in self._devices:
             kernel = subject.kernel(lanes)
-            self._devices[key] = self.machine.device(kernel), kernel.bind(subject.data)
+            device = self.machine.device(kernel, key[2])
+            self._devices[key] = device, kernel.bind(subject.data)
         device, bound = self._devices[key]
         control = np.zeros(len(slots.CONTROL), np.int64)
         timer = threading.Timer(limit_s, control.__setitem__, (slots.STOP, slots.STOP_AFTER))
@@ -103,7 +109,7 @@ class Bench:
         try:
             f, i, kept, launches = run_cuda.run(
                 *(device, bound, lanes, chains.f, chains.i),
-                *(*block.options(subject.settings), n, control),
+                *(*options_of(subject.settings), n, control),
                 in_step=bool(subject.tile),
                 launch_s=launch_s,
             )
@@ -137,22 +143,31 @@ class Bench:
         return self.make(subject, lanes, subject.starts(chains), subject.settings.tune).chains
 
     def speed(
-        self, subject: Subject, lanes: int, chains: Chains, rates: Rates, seconds: float
+        self,
+        subject: Subject,
+        lanes: int,
+        chains: Chains,
+        rates: Rates,
+        seconds: float,
+        *,
+        block: int = 0,
     ) -> Speed:
-        """Time a block of about so many seconds."""
-        made = self.make(subject, lanes, chains, 2, limit_s=_PATIENCE * seconds)
+        """Time a block of about so many seconds; `block` as `make` has it."""
+        limit_s = _PATIENCE * seconds
+        made = self.make(subject, lanes, chains, 2, limit_s=limit_s, block=block)
         row = 8 * len(chains) * sum(each.shape[2] for each in made.kept.values())
         most = max(2, min(_MOST_DRAWS, int(_KEPT_BYTES / row)))
         while made.seconds < seconds / 2 and made.draws < most:
             more = min(20.0, seconds / made.seconds)  # what a first block takes says little
             n = min(most, int(made.draws * more) + 1)
-            made = self.make(subject, lanes, chains, n, limit_s=_PATIENCE * seconds)
+            made = self.make(subject, lanes, chains, n, limit_s=limit_s, block=block)
         return Speed(
             model=subject.name,
             where=self.machine.name,
             dim=subject.host.dim,
             chains=len(chains),
             lanes=lanes,
+            block=block or self.machine.block,
             draws=made.draws,
             launches=made.launches,
             seconds=made.seconds,
@@ -185,6 +200,7 @@ def on_cpu(subject: Subject, chains: Chains, rates: Rates, seconds: float) -> Sp
         dim=subject.host.dim,
         chains=processors,
         lanes=0,
+        block=0,
         draws=n,
         launches=0,
         seconds=taken,

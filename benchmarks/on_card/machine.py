@@ -29,10 +29,13 @@ class Machine(Protocol):
     ----------
     target : str
         Of `ed.sample`, to run there.
+    block : int
+        Threads of a block where nobody says otherwise.
     name : str
     """
 
     target: str
+    block: int
 
     @property
     def name(self) -> str: ...
@@ -40,8 +43,8 @@ class Machine(Protocol):
     def lanes(self, subject: Subject, chains: int) -> int:
         """Return how many lanes share each of so many chains where nobody says otherwise."""
 
-    def device(self, kernel: on_gpu.GpuKernel) -> run_cuda.Device:
-        """Return the device with a kernel on it."""
+    def device(self, kernel: on_gpu.GpuKernel, block: int) -> run_cuda.Device:
+        """Return the device with a kernel on it, in blocks of so many threads."""
 
     def rates(self, size_bytes: int) -> Rates:
         """Measure the peak rates; bytes are read from an array of that size, again and again."""
@@ -62,8 +65,8 @@ class Card:
     def lanes(self, subject: Subject, chains: int) -> int:
         return lanes_for(subject.density, subject.data, chains)
 
-    def device(self, kernel: on_gpu.GpuKernel) -> run_cuda.Device:
-        return kernel.device(self.block)
+    def device(self, kernel: on_gpu.GpuKernel, block: int) -> run_cuda.Device:
+        return kernel.device(block)
 
     def rates(self, size_bytes: int) -> Rates:
         from on_card.rates import peak
@@ -77,7 +80,7 @@ class Twin:
     With one lane numba compiles it; with more, Python runs the lanes in turn.
     """
 
-    target = "cpu"
+    target, block = "cpu", 1
 
     def __init__(self) -> None:
         sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -89,7 +92,7 @@ class Twin:
     def lanes(self, subject: Subject, chains: int) -> int:
         return 1
 
-    def device(self, kernel: on_gpu.GpuKernel) -> run_cuda.Device:
+    def device(self, kernel: on_gpu.GpuKernel, block: int) -> run_cuda.Device:
         from tests.kernels.devices import Emulator, Host
 
         source = kernel.program.source

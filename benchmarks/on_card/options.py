@@ -9,7 +9,7 @@ from exmc_dask.kernels import gpu
 from exmc_dask.processor import n_processors
 from models.seven import MODELS
 
-CHAINS = (4096, 256, 32768, 1024, 16384, 512, 8192, 2048)  # the most telling first
+CHAINS = (4096, 256, 32768, 1024)  # the most telling first
 
 
 def numbers(kind: Callable[[str], Any] = int) -> Callable[[str], list[Any]]:
@@ -30,6 +30,9 @@ def arguments(about: str | None, given: Sequence[str] | None) -> argparse.Namesp
     add("--run-draws", type=int, default=200, help="draws of the runs that are compared")
     add("--repeat-draws", type=int, default=20, help="draws of the blocks that are repeated")
     add("--seconds", type=float, default=1.5, help="of a block that is timed")
+    add("--sweep-chains", type=numbers(), default=[4096], help="that are timed in other ways, too")
+    add("--sweep-lanes", type=numbers(), default=[1, 4, 8, 16, 32])
+    add("--sweep-blocks", type=numbers(), default=[64, 256], help="beside --block")
     add("--tiled-chains", type=numbers(), default=[4096, 256], help="of the large regression")
     add("--tiled-rows", type=int, default=100_000, help="of its data")
     add("--peers", type=numbers(str), default=[], help="of numpyro and blackjax")
@@ -41,5 +44,6 @@ def arguments(about: str | None, given: Sequence[str] | None) -> argparse.Namesp
     add("--json", type=Path)
     add("--tiny", action="store_true", help=argparse.SUPPRESS)
     add("--go-on", action="store_true", help=argparse.SUPPRESS)
+    add("--compile", help=argparse.SUPPRESS)
     add("--alone", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(given)

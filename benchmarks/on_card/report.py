@@ -16,6 +16,8 @@ from exmc_dask.kernels import gpu_trouble
 
 _PACKAGES = ("numba", "numba-cuda", "cupy-cuda13x", "numpy", "jax", "numpyro", "blackjax")
 DONE, UNDER_WAY = "done", "under way"  # sections with what was tried in them, in the file
+PATIENCE = "patience_s"  # how long what is under way may go on without a word, in the file
+_PATIENCE_S = 100.0
 
 
 class Poisoned(Exception):
@@ -40,17 +42,18 @@ class Report:
             part.replace(self.file)
 
     @contextlib.contextmanager
-    def attempt(self, section: str, what: str) -> Iterator[None]:
+    def attempt(self, section: str, what: str, patience_s: float = _PATIENCE_S) -> Iterator[None]:
         """Count what raises as wrong, and go on: the rest is worth knowing, too.
 
-        What is under way stands in the file, so that it is known what a process died of.
+        What is under way stands in the file, so that it is known what a process died of, and when
+        one that has written nothing since is taken to hang.
 
         Raises
         ------
         Poisoned
             The GPU failed, and is of no more use to this process.
         """
-        self.content[UNDER_WAY] = [section, what]
+        self.content |= {UNDER_WAY: [section, what], PATIENCE: patience_s}
         self.write()
         try:
             yield

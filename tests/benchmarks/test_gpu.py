@@ -16,6 +16,7 @@ from exmc_dask.errors import GpuError
 from exmc_dask.kernels import gpu, on_gpu
 from exmc_dask.sampler.state import ChainState, Draws
 from on_card.blocks import Bench
+from on_card.compiling import compile_all
 from on_card.machine import Card, Twin
 from on_card.moments import LIMIT, apart
 from on_card.report import Budget
@@ -26,6 +27,7 @@ from tests.kernels.devices import Host, stand_in
 SMALL = [
     *("--models", "simple", "--chains", "6,3", "--few", "4", "--tune", "30", "--run-draws", "20"),
     *("--repeat-draws", "3", "--seconds", "0.02", "--processes", "0", "--tiled-chains", ""),
+    *("--sweep-chains", ""),
 ]
 
 
@@ -72,6 +74,29 @@ def test_chains_that_share_tiles_are_timed_beside_those_that_do_not(
     assert [row["model"] for row in found["speeds"]] == ["regression", "regression, tiles"]
     assert [row["holds"] for row in found["blocks"]] == [True]
     assert found["tiles"][0]["times_as_fast"] > 0
+
+
+def test_other_lanes_and_blocks_are_timed_last(card: list[Host], tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    few = ("--sweep-chains", "4", "--sweep-lanes", "1,8", "--sweep-blocks", "64,128,256")
+
+    assert benchmark.main([*SMALL, "--chains", "3", *few, "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    tried = [(row["lanes"], row["block"]) for row in found["sweep"]]
+    assert tried == [(1, 128), (8, 128), (1, 64), (1, 256)]
+    assert list(found).index("sweep") > list(found).index("speeds")
+
+
+def test_a_kernel_that_cannot_be_compiled_costs_only_itself() -> None:
+    pairs = [("simple", 1), ("no such model", 1), ("simple", 3)]
+
+    rows = [*compile_all(pairs, ["--target", "cpu"], 3, limit_s=290.0, one_s=280.0)]
+
+    found = {(row["model"], row["lanes"]): row for row in rows}
+    assert found["simple", 1]["seconds"] > 0
+    assert "no such model" in found["no such model", 1]["error"]
+    assert "lanes=3" in found["simple", 3]["error"]
+    assert [*compile_all(pairs, [], 1, limit_s=0.0)] == []
 
 
 def test_lanes_are_tried_on_a_processor() -> None:
@@ -167,6 +192,33 @@ def test_what_kills_its_process_costs_only_itself(
     assert (good, last) == ({"part": "good"}, {"part": "last"})
     assert (deadly["of"], deadly["holds"]) == ("deadly", False)
     assert "status 9" in deadly["error"]
+
+
+HANGS = """
+import sys, time
+from pathlib import Path
+from on_card.report import Report
+
+report = Report.go_on(Path(sys.argv[sys.argv.index("--json") + 1]))
+for what in ("endless", "last"):
+    if report.is_new("parts", what):
+        with report.attempt("parts", what, patience_s=0.5):
+            if what == "endless":
+                time.sleep(1000)
+            report.add("parts", {"part": what})
+"""
+
+
+def test_what_hangs_is_ended_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    file = tmp_path / "found.json"
+
+    assert supervised([sys.executable, "-c", HANGS], file, 60.0) == 0
+    endless, last = json.loads(file.read_text())["parts"]
+    assert (endless["of"], endless["holds"]) == ("endless", False)
+    assert last == {"part": "last"}
 
 
 def test_without_time_nothing_is_begun(card: list[Host], capsys: Any) -> None:
