@@ -9,10 +9,8 @@ Exit codes::
     130  interrupted; what was drawn before is shown, and kept where --out or --store say
 """
 
-import json
 import os
 import platform
-import runpy
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from exmc_dask.cli_models import load
 from exmc_dask.cli_results import (
     OUT,
     SCHEDULER,
@@ -36,12 +35,10 @@ from exmc_dask.cli_results import (
     inspect,
     resume,
 )
-from exmc_dask.errors import DataError, ExmcError, OptionError
+from exmc_dask.errors import ExmcError, OptionError
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    import exmc_dask as ed
 
 DASHBOARD = "Show the run on the dashboard of a local cluster; the link is printed."
 ERROR, UNFIT, INTERRUPTED = 1, 3, 130
@@ -176,7 +173,7 @@ def sample(
     again: bool,
     out: str | None,
 ) -> None:
-    """Sample MODEL, given as FILE.py:NAME.
+    """Sample MODEL, given as FILE.py:NAME, or as a file of what model.to_bytes() returned.
 
     With --store and --resume the same command begins a run and, after whatever ended it, goes on
     with it, so a job can be started over and over until it is done.
@@ -306,60 +303,6 @@ def opened(scheduler: str | None, dashboard: bool, chains: int) -> Iterator[Any]
 
     with ed.local(min(chains, n_processors()), dashboard=True) as cluster:
         yield cluster
-
-
-def load(model: str, data: str | None = None) -> "ed.Model":
-    """Load a model from ``FILE.py:NAME``.
-
-    Parameters
-    ----------
-    model : str
-        The name defaults to ``model``; a function without arguments is called.
-    data : str, optional
-        A file of arrays by name that take the place of the model's own.
-
-    Raises
-    ------
-    OptionError
-        The file or the name does not exist, or the name is not a model.
-    DataError
-        The data file is neither .npz nor .json, or not one value a name.
-    """
-    import exmc_dask as ed
-
-    path, _, name = model.partition(":")
-    name = name or "model"
-    if not Path(path).is_file() or not path.endswith(".py"):
-        raise OptionError(f"MODEL {model}: there is no Python file {path}; give FILE.py:NAME")
-    defined = runpy.run_path(path, run_name="exmc_dask_model")
-    found = defined.get(name)
-    if callable(found):
-        found = found()
-    if not isinstance(found, ed.Model):
-        raise OptionError(f"MODEL {model}: {path} defines no model called {name}{_models(defined)}")
-    if data is not None:
-        found.set_data(read_data(Path(data)))
-    return found
-
-
-def _models(defined: dict[str, Any]) -> str:
-    import exmc_dask as ed
-
-    names = [name for name, value in defined.items() if isinstance(value, ed.Model)]
-    return f"; there is {', '.join(names)}" if names else ""
-
-
-def read_data(path: Path) -> dict[str, np.ndarray]:
-    """Read arrays by name from an .npz or a .json file."""
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    if path.suffix == ".json":
-        values = json.loads(path.read_text())
-        if not isinstance(values, dict):
-            raise DataError(f"--data {path}: it has to hold one object, name -> numbers")
-        return {name: np.asarray(value) for name, value in values.items()}
-    raise DataError(f"--data {path}: the name has to end in .npz or .json")
 
 
 def _plot(trace: "xr.DataTree", path: Path) -> None:

@@ -50,7 +50,8 @@ BELOW = {
     "missing": "slots warned",  # entries of observed values that are not there
     "observed": "missing verify",  # variables that are declared with data
     "consistency": "verify",  # whether data fit every declaration
-    "context": "observed consistency joint views",
+    "whole": "model",  # models that leave their process
+    "context": "observed consistency joint views whole",
     "builder": "context",
     "gp": "context",  # Gaussian processes
     "evaluate": "graph",
@@ -131,6 +132,7 @@ ONE_ROOM = {
     "matrices": "evaluate",
     "body": "ir",
     "adjoint": "grad",
+    "cli_models": "cli",
     "cli_results": "cli",
     "predictive.spread": "predictive.sampling",
     "codec": "model",
@@ -170,7 +172,7 @@ THIRD_PARTY = {
     "matplotlib": "cli",
     "pandas": "results",
     "scipy": "results expressions dist fitting",
-    "msgpack": "expressions.graph language.codec cluster.messages.wire",
+    "msgpack": "expressions.graph language.codec language.whole cluster.messages.wire",
     "zarr": "store",
     "numcodecs": "store.chunk",
     "fsspec": "store.objects",

@@ -23,6 +23,7 @@ from exmc_dask.language.observed import seen, with_gaps
 from exmc_dask.language.slots import Slots, unknown
 from exmc_dask.language.tracing import draws_of
 from exmc_dask.language.unobserved import free, predicted
+from exmc_dask.language.whole import Whole
 from exmc_dask.lowering.joint import joint
 from exmc_dask.transforms import Transform
 from exmc_dask.views import Display
@@ -31,7 +32,7 @@ type Dims = str | Sequence[str | None] | None
 type Names = tuple[str | None, ...]
 
 
-class Model(Display, Hints):
+class Model(Display, Hints, Whole):
     """A model with its data: open inside ``with``, closed after it.
 
     A later ``with model:`` makes it the model of `sample` and `set_data`, but adds nothing to it.
@@ -350,22 +351,7 @@ class Model(Display, Hints):
         self.check_observed()
         return sum(joint(self.spec, self._slots.arrays, values).values())
 
-    def __copy__(self) -> Self:
-        """Return a closed model of the same record, with the data as they are now."""
-        same = type(self)()
-        same._take(self.spec, self.data, self.coords)
-        same.draws = dict(self.draws)
-        return same
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Record, data and coordinates; what comes back is closed and has no `draws`."""
-        return {"spec": self.spec.to_bytes(), "data": self.data, "coords": self.coords}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__init__()  # type: ignore[misc]
-        self._take(ModelSpec.from_bytes(state["spec"]), state["data"], state["coords"])
-
-    def _take(self, spec: ModelSpec, data: dict[str, np.ndarray], coords: dict[str, Any]) -> None:
+    def _hold(self, spec: ModelSpec, data: dict[str, np.ndarray], coords: dict[str, Any]) -> None:
         """Hold a record that was declared before."""
         self._variables += spec.variables
         self._deterministics += spec.deterministics

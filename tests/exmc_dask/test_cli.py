@@ -13,6 +13,7 @@ import xarray as xr
 from click.testing import CliRunner, Result
 
 from exmc_dask import cli
+from exmc_dask.cli_models import load, read_data
 from exmc_dask.errors import DataError, OptionError
 
 MODEL = """
@@ -108,7 +109,7 @@ def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.Monk
     [
         (("sample",), 2, "Missing argument 'MODEL'"),
         (("sample", "m.py", "--chain", "3"), 2, "No such option"),
-        (("sample", "nowhere.py"), cli.ERROR, "there is no Python file nowhere.py"),
+        (("sample", "nowhere.py"), cli.ERROR, "there is no file nowhere.py"),
         (("sample", "m.py", "--out", "x.nc"), cli.ERROR, "--out x.nc: the name has to end in"),
     ],
 )
@@ -137,13 +138,13 @@ def test_an_unexpected_error_is_one_line_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", ":model", ":made"])
 def test_a_model_is_found_by_name(name: str, model: str) -> None:
-    assert "mu" in repr(cli.load(model + name))
+    assert "mu" in repr(load(model + name))
 
 
 @pytest.mark.parametrize("name", [":number", ":absent"])
 def test_what_is_no_model_is_refused(name: str, model: str) -> None:
     with pytest.raises(OptionError, match=f"no model called {name[1:]}"):
-        cli.load(model + name)
+        load(model + name)
 
 
 @pytest.mark.parametrize("form", ["npz", "json"])
@@ -154,7 +155,7 @@ def test_data_take_the_place_of_the_models_own(form: str, model: str, tmp_path: 
     else:
         path.write_text(json.dumps({"seen": [4.0, 5.0]}))
 
-    np.testing.assert_array_equal(cli.load(model, str(path)).data["seen"], [4.0, 5.0])
+    np.testing.assert_array_equal(load(model, str(path)).data["seen"], [4.0, 5.0])
 
 
 @pytest.mark.parametrize(("name", "text"), [("d.csv", "1,2"), ("d.json", "[1, 2]")])
@@ -162,7 +163,7 @@ def test_other_data_files_are_refused(name: str, text: str, tmp_path: Path) -> N
     (tmp_path / name).write_text(text)
 
     with pytest.raises(DataError, match=name):
-        cli.read_data(tmp_path / name)
+        read_data(tmp_path / name)
 
 
 def test_sample_reports_and_keeps_the_result(model: str, tmp_path: Path) -> None:
@@ -232,3 +233,26 @@ def test_a_result_that_needs_zarr_is_refused_before_the_run(
 
 def test_a_model_of_another_name_is_told(model: str) -> None:
     assert run("sample", f"{model}:other").output.endswith("called other; there is model\n")
+
+
+def test_a_model_may_come_as_bytes(model: str, tmp_path: Path) -> None:
+    file, data = tmp_path / "model.exmc", tmp_path / "data.json"
+    file.write_bytes(load(model).to_bytes())
+    data.write_text(json.dumps({"seen": [4.0, 5.0]}))
+
+    printed = [run("sample", path, *FEW, "--data", str(data)).output for path in (model, str(file))]
+
+    assert "mu" in printed[0]
+    assert printed[0] == printed[1]
+
+
+def test_other_files_are_no_models(tmp_path: Path) -> None:
+    file = tmp_path / "model.txt"
+    file.write_text("with ed.Model() as model: ...")
+
+    result = run("check", str(file))
+
+    assert result.exit_code == cli.ERROR
+    assert (
+        "neither a Python file, whose name ends in .py, nor what model.to_bytes()" in result.output
+    )

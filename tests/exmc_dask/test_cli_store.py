@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import exmc_dask as ed
-from exmc_dask import cli
+from exmc_dask.cli_models import load
 from exmc_dask.cli_results import conclude
 from tests.exmc_dask.test_cli import FEW, MODEL, run
 
@@ -127,7 +127,7 @@ def test_a_result_is_not_written_over_anything_else(kind, folder):
 
 
 def test_a_run_that_was_stopped_is_shown_kept_and_told(folder, capsys):
-    model = cli.load(str(folder / "model.py"))
+    model = load(str(folder / "model.py"))
     out = folder / "out.zarr"
     with ed.sample(model, draws=10**7, random_seed=1, blocking=False, progressbar=False) as handle:
         next(handle.stream())
