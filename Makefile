@@ -31,10 +31,10 @@ test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cl
 	$(PY) -m pytest --runpods -s tests/helm/test_pods.py tests/cluster/clusters/test_kubernetes.py $(PYTEST_ARGS)
 
 # In an environment of its own, as dask-cuda wants one certain release of Dask.
-test-cuda:  ## without a GPU what needs numba-cuda and dask-cuda: PTX of all models (registers where ptxas is), numba's simulator, GPU workers
+test-cuda:  ## without a GPU what needs numba-cuda and dask-cuda: PTX of all models (registers where ptxas is) and what it draws, numba's simulator, GPU workers
 	@[ -x $(CUDA) ] || { python=$$(.ci/find-python) && "$$python" -m venv .venv-cuda; }
 	$(CUDA) -m pip install --quiet --disable-pip-version-check -e ".[cuda,test]"
-	$(CUDA) -m pytest --runslow --timeout 3600 tests/kernels/test_ptx.py tests/kernels/test_simulated.py tests/cluster/test_gpu.py $(PYTEST_ARGS)
+	$(CUDA) -m pytest --runslow --timeout 3600 tests/kernels/test_ptx.py tests/kernels/test_ptx_runs.py tests/kernels/test_simulated.py tests/cluster/test_gpu.py $(PYTEST_ARGS)
 
 check: $(STAMP)  ## format, lint and types, changing nothing
 	$(PY) -m ruff format --check .

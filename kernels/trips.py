@@ -107,6 +107,7 @@ def advance(  # type: ignore[no-untyped-def]
             return
         before_gradient(reals, ints, vector, spread, walk)
         logp = logp_grad(walk[ints[SIDE]], walk[NEXT_GRAD], data, data32, index, work)
+        group_sync()  # until nobody reads the point any more; it moves next
         ints[GRADIENTS] += 1
         if after_gradient(reals, ints, vector, spread, walk, logp):
             _keep(reals, ints, vector, q, stats_f, stats_i, first)
@@ -158,6 +159,7 @@ def advance_together(  # type: ignore[no-untyped-def]
             before_gradient(reals, ints, vector, spread, walk)
             point = ints[SIDE]
         logp = logp_grad(walk[point], walk[NEXT_GRAD], data, data32, index, work)
+        group_sync()
         if moves:
             ints[GRADIENTS] += 1
             if after_gradient(reals, ints, vector, spread, walk, logp):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,13 @@ def _cuda() -> Any:
     return cuda
 
 
+def array(kind: str, ndim: int) -> str:
+    """Return numba's name of an array type in C order."""
+    return f"{kind}[{', '.join([':'] * (ndim - 1) + ['::1'])}]"
+
+
 def signatures(lanes: int) -> dict[str, str]:
     """Return the types of the arguments of both entry points."""
-
-    def array(kind: str, ndim: int) -> str:
-        return f"{kind}[{', '.join([':'] * (ndim - 1) + ['::1'])}]"
 
     model = [array(_F8, 1), array(_F4, 1), array(_I8, 1)]
     rows = array(_F8, 3)
@@ -55,13 +58,23 @@ def signatures(lanes: int) -> dict[str, str]:
     return {"sample": f"void({', '.join(sample)})", "outputs": f"void({', '.join(outputs)})"}
 
 
-def compile_entry(source: str, lanes: int, entry: str, cc: tuple[int, int]) -> tuple[str, float]:
-    """Return the PTX of an entry point and the processor time it took."""
+def signature(args: Sequence[Any]) -> str:
+    """Return the types of the arguments of a launch as numba-cuda finds them."""
+    kinds = [
+        array(str(arg.dtype), arg.ndim) if isinstance(arg, np.ndarray) else _I8 for arg in args
+    ]
+    return f"void({', '.join(kinds)})"
+
+
+def compile_entry(
+    source: str, lanes: int, entry: str, cc: tuple[int, int], of: str = ""
+) -> tuple[str, float]:
+    """Return the PTX of an entry point and the processor time it took; `of` are its types."""
     cuda = _cuda()
     module = build.load(source, build.runtime(build.device_sources(lanes)))
     function = getattr(module, entry).py_func
     began = time.process_time()
-    ptx, _ = cuda.compile_ptx(function, signatures(lanes)[entry], cc=cc)
+    ptx, _ = cuda.compile_ptx(function, of or signatures(lanes)[entry], cc=cc)
     return ptx, time.process_time() - began
 
 
