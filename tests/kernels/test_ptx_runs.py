@@ -92,5 +92,5 @@ def test_barriers_that_are_left_out_are_missed() -> None:
     def hurry(entry: str, ptx: str) -> str:
         return re.sub(r"bar\.warp\.sync[^;]*;", "", ptx)
 
-    with pytest.raises(Trouble, match="no barrier between|which nothing wrote"):
+    with pytest.raises(Trouble, match=r"no barrier between|which nothing wrote"):
         run(of, Machine.running(of.text, 8, edit=hurry), SHORT, of.starts(SHORT, 4), 20)
