@@ -144,8 +144,8 @@ ONE_ROOM = {
 BY_VALUE = (
     "exmc_dask.cluster.install",
     "exmc_dask.cluster.pools.dask_pool",
+    "exmc_dask.cluster.pools.introductions",
     "exmc_dask.cluster.pools.reach",
-    "exmc_dask.cluster.pools.roster",
 )
 
 DOORS = "cluster.clients cluster.install cluster.preload"  # modules that know Dask's clients

@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from distributed import Client
 
 from ..clusters.local import GPU
 from ..plan.moves import WorkerJoined, WorkerLost, WorkerRefused, WorkerSeen
-from ..plan.words import no_package, refusal
-from . import versions
+from ..plan.words import refusal
 from .errands import Errands
+from .introductions import Introduction, Introductions
 from .pool import Post
 from .reach import Reach
+
+type Seen = Mapping[str, Mapping[str, Any]]  # what the scheduler says of workers
 
 _CHECK_S = 10.0  # for a worker to say its versions
 _LOOK_S = 0.25  # between two looks whether the scheduler is the one it was
@@ -53,6 +56,7 @@ class Roster:
         self._errands, self._post = errands, post
         self._on_gone = on_gone
         self._needs, self._reach, self._seeks = needs, reach, seeks
+        self._introductions = Introductions(client, gpus=bool(needs) or seeks)
         self._present: set[str] = set()  # workers that are there, checked or not
         self._line = self._client.scheduler_comm  # another one means another scheduler
 
@@ -95,15 +99,16 @@ class Roster:
         for delay_s in (0.0, 1.0):
             await asyncio.sleep(delay_s)
             with contextlib.suppress(OSError):  # lost again, which is noticed elsewhere
-                info = await self._client.scheduler.identity(n_workers=-1)
-                self._greet(list(info["workers"]))
+                seen = (await self._client.scheduler.identity(n_workers=-1))["workers"]
+                self._introductions.keep_only(seen)
+                self._greet(list(seen), seen)
 
-    def _greet(self, workers: Sequence[str]) -> None:
+    def _greet(self, workers: Sequence[str], seen: Seen = MappingProxyType({})) -> None:
         new = [worker for worker in workers if worker not in self._present]
         self._present.update(new)
         if new:
             self._post([WorkerSeen(worker) for worker in new])
-            self._errands.run(self._check(new))
+            self._errands.run(self._check(new, seen))
 
     async def _attend(self, on_found: Callable[[], object]) -> None:
         """Notice that the scheduler is lost though no block is out, and that there is another.
@@ -121,28 +126,18 @@ class Roster:
             await asyncio.sleep(_LOOK_S)
         self.lose_all()
 
-    async def _check(self, workers: list[str]) -> None:
-        """Ask workers for their versions and more, and announce those that have our versions.
+    async def _check(self, workers: list[str], seen: Seen) -> None:
+        """Let workers present themselves, and announce those that can be used.
 
-        Only the newcomers are asked, so not by ``client.get_versions``: it asks all, and waits
-        for those that hang. Of several classes that with most slots comes first.
+        Of several classes that with most slots comes first.
         """
-        ask = {"op": "versions", "packages": list(versions.PACKAGES)}
-        scheduler = self._client.scheduler
         try:
             async with asyncio.timeout(_CHECK_S):
-                answers, about, slots, info = await asyncio.gather(
-                    scheduler.broadcast(msg=ask, workers=workers, on_error="ignore"),
-                    self._client.run(
-                        _exmc_about, workers=workers, on_error="return", asynchronous=True
-                    ),
-                    scheduler.ncores(workers=workers),
-                    self._resources(),
-                )
+                met = await self._introductions.of(workers, seen)
         except TimeoutError:
             if len(workers) > 1:
                 for worker in workers:
-                    self._errands.run(self._check([worker]))
+                    self._errands.run(self._check([worker], seen))
             else:
                 why = f"it did not say its versions within {_CHECK_S:g} s"
                 self._post([refusal(workers[0], why)])
@@ -152,9 +147,8 @@ class Roster:
         joined: list[WorkerJoined] = []
         refused: list[WorkerRefused] = []
         for worker in workers:
-            if worker in self._present and worker in answers and worker in slots:
-                packages, said = answers[worker]["packages"], about.get(worker)
-                event = self._greeting(worker, packages, said, slots[worker], info.get(worker, {}))
+            if worker in met and worker in self._present:
+                event = self._greeting(worker, met[worker])
                 if isinstance(event, WorkerJoined):
                     joined.append(event)
                 else:
@@ -169,49 +163,15 @@ class Roster:
         joined.sort(key=lambda event: (-room[event.kind], event.kind))
         self._post([*joined, *(event for event in refused if event.worker in self._present)])
 
-    def _greeting(
-        self, worker: str, packages: dict[str, Any], said: Any, slots: int, offers: dict[str, Any]
-    ) -> WorkerJoined | WorkerRefused:
+    def _greeting(self, worker: str, one: Introduction) -> WorkerJoined | WorkerRefused:
         """Return what is to be said of a worker, given what it has said of itself."""
-        if why := versions.mismatch(versions.here(), packages):
-            return refusal(worker, f"it has {why}")
-        if isinstance(said, ImportError):
-            return no_package(worker, said)
-        if not isinstance(said, dict):
-            return refusal(worker, f"it does not say what it is: {said!r}")
-        if said["cannot"]:
-            return refusal(worker, said["cannot"])
-        gpus = int(offers.get(GPU, 0))
+        if (objection := one.objection(worker)) is not None:
+            return objection
+        kind, broken = one.about["kind"], one.about["broken"]
         if not self._needs:
-            relief = self._seeks and bool(gpus) and not said["broken"]
-            return WorkerJoined(worker, slots, said["kind"], relief=relief)
-        if not (n := int(offers.get(self._needs, 0))):
+            relief = self._seeks and bool(int(one.offers.get(GPU, 0))) and not broken
+            return WorkerJoined(worker, one.slots, kind, relief=relief)
+        if not (n := int(one.offers.get(self._needs, 0))):
             why = f"it offers no {self._needs} (dask worker --resources {self._needs}=1)"
             return refusal(worker, why)
-        return WorkerJoined(worker, n, said["kind"], said["broken"])
-
-    async def _resources(self) -> dict[str, dict[str, Any]]:
-        """Return what each worker offers, where that matters."""
-        if not (self._needs or self._seeks):
-            return {}
-        workers = (await self._client.scheduler.identity(n_workers=-1))["workers"]
-        return {name: worker.get("resources", {}) for name, worker in workers.items()}
-
-
-def _by_value() -> Callable[[], Any]:
-    """Make the function that runs on workers; a local one, so that it is pickled by value."""
-
-    async def exmc_about() -> dict[str, str]:
-        import asyncio
-
-        def look() -> dict[str, str]:
-            from exmc_dask.cluster.worker.quarantine import about
-
-            return about()
-
-        return await asyncio.to_thread(look)  # imports must not hold up the worker's own loop
-
-    return exmc_about
-
-
-_exmc_about = _by_value()
+        return WorkerJoined(worker, n, kind, broken)

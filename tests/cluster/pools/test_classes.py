@@ -1,10 +1,13 @@
 """Workers of several CPU classes: a run keeps to one, and says so before it draws."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from distributed import Client
@@ -25,9 +28,10 @@ from exmc_dask.cluster.plan.moves import (
 )
 from exmc_dask.cluster.plan.nouns import Words
 from exmc_dask.cluster.pools.dask_pool import DaskPool
+from exmc_dask.runs.instead import other_bits
 from tests.cluster import real
 from tests.cluster.pools.test_pools import draws, start
-from tests.cluster.processes import Process, Processes, kill
+from tests.cluster.processes import Process, Processes, free_port, kill
 from tests.cluster.story import Story, failed, of
 
 OLD, NEW = "x86-64-v2", "x86-64-v3"
@@ -114,6 +118,23 @@ def test_a_batch_is_called_by_its_chains() -> None:
     assert "chain 0" not in " ".join([str(finish.error), *told])
 
 
+def test_whoever_goes_on_with_other_bits_is_said_to_draw_as_well() -> None:
+    story = Story(n_units=1)
+    block = story.only(*joined("a"))
+    block = story.only(story.done(block, 10))
+    story.tell(story.done(block, 10, fingerprint="other"))
+    (note,) = [c.note for c in of(Warn, story.log)]
+    state = SimpleNamespace(draw=10)
+    (other,) = other_bits({0: state}, "CPUs", "GPUs")
+
+    assert note.message.startswith("chain 0 goes on from draw 10 under another fingerprint (other ")
+    assert other.message.startswith("chain 0 goes on from draw 10 on CPUs after GPUs, under anoth")
+    assert note.message.split("; ")[1:] == other.message.split("; ")[1:]
+    assert note.message.endswith(
+        "; draws are as good, but not bit for bit those of a run under one"
+    )
+
+
 # Real workers --------------------------------------------------------------------------------
 
 
@@ -175,3 +196,46 @@ def test_when_all_of_a_class_are_dead_the_other_goes_on_from_where_they_were(
     told = [note.kind for note in noted(run)]
     assert told.count(Trouble.FALLBACK) == 1
     assert Trouble.FINGERPRINT in told[told.index(Trouble.FALLBACK) :]
+
+
+def counted(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Workers that are asked what they are, from now on."""
+    asked: list[str] = []
+    run: Any = client.run
+
+    def counting(function: Any, *args: Any, workers: list[str], **options: Any) -> Any:
+        if function.__name__ == "exmc_about":
+            asked.extend(workers)
+        return run(function, *args, workers=workers, **options)
+
+    monkeypatch.setattr(client, "run", counting)
+    return asked
+
+
+def kinds_of(client: Client) -> set[str]:
+    """The CPU classes that draw in a run on a client."""
+    run = start(DaskPool(client), real.spec(10))
+    assert run.wait(120)
+    return {kind for chain in classes(run) for kind in chain}
+
+
+def test_a_process_is_asked_once_and_another_at_its_address_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Processes(tmp_path) as processes:
+        address, _ = processes.scheduler()
+        there = ("--worker-port", str(free_port()))
+        first = processes.worker(address, options=there, EXMC_CPU=OLD)
+        with Client(address, set_as_default=False) as client:
+            asked = counted(client, monkeypatch)
+            client.wait_for_workers(1, timeout=120)
+            drew = [kinds_of(client) for _ in range(3)]
+            kill(first)
+            while client.scheduler_info(n_workers=-1)["workers"]:
+                client.sync(asyncio.sleep, 0.05)
+            processes.worker(address, options=there, EXMC_CPU=NEW)
+            client.wait_for_workers(1, timeout=120)
+            drew.append(kinds_of(client))
+
+    assert drew == [{OLD}] * 3 + [{NEW}]
+    assert asked == asked[:1] * 2
