@@ -90,7 +90,7 @@ def turned(before: str, now: str, options: Options) -> Note:
     """Say that the run goes on with workers of another CPU class."""
     words = (
         f"no worker of CPU class {before} for {options.grace_s:g} s: the run goes on with those of "
-        f"class {now}, whose draws are as good, but not bit for bit those of a run under one class"
+        f"class {now}; {_as_good('draw')} class"
     )
     return Note(Trouble.FALLBACK, words)
 
@@ -106,13 +106,19 @@ def relieved(rally: Rally) -> Note:
 
 def other_fingerprint(chain: Chain, worker: str, result: BlockResult) -> Note:
     """Say that a chain goes on where it makes other bits."""
-    step = chain.words.step
-    words = (
-        f"{chain.does('goes', 'go')} on from {step} {result.first} under another fingerprint "
-        f"({result.fingerprint} after {chain.fingerprint}); {step}s are as good, but "
-        "not bit for bit those of a run under one"
-    )
+    how = under_another(result.fingerprint, chain.fingerprint)
+    words = goes_on(chain.does("goes", "go"), result.first, how, chain.words.step)
     return _about(chain, Trouble.FINGERPRINT, words, worker)
+
+
+def goes_on(who: str, first: int, how: str, step: str = "draw") -> str:
+    """Say from which step on somebody, "chain 0 goes", makes other bits."""
+    return f"{who} on from {step} {first} {how}; {_as_good(step)}"
+
+
+def under_another(now: str, before: str) -> str:
+    """Say how chains go on that change fingerprints."""
+    return f"under another fingerprint ({now} after {before})"
 
 
 def dropped(chain: Chain, error: Exception) -> Note:
@@ -151,6 +157,10 @@ def no_gpu(options: Options, troubles: Mapping[str, str]) -> GpuError:
         + (f" ({whose})" if whose else f", for {options.grace_s:g} s")
         + "; start others, or use target='auto', which goes on with CPUs"
     )
+
+
+def _as_good(step: str) -> str:
+    return f"{step}s are as good, but not bit for bit those of a run under one"
 
 
 def _about(chain: Chain, kind: Trouble, message: str, worker: str | None = None) -> Note:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from exmc_dask.cluster.plan.moves import Note, Trouble
+from exmc_dask.cluster.plan.words import goes_on
 from exmc_dask.errors import ClusterMismatch, DeviceFull, GpuError, OptionError
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.units import Batches
@@ -79,8 +80,5 @@ def other_bits(states: Mapping[int, State], now: str, before: str) -> Iterator[N
     for draw, group in groupby(begun, key=lambda pair: pair[1]):
         chains = [chain for chain, _ in group]
         who = f"chain {chains[0]} goes" if len(chains) == 1 else f"{len(chains)} chains go"
-        words = (
-            f"{who} on from draw {draw} on {now} after {before}, under another fingerprint; draws "
-            "are as good, but not bit for bit those of a run under one"
-        )
+        words = goes_on(who, draw, f"on {now} after {before}, under another fingerprint")
         yield Note(Trouble.FINGERPRINT, words, unit=chains[0], draw=draw)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from exmc_dask import __version__
 from exmc_dask.cluster.plan.moves import BlockResult, Note, Trouble
+from exmc_dask.cluster.plan.words import goes_on, under_another
 from exmc_dask.errors import ExmcError, OptionError, StoreError
 from exmc_dask.runs.bulk import crowded
 from exmc_dask.runs.past import fits_chunk, put_away, written
@@ -78,12 +79,8 @@ class StoreKeeper:
         """
         before = self._fingerprints.pop(result.unit, result.fingerprint)
         if before != result.fingerprint:
-            self._note(
-                Trouble.FINGERPRINT,
-                f"chain {result.unit} goes on from draw {result.first} under another fingerprint "
-                f"({result.fingerprint} after {before}); its draws are as good, but not bit for "
-                "bit those of a run under one",
-            )
+            how = under_another(result.fingerprint, before)
+            self._note(Trouble.FINGERPRINT, goes_on(f"chain {result.unit} goes", result.first, how))
         with self._lock:
             self._open().take(result)
         if result.receipt is None:
