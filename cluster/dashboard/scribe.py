@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Scribe:
             "owner": owner(),
             "program": program(),
             "began_at": time.time(),
-            "words": words,
+            "words": replace(words, sets=()),  # notes have the names; there may be thousands
             "n_chains": n_chains,
             "total": total,
             "tune": tune,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from exmc_dask.sampler.state import ChainState, Draws
 
 from ..messages.wire import Spec
+from ..plan.nouns import place_of
 from . import nuts
 from .nuts import Prepared
 
@@ -18,8 +19,8 @@ _N_BOUND = 64  # sets whose data a process keeps laid out
 _COMMON, _OWN, _SHAPES = "common/", "own/", "shapes/"  # of names of arrays
 
 
-def join(spec: Spec, sets: Sequence[Spec]) -> Spec:
-    """Return one spec for specs that differ in data and support points only.
+def join(spec: Spec, sets: Sequence[Spec], called: Sequence[str]) -> Spec:
+    """Return one spec for specs that differ in data and support points, given their sets' names.
 
     What all sets have in common is there once; all else of a slot lies in one array, end to end.
     """
@@ -32,7 +33,8 @@ def join(spec: Spec, sets: Sequence[Spec]) -> Spec:
             data[_OWN + slot] = np.concatenate([array.reshape(-1) for array in arrays])
             data[_SHAPES + slot] = np.array([array.shape for array in arrays], np.int64)
     support_points = np.stack([one.support_point for one in sets])
-    return replace(spec, data=data, support_point=support_points, engine=f"{__name__}:prepare")
+    engine = f"{__name__}:prepare"
+    return replace(spec, data=data, support_point=support_points, engine=engine, sets=tuple(called))
 
 
 def part(spec: Spec) -> list[dict[str, NDArray[Any]]]:
@@ -49,16 +51,6 @@ def part(spec: Spec) -> list[dict[str, NDArray[Any]]]:
                 one[slot] = array[at : at + size].reshape(shape)
                 at += size
     return sets
-
-
-def unit_of(k: int, chain: int, n_sets: int) -> int:
-    """Return the unit that is a chain of set `k`."""
-    return chain * n_sets + k
-
-
-def place_of(unit: int, n_sets: int) -> tuple[int, int]:
-    """Return the set and the chain that a unit is."""
-    return unit % n_sets, unit // n_sets
 
 
 def seed_of(seed: int, k: int) -> int:

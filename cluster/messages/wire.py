@@ -65,6 +65,8 @@ class Spec:
         Where workers put draws; by default they send them. It goes with each task, not with this.
     bounds : tuple of int
         Where batches of chains begin and end, if these are the units; nor need they know this.
+    sets : tuple of str
+        What sets of data are called, if units are chains of several; nor this.
     """
 
     model: bytes
@@ -77,11 +79,12 @@ class Spec:
     columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     shelf: "Shelf | None" = None
     bounds: tuple[int, ...] = ()
+    sets: tuple[str, ...] = ()
 
     @property
     def words(self) -> Words:
         """What the units of the run are called."""
-        return replace(words_of(self.engine), bounds=self.bounds)
+        return replace(words_of(self.engine), bounds=self.bounds, sets=self.sets)
 
     @cached_property
     def order(self) -> "Order":

@@ -19,6 +19,8 @@ class Words:
         Steps are draws, so that R-hat and ESS say something of them.
     bounds : tuple of int
         Units are batches: unit u has the chains from ``bounds[u]`` to ``bounds[u + 1]``.
+    sets : tuple of str
+        Units are chains of sets of data, which are called so: see `place_of`.
     """
 
     unit: str = "chain"
@@ -26,9 +28,11 @@ class Words:
     units: str = ""
     drawn: bool = True
     bounds: tuple[int, ...] = ()
+    sets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bounds", tuple(self.bounds))  # a message brings a list
+        object.__setattr__(self, "sets", tuple(self.sets))
 
     def __call__(self, text: str) -> str:
         """Return a text about chains and draws as one about these units and steps."""
@@ -50,7 +54,10 @@ class Words:
         return self.bounds[-1] if self.bounds else units
 
     def name(self, unit: int) -> str:
-        """Return how a unit is called; a batch by its chains."""
+        """Return how a unit is called; a batch by its chains, a set of data by its name."""
+        if self.sets:
+            k, chain = place_of(unit, len(self.sets))
+            return f"chain {chain} of data set {self.sets[k]}"
         if not self.bounds:
             return f"{self.unit} {unit}"
         first, last = self.bounds[unit], self.bounds[unit + 1] - 1
@@ -73,7 +80,8 @@ class Words:
         """Return a message that begins with a unit's name, be it a chain's; None if it does not."""
         if self.bounds:
             return message if message.startswith("chain") else None
-        named = re.match(rf"({NUTS.unit}|{self.unit}) {unit}\b", message)
+        number = place_of(unit, len(self.sets))[1] if self.sets else unit  # a block knows its chain
+        named = re.match(rf"({NUTS.unit}|{self.unit}) {number}\b", message)
         return self.name(unit) + message[named.end() :] if named else None
 
 
@@ -89,6 +97,16 @@ WORDS: Mapping[str, Words] = {
 """By engine of this package; the units of all others are chains."""
 
 _NOUNS = re.compile(r"\b(?:chain|draw)s?\b", re.IGNORECASE)
+
+
+def unit_of(k: int, chain: int, n_sets: int) -> int:
+    """Return the unit that is a chain of set `k` of data."""
+    return chain * n_sets + k
+
+
+def place_of(unit: int, n_sets: int) -> tuple[int, int]:
+    """Return the set and the chain that a unit is."""
+    return unit % n_sets, unit // n_sets
 
 
 def words_of(engine: str) -> Words:

@@ -10,10 +10,10 @@ from typing import Any
 from distributed import Client
 
 from ..clusters.local import GPU
-from ..introductions import Introduction, Introductions
 from ..plan.moves import WorkerJoined, WorkerLost, WorkerRefused, WorkerSeen
 from ..plan.words import refusal
 from .errands import Errands
+from .introductions import Introduction, Introductions
 from .pool import Post
 from .reach import Reach
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.engines import many as many_engine
-from exmc_dask.cluster.engines.many import place_of, unit_of
 from exmc_dask.cluster.messages.wire import Spec
 from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress
+from exmc_dask.cluster.plan.nouns import place_of, unit_of
 from exmc_dask.cluster.session import session
 from exmc_dask.errors import ExmcError, ModelError, OptionError
 from exmc_dask.language.builder import Model
@@ -91,7 +91,8 @@ def map(
     ModelError
         Data do not fit the model; the message names the set.
     SamplingError, ClusterError
-        A chain or the cluster cannot go on. Results so far are in the error's ``partial``.
+        A chain or the cluster cannot go on; of a chain the message names the set. Results so far
+        are in the error's ``partial``.
     """
     refuse(map, unknown, ELSEWHERE)
     model = model_of("map", model)
@@ -129,7 +130,7 @@ def carry_out(
     work = _Work(sets, reduce)
     units = [unit_of(k, chain, len(sets)) for k in range(len(sets)) for chain in range(chains)]
     with session(
-        many_engine.join(recipe.spec, sets.specs),
+        many_engine.join(recipe.spec, sets.specs, sets.called),
         units,
         settings.total,
         client=terms.client,
@@ -159,6 +160,7 @@ class _Sets:
         self.recipe = recipe
         self.names = list(datasets) if isinstance(datasets, Mapping) else None
         self._data = list(datasets.values() if isinstance(datasets, Mapping) else datasets)
+        self.called = [repr(k if self.names is None else self.names[k]) for k in range(len(self))]
         self.specs = [self._spec(k) for k in range(len(self._data))]
 
     def __len__(self) -> int:
@@ -179,17 +181,17 @@ class _Sets:
 
     def _model(self, k: int) -> Model:
         """Return the model with the data of a set, which are checked with it."""
-        name, data = k if self.names is None else self.names[k], self._data[k]
+        data = self._data[k]
         if not isinstance(data, Mapping):
             raise OptionError(
-                f"data set {name!r} is no mapping of slot names to arrays: {data!r:.60}"
+                f"data set {self.called[k]} is no mapping of slot names to arrays: {data!r:.60}"
             )
         model = copy.copy(self.recipe.model)
         try:
             model.set_data(data)
             model.check_observed()
         except ModelError as error:
-            raise type(error)(f"data set {name!r}: {error}") from None
+            raise type(error)(f"data set {self.called[k]}: {error}") from None
         return model
 
 

@@ -70,6 +70,22 @@ def test_what_a_block_raised_is_said_of_its_part(
     assert speaks_of(str(error), called)
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "words"),
+    [
+        ("BadStart", "chain 1 has no start", "chain 1 of data set 'b' has no start"),
+        ("ValueError", "no", "chain 1 of data set 'b', draw 5: ValueError: no"),
+        ("BadStart", "chain 4 is none of ours", "chain 1 of data set 'b', draw 5: chain 4 is none"),
+    ],
+)
+def test_a_chain_of_a_set_of_data_is_called_by_both(kind: str, message: str, words: str) -> None:
+    sets = Words(sets=("'a'", "'b'", "'c'"))
+    failure = Failure(4, 4, 0, Fault.RAISED.name, 5, kind, message, "trace")
+
+    assert str(failure.event("w", sets).error).startswith(words)
+    assert unpack(pack(scribe(words=sets).write())).words == NUTS
+
+
 @ALL
 def test_a_bulletin_and_its_json_say_what_is_shown(called: Words) -> None:
     writer = scribe(words=called)

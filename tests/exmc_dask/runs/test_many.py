@@ -106,13 +106,14 @@ def test_ctrl_c_gives_the_sets_that_are_whole(model):
     assert None in results
 
 
-def bad(on_failure: Any) -> Any:
+def bad(on_failure: Any, named: bool = False) -> Any:
     with ed.Model() as other:
         scale = ed.Data("scale", 1.0)
         x = ed.Normal("x", 0, 1)
         ed.Potential("cut", ed.math.log(scale - 1.0) * (1 + x**2))
     sets = [{"scale": 2.0}, {"scale": 0.5}]
-    return ed.map(other, sets, on_failure=on_failure, **SHORT)
+    called = dict(zip(("rome", ("oslo", 2)), sets, strict=True))
+    return ed.map(other, called if named else sets, on_failure=on_failure, **SHORT)
 
 
 def test_a_set_that_cannot_be_sampled_is_none_when_it_may_be_dropped():
@@ -121,7 +122,9 @@ def test_a_set_that_cannot_be_sampled_is_none_when_it_may_be_dropped():
     assert nothing is None
 
 
-def test_it_ends_everything_when_it_may_not():
-    with pytest.raises(ed.ExmcError, match="not finite there: 'cut'") as caught:
-        bad("raise")
+@pytest.mark.parametrize(("named", "called"), [(False, "1"), (True, r"\('oslo', 2\)")])
+def test_it_ends_everything_when_it_may_not_and_is_named(named, called):
+    begins = f"chain [01] of data set {called} has no starting point: .*not finite there: 'cut'"
+    with pytest.raises(ed.ExmcError, match=begins) as caught:
+        bad("raise", named)
     assert len(caught.value.partial) == 2
