@@ -62,8 +62,8 @@ class ModeSettings(Checked):
 
     @property
     def total(self) -> int:
-        """Steps of a part, at most."""
-        return self.max_iterations + 1
+        """Steps of a part, at most; one that ends before them counts as all of them."""
+        return self.max_iterations
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ class PathfinderSettings(Checked):
 
     @property
     def total(self) -> int:
-        """Steps of a part, at most."""
-        return self.max_iterations + 1
+        """Steps of a part, at most; one that ends before them counts as all of them."""
+        return self.max_iterations
 
 
 @dataclass(frozen=True)

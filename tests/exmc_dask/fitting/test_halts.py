@@ -106,3 +106,14 @@ def test_where_there_is_nothing_yet_the_interrupt_is_raised() -> None:
             cluster="threads",
             progressbar=interrupting(lambda event: 0 < event.draw < event.total),
         )
+
+
+@pytest.mark.parametrize("method", ["laplace", "pathfinder"])
+def test_a_part_has_as_many_steps_as_it_was_allowed(method: str) -> None:
+    seen: list[Any] = []
+    options: dict[str, Any] = {"max_iterations": 777, "random_seed": 1, "cluster": "threads"}
+    ed.fit(KNOWN.model, method=method, progressbar=seen.append, **options)
+    told = [event for event in seen if isinstance(event, Progress)]
+
+    assert {event.total for event in told} == {777}
+    assert {event.draw for event in told if done(event)} == {777}
