@@ -300,7 +300,7 @@ def sample(
         from exmc_dask.fitting.begin import begun
 
         recipe = begun(recipe, init, Place(client, cluster, progressbar=False))
-    keeper: Keeper | None = MomentKeeper(recipe) if keep == "moments" else None
+    keeper = MomentKeeper(recipe) if keep == "moments" else Keeper()
     if store is not None:
         from exmc_dask.runs.keeper import begin
 

@@ -103,9 +103,10 @@ BELOW = {
     "folded": "terms",  # runs that keep moments
     "instead": "recipe",  # how a run goes on whose GPUs cannot
     "leg": "terms harvest",  # a recipe carried out by one driver
+    "glance": "leg",  # what a handle says of itself
     "farewell": "",  # ends with the process
     "wishes": "cluster",  # what a Ctrl-C asks for
-    "run": "leg instead trees diagnosis farewell wishes",  # the handle of a run
+    "run": "glance instead trees diagnosis farewell wishes",  # the handle of a run
     "shelf": "recipe",  # who writes to a store
     "reopen": "run keeper shelf",  # doors to stored runs
     "fitting": "recipe predictive.sampling wishes",  # doors of the other methods

@@ -95,6 +95,7 @@ class Tally:
         clock: Clock = time.monotonic,
         quiet_s: float = QUIET_S,
         words: Words = NUTS,
+        spent_s: float = 0.0,
     ) -> None:
         self.words = words
         self.n_chains, self.total, self.tune = n_chains, total, tune
@@ -103,7 +104,7 @@ class Tally:
         self.look: Look | None = None
         self.running = Running(words.chains(n_chains), total - tune)
         self._clock = clock
-        self._began = clock()
+        self._began = clock() - spent_s  # of a run that has gone on for a while
         self._meter = Meter(clock, LOOK_SHARE, quiet_s)
 
     def see(self, event: Progress | Note) -> None:

@@ -2,19 +2,20 @@
 
 import math
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from exmc_dask.cluster.plan.moves import BlockResult, Note
+from exmc_dask.cluster.plan.moves import BlockResult
 from exmc_dask.errors import OptionError
 from exmc_dask.results.fold import BESIDE, FoldedDraws, Folding
 from exmc_dask.runs.recipe import Recipe
+from exmc_dask.runs.terms import Keeper
 from exmc_dask.sampler.state import Past
 
 
-class MomentKeeper:
-    """A `Keeper` that keeps moments, in memory.
+class MomentKeeper(Keeper):
+    """Keeps moments, in memory.
 
     Parameters
     ----------
@@ -44,22 +45,6 @@ class MomentKeeper:
         draws, chain = block.draws, self._chains[block.unit]
         gone = FoldedDraws(draws.first, draws.thin, len(draws), chain)
         return replace(block, draws=gone, state=Past(block.state.draw))
-
-    def aim(self, recipe: Recipe) -> None:
-        """Take note that the run is to have another number of draws, which changes nothing."""
-
-    def lesson(self, lesson: Any) -> None:
-        """Take note of what chains learnt, which nobody asks for again."""
-
-    def see(self, note: Note) -> None:
-        """Take note of something out of the ordinary."""
-
-    def notes(self) -> Sequence[Note]:
-        """Return what went wrong: nothing."""
-        return []
-
-    def close(self) -> None:
-        """Take note that the run is over."""
 
 
 def check_kept(keep: Any, **asked: Any) -> None:

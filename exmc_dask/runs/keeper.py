@@ -18,6 +18,7 @@ from exmc_dask.errors import ExmcError, OptionError, StoreError
 from exmc_dask.runs.bulk import crowded
 from exmc_dask.runs.past import fits_chunk, put_away, written
 from exmc_dask.runs.recipe import Recipe
+from exmc_dask.runs.terms import Keeper
 from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.store.layout import lay_out
 from exmc_dask.store.manifest import MANIFEST, OWNER, Manifest, Owner
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-class StoreKeeper:
-    """A `Keeper` that writes to a store; its owner and the run's thread may call it at once.
+class StoreKeeper(Keeper):
+    """Writes to a store; its owner and the run's thread may call it at once.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ class StoreKeeper:
     def __init__(self, stored: Stored, recipe: Recipe, checkpoint_s: float) -> None:
         self._stored, self._recipe, self._checkpoint_s = stored, recipe, checkpoint_s
         objects, layout = stored.objects, stored.manifest.layout
+        self.place = objects.root
         self._pieces = Pieces.of(objects, layout, stored.tails) if layout.in_pieces else None
         self.source = self._pieces or Chunks(objects, layout)
         self._unable: set[str] = set()  # workers that could not write

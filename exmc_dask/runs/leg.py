@@ -1,10 +1,11 @@
-"""Leg: a recipe carried out by one driver, from where chains are; a run has one after another."""
+"""Leg: a recipe carried out by one driver, from where chains are; the legs of a run."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from exmc_dask.cluster.driver import Driver
+from exmc_dask.cluster.plan.moves import Note, Progress
 from exmc_dask.cluster.pools.pool import Pool
 from exmc_dask.runs.harvest import Harvest
 from exmc_dask.runs.recipe import Recipe
@@ -78,3 +79,24 @@ class Leg:
     def dropped(self) -> set[int]:
         """Return the chains that were given up, so far."""
         return self.units.chains(self.driver.dropped())
+
+
+class Legs(list[Leg]):
+    """The legs of a run, one at a time: the last is under way or was the last."""
+
+    def events(self) -> list[Progress | Note]:
+        """Return what was shown of all of them, of each the last ten thousand at most."""
+        return [event for leg in self for event in leg.driver.events()]
+
+    def notes(self) -> list[Note]:
+        """Return what was out of the ordinary, said of chains."""
+        told = ((leg, event) for leg in self for event in leg.driver.events())
+        return [n for leg, event in told if isinstance(event, Note) for n in leg.units.notes(event)]
+
+    def dropped(self) -> set[int]:
+        """Return the chains that were given up, so far."""
+        return set().union(*(leg.dropped() for leg in self))
+
+    def left(self, chains: int) -> set[int]:
+        """Return those of all chains that were not given up."""
+        return set(range(chains)) - self.dropped()

@@ -16,9 +16,10 @@ from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress
 from exmc_dask.errors import ExmcError, OptionError
 from exmc_dask.runs import trees
 from exmc_dask.runs.farewell import close_at_end
+from exmc_dask.runs.glance import Glance, Shown, state_of
 from exmc_dask.runs.harvest import Harvest
 from exmc_dask.runs.instead import instead
-from exmc_dask.runs.leg import Leg
+from exmc_dask.runs.leg import Leg, Legs
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.stream import Draw
 from exmc_dask.runs.terms import Keeper, Terms
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-class Run(contextlib.AbstractContextManager["Run"]):
+class Run(contextlib.AbstractContextManager["Run"], Shown):
     """A run of all chains, which goes on in threads of its own until it has its draws.
 
     What `exmc_dask.sample` returns with ``blocking=False``; without it, it waits for this. As a
@@ -64,9 +65,9 @@ class Run(contextlib.AbstractContextManager["Run"]):
     ) -> None:
         self._recipe = recipe
         self._terms = terms
-        self._keeper = keeper
+        self._keeper = keeper or Keeper()
         self._harvest = Harvest(recipe.chains, blocks, states or {}, lessons)
-        self._legs: list[Leg] = []  # one at a time; the last is under way or was the last
+        self._legs = Legs()
         self._progress: dict[int, Progress] = {}
         self._seconds = seconds
         self._goes_on = False  # asked for while it was under way
@@ -185,7 +186,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
 
     def events(self) -> list[Progress | Note]:
         """Return what was shown so far, the last ten thousand of each time it went on at most."""
-        return [event for leg in self._legs for event in leg.driver.events()]
+        return self._legs.events()
 
     def inspect(self) -> "xr.DataTree":
         """Return the draws that all chains have so far; the run goes on."""
@@ -222,6 +223,13 @@ class Run(contextlib.AbstractContextManager["Run"]):
         yield from self._harvest.stream(self._recipe.to_stream(), self._recipe.settings.tune, first)
         self._raise()
 
+    def glance(self) -> Glance:
+        """Say where it is."""
+        ending, error = self._driver.ending if self.is_over else None, self._driver.error
+        state = state_of(self._wish, ending, error)
+        found = (self._recipe, self._harvest, self._legs, self.progress)
+        return Glance(*found, state=state, seconds=self._spent_s, place=self._keeper.place)
+
     # From the first block to the last ------------------------------------------------------------
 
     @property
@@ -250,7 +258,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
         self._goes_on, self._wanting = False, ""
         leg = Leg.of(
             *(self._pool, recipe, self._terms, self._seconds - self._spent_before_s),
-            *(self._left(), harvest),
+            *(self._legs.left(recipe.chains), harvest),
             notes=[*recipe.notes, *notes],
             on_block=self._accept,
             on_event=self._see,
@@ -270,22 +278,19 @@ class Run(contextlib.AbstractContextManager["Run"]):
 
     def _accept(self, result: BlockResult) -> None:
         for block in self._recipe.units.results(result):
-            if self._keeper is not None:
-                block = self._keeper.block(block)
+            block = self._keeper.block(block)
             self._show.block(block)
             self._harvest.bring_in(block)
         self._pass_on()
 
     def _learn(self, lesson: Lesson) -> None:
-        if self._keeper is not None:
-            self._keeper.lesson(lesson)
+        self._keeper.lesson(lesson)
         self._harvest.lessons.append(lesson)
 
     def _see(self, event: Progress | Note) -> None:
         if isinstance(event, Note):
             for note in self._recipe.units.notes(event):
-                if self._keeper is not None:
-                    self._keeper.see(note)
+                self._keeper.see(note)
                 self._show(note)
             return
         for progress in self._recipe.units.progress(event):
@@ -294,10 +299,9 @@ class Run(contextlib.AbstractContextManager["Run"]):
 
     def _pass_on(self) -> None:
         """Show what the keeper has to say, and let go of what it has."""
-        if self._keeper is not None:
-            for note in self._keeper.notes():
-                self._driver.tell(note)
-            self._harvest.put_away(self._keeper.stored(), self._keeper.away)
+        for note in self._keeper.notes():
+            self._driver.tell(note)
+        self._harvest.put_away(self._keeper.stored(), self._keeper.away)
 
     def _judge(self, draw: int) -> str:
         """Say what the draws before one do not have yet of what until= asks for."""
@@ -310,8 +314,7 @@ class Run(contextlib.AbstractContextManager["Run"]):
 
     def _aim(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        if self._keeper is not None:
-            self._keeper.aim(recipe)
+        self._keeper.aim(recipe)
 
     def _ended(self) -> None:
         """Go on if that was asked for meanwhile; else give back what the run had."""
@@ -324,9 +327,8 @@ class Run(contextlib.AbstractContextManager["Run"]):
             with contextlib.ExitStack() as last:
                 last.callback(self._pool.close)
                 last.callback(self._show.close)
-                if self._keeper is not None:
-                    last.callback(self._pass_on)
-                    last.callback(self._keeper.close)
+                last.callback(self._pass_on)
+                last.callback(self._keeper.close)
                 if self._driver.ending is Ending.ENOUGH:
                     self._aim(self._recipe.to_draw(int(self._harvest.sure)))
                 else:
@@ -372,24 +374,22 @@ class Run(contextlib.AbstractContextManager["Run"]):
 
     def _is_short(self) -> bool:
         """Tell whether there is anything to go on with."""
-        return any(self._harvest.reached(c) < self._recipe.settings.total for c in self._left())
-
-    def _dropped(self) -> set[int]:
-        return set().union(*(leg.dropped() for leg in self._legs))
-
-    def _left(self) -> set[int]:
-        return set(range(self._recipe.chains)) - self._dropped()
+        recipe, left = self._recipe, self._legs.left(self._recipe.chains)
+        return any(self._harvest.reached(c) < recipe.settings.total for c in left)
 
     def _tree(self, *, begun: bool = False) -> "xr.DataTree":
         return trees.common(
-            self._recipe, self._harvest, self._dropped(), self._attrs(), begun=begun
+            self._recipe, self._harvest, self._legs.dropped(), self._attrs(), begun=begun
         )
 
     def _attrs(self) -> dict[str, Any]:
-        seconds, ending = self._seconds, self._driver.ending
-        if not self._harvest.is_over:
-            seconds += time.perf_counter() - self._began
-        return {"sampling_time": seconds, "ending": ending.outcome if ending else ""}
+        ending = self._driver.ending
+        return {"sampling_time": self._spent_s, "ending": ending.outcome if ending else ""}
+
+    @property
+    def _spent_s(self) -> float:
+        going = 0.0 if self._harvest.is_over else time.perf_counter() - self._began
+        return self._seconds + going
 
     def _raise(self) -> None:
         """Raise what ended the run before its time, with what it had by then."""

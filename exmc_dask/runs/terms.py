@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from exmc_dask.cluster.plan.moves import BlockResult, Note, Progress
 from exmc_dask.errors import OptionError
@@ -54,14 +54,22 @@ class Terms:
         }
 
 
-class Keeper(Protocol):
-    """What keeps the blocks of a run beyond its process.
+class Keeper:
+    """What keeps the blocks of a run beyond the memory of its process; this one keeps nothing.
 
     What it raises ends the run, so a keeper that can do without its disk has to do without.
+
+    Attributes
+    ----------
+    place : str
+        Where that is, as people write it.
     """
+
+    place = ""
 
     def block(self, result: BlockResult) -> BlockResult:
         """Take an accepted block, in order per chain, and return it as others are to see it."""
+        return result
 
     def lesson(self, lesson: Lesson) -> None:
         """Take what a group of chains learnt, before any block that began after it."""
@@ -74,12 +82,15 @@ class Keeper(Protocol):
 
     def notes(self) -> Sequence[Note]:
         """Return what went wrong since this was asked the last time."""
+        return ()
 
     def stored(self) -> Collection[int]:
         """Return the chains of which more can be read back than when this was asked last."""
+        return ()
 
     def away(self, block: BlockResult) -> BlockResult | None:
         """Return a block that reads its draws when they are used; None as long as it cannot."""
+        return None
 
     def close(self) -> None:
         """Write what is still to be written: the run is over, though it may be taken up again."""

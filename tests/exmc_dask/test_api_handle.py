@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,12 @@ def test_a_stream_needs_a_function_and_waits(model: ed.Model) -> None:
         ed.sample_stream(model, 3, **SHORT)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="waits"):
         ed.sample_stream(model, print, blocking=False, **SHORT)
+
+
+def test_a_handle_names_its_model_and_its_store(model: ed.Model, tmp_path: Path) -> None:
+    run = ed.sample(model, store=tmp_path / "run.zarr", blocking=False, **SHORT)
+    run.wait()
+
+    first, second = repr(run).splitlines()
+    assert first == "Run of mu, theta given y: done, 220 of 220 draws of 2 chains, warmup included"
+    assert second == f"kept in {tmp_path / 'run.zarr'}"

@@ -109,7 +109,7 @@ def test_where_there_is_nothing_yet_the_interrupt_is_raised() -> None:
 
 
 @pytest.mark.parametrize("method", ["laplace", "pathfinder"])
-def test_a_part_has_as_many_steps_as_it_was_allowed(method: str) -> None:
+def test_a_part_has_as_many_steps_as_it_was_allowed(method: Any) -> None:
     seen: list[Any] = []
     options: dict[str, Any] = {"max_iterations": 777, "random_seed": 1, "cluster": "threads"}
     ed.fit(KNOWN.model, method=method, progressbar=seen.append, **options)

@@ -1,6 +1,7 @@
 """Pause, abort, extend, stream, until: the same draws whatever is asked and whatever breaks."""
 
 import itertools
+import re
 import threading
 import time
 from collections import defaultdict
@@ -175,3 +176,31 @@ def test_a_dropped_chain_stays_if_it_has_all_that_is_asked_for() -> None:
 
     assert list(harvest.kept(Settings(0, draws=30, tune=20), {1})) == [0, 1, 2]
     assert list(harvest.kept(Settings(0, draws=31, tune=20), {1})) == [0, 2]
+
+
+def test_a_handle_says_where_it_is() -> None:
+    run = begin(draws=400, trouble=SLOW, block_draws=20)
+    wait_for_draws(run)
+    run.pause()
+    paused, page = repr(run), run._repr_html_()
+    run.resume()
+    run.close()
+    stopped = repr(run)
+    run.resume()
+    run.wait()
+
+    assert re.fullmatch(
+        r"Run of x: paused, [1-9]\d* of 1260 draws of 3 chains, warmup included", paused
+    )
+    assert page.startswith("<div>Run of x: paused")
+    assert "</table>" in page
+    assert stopped.startswith("Run of x: stopped, ")
+    assert repr(run) == "Run of x: done, 1260 of 1260 draws of 3 chains, warmup included"
+
+
+def test_a_handle_says_what_ended_its_run() -> None:
+    run = begin(trouble={"raise_at": [1, 100]}, block_draws=20)
+    with pytest.raises(BlockError):
+        run.wait()
+
+    assert re.match(r"Run of x: failed \(BlockError: chain 1, draw 100: .*\), \d+ of ", repr(run))

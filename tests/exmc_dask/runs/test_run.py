@@ -16,7 +16,7 @@ from exmc_dask.cluster.plan.moves import BlockResult, Note
 from exmc_dask.errors import BlockError
 from exmc_dask.runs.recipe import Recipe
 from exmc_dask.runs.run import Run
-from exmc_dask.runs.terms import Terms
+from exmc_dask.runs.terms import Keeper, Terms
 from exmc_dask.sampler.pooling import Lesson
 from tests.cluster.toy_runs import CHAINS, begin, draws_of, recipe
 
@@ -92,7 +92,7 @@ def test_a_process_ends_although_a_run_is_forgotten() -> None:
     assert "exmc_dask" not in done.stderr  # Dask may complain of its own ends on a busy machine
 
 
-class Kept:
+class Kept(Keeper):
     def __init__(self) -> None:
         self.blocks: list[BlockResult] = []
         self.aims: list[int] = []
