@@ -77,7 +77,7 @@ class Plan:
             "vector": (N_VECTORS[adapt], dim),
             "spread": (N_SPREADS[adapt], dim),
             "walk": (int(STACK) + int(LEVEL_ROWS) * depth, dim),
-            "work": (work_size,),
+            "work": (max(1, work_size),),  # an array without elements has no address
             "q": (rows, dim),
             "stats_f": (rows, len(FLOAT_STATS)),
             "stats_i": (rows, len(INT_STATS)),

@@ -175,7 +175,7 @@ def run(
         if name not in arrays:
             kind = np.int64 if name == "stats_i" else np.float64
             arrays[name] = device.empty(sizes.shape(name), kind)
-    model = [device.put(each) for each in (bound.data, bound.data32, bound.index)]
+    model = [device.put(_some(each)) for each in (bound.data, bound.data32, bound.index)]
     first = draw + (tune - draw) % thin
     goal = draw + n
     kept: dict[str, list[np.ndarray]] = {name: [] for name in ("values", "q", "stats_f", "stats_i")}
@@ -233,6 +233,14 @@ def run(
         for name, parts in kept.items()
     }
     return f, i, whole, int(ints[0, LAUNCHES])
+
+
+def _some(array: np.ndarray) -> np.ndarray:
+    """Return an array, or a number that nobody reads: arrays without memory travel badly.
+
+    They have no address, by which the libraries between here and a launch ask whose they are.
+    """
+    return array if array.size else np.zeros(1, array.dtype)
 
 
 def _next_budget(trips: int, ratio: float) -> int:

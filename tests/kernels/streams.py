@@ -238,6 +238,7 @@ class Entry:
         def launch(*args: Any) -> None:
             assert self.runtime.current[-1].ptr == stream
             assert not self.runtime.sent, "what was sent may be gone before it is read"
+            assert all(each.nbytes for each in args if isinstance(each, Array)), "no address"
             plain = [each.content if isinstance(each, Array) else each for each in args]
             self.runtime.begin(stream, lambda: self.function(*plain) is None)
 
