@@ -63,12 +63,11 @@ def ours(
             random_seed=seed,
             target_accept=0.8,
             max_treedepth=10,
-            ncp=False,
             cluster="threads",
             progressbar=False,
             compute_convergence_checks=False,
             discard_tuned_samples=False,
-            **options,
+            **{"ncp": False, **options},
         )
         seconds = clock() - began
         groups = (trace.sample_stats, trace.warmup_sample_stats)

@@ -7,7 +7,7 @@ Afterwards
 - a SUM or MAX has no axis along which its operand is constant, and axes in an order in which loops
   over them run well (`loop_order`);
 - LOGSUMEXP, products of vectors and products with a small or calculated matrix are sums; what is
-  left of MATMUL is a product with a long data matrix, or of two matrices.
+  left of MATMUL is a product with a long or wide data matrix, or of two matrices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +32,7 @@ def squeezed(shape: Shape) -> Shape:
 
 SHORT = 8  # innermost loops of fewer turns stay scalar
 LONG = 64
+WIDE = 16  # a product with a data matrix of as many rows and columns is dearer than a call
 
 
 def is_long(dim: Dim) -> bool:
@@ -238,12 +239,18 @@ def _matmul(node: Node, src: tuple[Node, ...]) -> Node | None:
     match left.ndim, right.ndim:
         case 1, 2:
             return _matmul(node, (transposed(right, (1, 0)), left))
-        case 2, 1 if is_data_matrix(left) and any(map(is_long, left.shape)) and 1 not in left.shape:
+        case 2, 1 if is_data_matrix(left) and _is_wide(left.shape):
             return make(Op.MATMUL, (left, right))
         case 2, 2:
             return _matrix_product(left, right)
         case _:
             return normal(Op.SUM, normal(Op.MUL, left, right), arg=(left.ndim - 1,))
+
+
+def _is_wide(shape: Shape) -> bool:
+    """Whether a product with a matrix of `shape` is one for the functions of ``linalg``."""
+    fixed = [dim for dim in shape if isinstance(dim, int)]
+    return 1 not in shape and (any(map(is_long, shape)) or min(fixed) >= WIDE)
 
 
 def _matrix_product(left: Node, right: Node) -> Node:

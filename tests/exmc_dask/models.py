@@ -296,6 +296,14 @@ def imputed() -> None:
     ed.Deterministic("end", walk[-1] + walk[1])
 
 
+@_row
+def wide_regression() -> None:
+    rng = np.random.default_rng(17)
+    slope, sigma = ed.Normal("slope", 0, 1, shape=20), ed.HalfNormal("sigma", 1)
+    X = rng.normal(size=(40, 20))
+    ed.Normal("y", X @ slope, sigma, observed=X @ np.linspace(-1, 1, 20) + rng.normal(size=40))
+
+
 def at(layout: Layout, q: Array) -> dict[tuple[Op, str], Array]:
     """Values of PARAM leaves at a point."""
     return {(Op.PARAM, name): value for name, value in layout.unpack(q).items()}

@@ -7,8 +7,8 @@ from exmc_dask import math
 from exmc_dask.expressions.axes import Shape
 from exmc_dask.expressions.evaluate import evaluate
 from exmc_dask.expressions.graph import topological
-from exmc_dask.expressions.ir import Node, as_float, broadcast_to, elementwise, make, reduce
-from exmc_dask.expressions.ops import ELEMENTWISE, Op
+from exmc_dask.expressions.ir import Node, as_float, broadcast_to, elementwise, make, param, reduce
+from exmc_dask.expressions.ops import ELEMENTWISE, FLOAT, Op
 from exmc_dask.kernels.normal import loop_order, normalise, squeezed
 from tests.kernels.densities import PARAMS, SLOTS, arrays
 
@@ -117,3 +117,12 @@ def test_a_long_chain_is_transposed_without_recursion() -> None:
     (total,) = normalise([x.sum()])
 
     assert squeezed(total.shape) == ()
+
+
+@pytest.mark.parametrize(("k", "op"), [(15, Op.SUM), (16, Op.MATMUL)])
+def test_a_product_with_a_wide_matrix_of_fixed_size_is_a_call(k: int, op: Op) -> None:
+    triangle = make(Op.DATA, (), "R", (k, 20), FLOAT)
+    (forth,) = normalise([triangle @ param("b", (20,))])
+    (back,) = normalise([triangle.T @ param("r", (k,))])
+
+    assert (forth.op, back.op) == (op, op)
