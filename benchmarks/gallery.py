@@ -91,7 +91,7 @@ def race(name: str, seeds: int, clock: Callable[[], float]) -> list[Figure]:
         for sampler, run in runs.items():
             rows[sampler].append(row(run, seed, names))
     return [
-        Figure(name, sampler, *map(median, zip(*found, strict=True)), ready_s=ready[sampler])
+        Figure(name, sampler, *(*map(median, zip(*found, strict=True)), ready[sampler]))
         for sampler, found in rows.items()
     ]
 
