@@ -98,11 +98,17 @@ class StoreKeeper(Keeper):
             self._open().learn(lesson)
 
     def aim(self, recipe: Recipe) -> None:
-        """Take note that the run is to have another number of draws."""
+        """Take note that the run is to have another number of draws, or another target."""
         draws, until = recipe.settings.draws, recipe.until is not None
         with self._lock:
             self._recipe = recipe
-            owner = replace(self._stored.owner, draws=draws, until=until)
+            owner = replace(
+                self._stored.owner,
+                draws=draws,
+                until=until,
+                targets=recipe.targets,
+                changes=recipe.changes,
+            )
             self._stored = replace(self._stored, owner=owner)
             self._open().aim(owner, recipe.settings)
 
@@ -259,7 +265,8 @@ def begin(
         ),
         release=__version__,
     )
-    owner = Owner(1, secrets.token_hex(8), settings.draws, until is not None, here())
+    token, draws = secrets.token_hex(8), settings.draws
+    owner = Owner(1, token, draws, until is not None, here(), recipe.targets)
     content = manifest.objects()
     try:
         if not objects.is_empty():

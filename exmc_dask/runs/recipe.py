@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -59,8 +60,8 @@ class Recipe:
         it, CPUs may; and where CPUs did, GPUs may again.
     before : tuple of str
         Targets that chains had before the spec's.
-    changes : tuple of str
-        From which draw on which chains had another target than before, in words.
+    changes : tuple of tuple of str
+        For each of these, from which draw on which chains had another after it, in words.
     until : Until, optional
         What lets the run end before it has all draws.
     warmup, log_likelihood, log_prior : bool
@@ -81,7 +82,7 @@ class Recipe:
     else_cpus: bool = False
     returns: bool = False
     before: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
+    changes: tuple[tuple[str, ...], ...] = ()
     until: Until | None = None
     warmup: bool = False
     log_likelihood: bool = False
@@ -128,16 +129,21 @@ class Recipe:
 
     def after(self, target: str, states: Mapping[int, State]) -> "Recipe":
         """Return the same recipe after chains had another target up to these states."""
-        changes = [
+        change = tuple(
             f"{self.spec.target} after {target} from draw {draw} on: {chains}"
             for chains, draw in standing(states)
-        ]
-        return replace(self, before=(*self.before, target), changes=(*self.changes, *changes))
+        )
+        return replace(self, before=(*self.before, target), changes=(*self.changes, change))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Those that chains had, one after the other."""
+        return (*self.before, self.spec.target)
 
     @property
     def target(self) -> str:
         """What kernels were compiled for, one after the other."""
-        return ", then ".join((*self.before, self.spec.target))
+        return ", then ".join(self.targets)
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -190,7 +196,7 @@ class Recipe:
             "attrs": {
                 "model": self.model.spec.key,
                 "target": self.target,
-                **({"target_changes": list(self.changes)} if self.changes else {}),
+                **({"target_changes": list(chain(*self.changes))} if self.changes else {}),
                 **self._of_gpus(results),
                 **attrs,
             },

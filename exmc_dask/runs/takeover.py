@@ -21,7 +21,7 @@ from exmc_dask.sampler.pooling import Lesson
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState
 from exmc_dask.store.lessons import read_lessons
-from exmc_dask.store.manifest import OWNER, Owner
+from exmc_dask.store.manifest import OWNER
 from exmc_dask.store.orphans import delete_orphans
 from exmc_dask.store.stored import Stored
 
@@ -78,12 +78,13 @@ def take_over(
             "store_writers='workers' is not possible for this run: its coordinator has written the "
             "store so far, and goes on with that; leave it out"
         )
-    owner = Owner(
-        owner.epoch + 1,
-        secrets.token_hex(8),
-        owner.draws + draws,
-        owner.until and not draws,
-        here(),
+    owner = replace(
+        owner,
+        epoch=owner.epoch + 1,
+        token=secrets.token_hex(8),
+        draws=owner.draws + draws,
+        until=owner.until and not draws,
+        host=here(),
     )
     try:
         objects.put(OWNER, owner.to_bytes())
@@ -144,5 +145,18 @@ def _recipe(stored: Stored) -> Recipe:
     if stored.owner.until:
         limits = {name: np.array(limits) for name, limits in run["until"].items()}
         until = Until(limits, tuple(run["columns"]))
-    recipe = replace(recipe, initials=manifest.initials)
+    before, changes = _past_targets(stored)
+    recipe = replace(recipe, initials=manifest.initials, before=before, changes=changes)
     return recipe.to_draw(stored.owner.draws, until)
+
+
+def _past_targets(stored: Stored) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the targets before the last one, and how they changed.
+
+    A change after which the store was given no draw has not been, for who goes on with it.
+    """
+    targets = list(stored.owner.targets)
+    while targets and targets[-1] != stored.target:
+        targets.pop()
+    before = tuple(targets[:-1])
+    return before, tuple(map(tuple, stored.owner.changes))[: len(before)]

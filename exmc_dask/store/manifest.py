@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Buffer, Mapping
+from collections.abc import Buffer, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -133,6 +133,10 @@ class Owner:
         Whether the manifest's ``until`` may still end the run before that.
     host : str
         Where it runs, and its process, for people.
+    targets : sequence of str
+        What chains are drawn with, one after the other; the last from now on.
+    changes : sequence of sequence of str
+        Of each but the last, from which draw on which chains had another after it, in words.
     """
 
     epoch: int
@@ -140,6 +144,8 @@ class Owner:
     draws: int
     until: bool
     host: str
+    targets: Sequence[str] = ()
+    changes: Sequence[Sequence[str]] = ()
 
     def to_bytes(self) -> bytes:
         """Return it as the bytes of a file."""

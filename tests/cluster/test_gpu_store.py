@@ -1,5 +1,6 @@
 """Runs on GPUs that end and go on: on GPUs as if they had not, on CPUs with a word about it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from exmc_dask.runs.run import Run
 from exmc_dask.runs.units import Batches
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState
+from exmc_dask.store.manifest import OWNER, Owner
+from exmc_dask.store.objects import objects_at
 from tests.cluster import fake_gpu
 
 QUIET: dict[str, Any] = {
@@ -71,6 +74,34 @@ def test_a_stored_run_goes_on_with_cpus_and_says_so(
     assert ed.open_store(place).posterior.attrs["target"] == "cuda, then cpu"
     np.testing.assert_array_equal(trace.posterior.mu[:, :30], before.posterior.mu)
     np.testing.assert_array_equal(trace.posterior.mu[:, 30:], _by_cpu(place, monkeypatch))
+
+
+def test_a_store_knows_all_targets_that_its_run_had(place: str) -> None:
+    first, _ = resumed(place, target="cpu")
+    again, _ = resumed(place, target="cpu")
+    back, _ = resumed(place, target="cuda")
+    (change,) = first.posterior.attrs["target_changes"]
+
+    assert change.startswith("cpu after cuda from draw 70 on")
+    for trace in (first, again):
+        assert trace.posterior.attrs["target"] == "cuda, then cpu"
+        assert list(trace.posterior.attrs["target_changes"]) == [change]
+    for trace in (back, ed.open_store(place)):
+        assert trace.posterior.attrs["target"] == "cuda, then cpu, then cuda"
+        told = list(trace.posterior.attrs["target_changes"])
+        assert told[0] == change
+        assert told[1].startswith("cuda after cpu from draw 130 on")
+
+
+def test_a_change_of_target_that_brought_no_draw_is_forgotten(place: str) -> None:
+    owner = Owner.read(objects_at(place))
+    dead = replace(owner, targets=["cuda", "cpu"], changes=[["cpu after cuda"]])
+    objects_at(place).put(OWNER, dead.to_bytes())
+    trace, _ = resumed(place, target="cuda")
+
+    assert owner.targets == ["cuda"]
+    assert trace.posterior.attrs["target"] == "cuda"
+    assert "target_changes" not in trace.posterior.attrs
 
 
 def _by_cpu(place: str, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
