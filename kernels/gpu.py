@@ -91,6 +91,11 @@ def label() -> str:
     return f"{name()} at {cupy.cuda.Device().pci_bus_id}"
 
 
+def capability() -> str:
+    """Return the compute capability of the GPU of this process, "9.0": what numba compiles for."""
+    return ".".join(map(str, numba_cuda().get_current_device().compute_capability))
+
+
 def size(n_bytes: int) -> str:
     """Return a number of bytes in words."""
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
@@ -114,6 +119,7 @@ class Gpu:
         import cupy
 
         self.label = label()  # now, as it may say nothing when it has failed
+        self.capability = capability()
         self._cupy = cupy
         self._kernel, self._lanes, self._block = kernel, lanes, block
         self._work = cupy.cuda.Stream(non_blocking=True)

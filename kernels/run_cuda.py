@@ -57,9 +57,12 @@ class Device(Protocol):
     ----------
     label : str
         What it is called, and which of its machine's it is.
+    capability: str
+        Its compute capability, "9.0": what code is compiled for.
     """
 
     label: str
+    capability: str
 
     @property
     def free_bytes(self) -> int:

@@ -208,7 +208,11 @@ def prepare(spec: Spec) -> Batches:
             *(device, bound, lanes, blank.f, blank.i, *block.options(settings), 0, control),
             in_step=bool(tile),
         )
-    marks = {**build.fingerprint("cuda"), "lanes": str(lanes), "tile": str(tile)}
+    marks = build.fingerprint("cuda") | {
+        "gpu": device.capability,
+        "lanes": str(lanes),
+        "tile": str(tile),
+    }
     return Batches(
         density=density,
         kernel=kernel,

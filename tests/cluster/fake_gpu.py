@@ -44,9 +44,10 @@ def arrange(monkeypatch: pytest.MonkeyPatch, **orders: Any) -> None:
     ----------
     monkeypatch
     **orders
-        ``most``: chains that fit. ``fail_at``, ``die_at``: a draw before which a launch fails, or
-        kills its process; ``folder``: where it is remembered that it did, so that only the first
-        ``times`` processes to come there do. A GPU that failed fails for ever.
+        ``most``: chains that fit. ``capability``: what is compiled for. ``fail_at``, ``die_at``: a
+        draw before which a launch fails, or kills its process; ``folder``: where it is remembered
+        that it did, so that only the first ``times`` processes to come there do. A GPU that failed
+        fails for ever.
     """
     join, part = batch_engine.join, batch_engine.part
 
@@ -85,6 +86,7 @@ class Faulty(Host):
     def __init__(self, kernel: on_gpu.GpuKernel, orders: dict[str, Any]) -> None:
         super().__init__(kernel.program.source)
         self.orders, self.broken = orders, False
+        self.capability = orders.get("capability", self.capability)
 
     def empty(self, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         if shape[-1] > self.orders.get("most", shape[-1]):

@@ -93,6 +93,21 @@ def test_a_store_knows_all_targets_that_its_run_had(place: str) -> None:
         assert told[1].startswith("cuda after cpu from draw 130 on")
 
 
+def test_a_gpu_of_another_generation_is_another_fingerprint(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_gpu.arrange(monkeypatch, capability="12.0")
+    _, notes = resumed(place, target="cuda")
+    changes = [note for note in notes if note.kind is Trouble.FINGERPRINT]
+
+    assert len(changes) == 4
+    for note in changes:
+        now, before = note.message.split(" after {")
+        assert "goes on from draw 70 under another fingerprint" in now
+        assert '"gpu": "12.0"' in now
+        assert '"gpu": "9.0"' in before
+
+
 def test_a_change_of_target_that_brought_no_draw_is_forgotten(place: str) -> None:
     owner = Owner.read(objects_at(place))
     dead = replace(owner, targets=["cuda", "cpu"], changes=[["cpu after cuda"]])

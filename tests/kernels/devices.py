@@ -88,7 +88,7 @@ def host_sources(lanes: int = 1) -> dict[str, str]:
 class Host:
     """The device's sources compiled for this CPU, a chain after the other."""
 
-    label, free_bytes = "a stand-in", 2**40
+    label, capability, free_bytes = "a stand-in", "9.0", 2**40
 
     def __init__(self, source: str, lanes: int = 1) -> None:
         self.lanes, self.launches = lanes, 0

@@ -255,6 +255,7 @@ def open_gpu(
     monkeypatch.setattr(gpu, "missing", lambda: "")
     monkeypatch.setattr(gpu, "numba_cuda", lambda: cuda)
     monkeypatch.setattr(gpu, "label", lambda: "a stand-in")
+    monkeypatch.setattr(gpu, "capability", lambda: "9.0")
     module = build.load(source, build.runtime(host_sources(lanes)))
     kernel = ModuleType("entries")
     for name in ("sample", "outputs"):
