@@ -154,6 +154,7 @@ class Bench:
     ) -> Speed:
         """Time a block of about so many seconds; `block` as `make` has it."""
         limit_s = _PATIENCE * seconds
+        self.make(subject, lanes, chains, 0, block=block)  # what compiles is not timed
         made = self.make(subject, lanes, chains, 2, limit_s=limit_s, block=block)
         row = 8 * len(chains) * sum(each.shape[2] for each in made.kept.values())
         most = max(2, min(_MOST_DRAWS, int(_KEPT_BYTES / row)))

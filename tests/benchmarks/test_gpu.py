@@ -17,7 +17,7 @@ from exmc_dask.kernels import gpu, on_gpu
 from exmc_dask.sampler.state import ChainState, Draws
 from on_card.blocks import Bench
 from on_card.compiling import compile_all
-from on_card.machine import Card, Twin
+from on_card.machine import Card, Rates, Twin
 from on_card.moments import LIMIT, apart
 from on_card.report import Budget
 from on_card.subject import Subject
@@ -97,6 +97,22 @@ def test_a_kernel_that_cannot_be_compiled_costs_only_itself() -> None:
     assert "no such model" in found["no such model", 1]["error"]
     assert "lanes=3" in found["simple", 3]["error"]
     assert [*compile_all(pairs, [], 1, limit_s=0.0)] == []
+
+
+def test_compiling_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, asked = Bench(Twin()), []
+    subject = benchmark.subject("simple", 5)
+    right = Bench.make
+
+    def make(self: Bench, subject: Subject, lanes: int, chains: Any, n: int, **rest: Any) -> Any:
+        asked.append(n)
+        return right(self, subject, lanes, chains, n, **rest)
+
+    monkeypatch.setattr(Bench, "make", make)
+    bench.speed(subject, 1, subject.starts(2), Rates(1e9, 1e9), 0.01)
+
+    assert asked[0] == 0
+    assert all(asked[1:])
 
 
 def test_lanes_are_tried_on_a_processor() -> None:
