@@ -34,7 +34,7 @@ test-pods: $(STAMP)  ## images and pods of the chart under podman, as root; a cl
 test-cuda:  ## without a GPU what needs numba-cuda and dask-cuda: PTX of all models (registers where ptxas is) and what it draws, numba's simulator, GPU workers
 	@[ -x $(CUDA) ] || { python=$$(.ci/find-python) && "$$python" -m venv .venv-cuda; }
 	$(CUDA) -m pip install --quiet --disable-pip-version-check -e ".[cuda,test]"
-	$(CUDA) -m pytest --runslow --timeout 3600 tests/kernels/test_ptx.py tests/kernels/test_ptx_runs.py tests/kernels/test_simulated.py tests/cluster/test_gpu.py $(PYTEST_ARGS)
+	$(CUDA) -m pytest --runslow --timeout 3600 tests/kernels/cuda/test_ptx.py tests/kernels/cuda/test_ptx_runs.py tests/kernels/cuda/test_simulated.py tests/cluster/test_gpu.py $(PYTEST_ARGS)
 
 check: $(STAMP)  ## format, lint and types, changing nothing
 	$(PY) -m ruff format --check .

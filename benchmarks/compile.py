@@ -147,7 +147,7 @@ def measure(name: str, n: int) -> Row:
     density = lower(model.spec, ncp=ncp)
     passed()
     from exmc_dask import kernels
-    from exmc_dask.kernels.program import write
+    from exmc_dask.kernels.codegen.program import write
 
     lines = len(write(density).source.splitlines())
     passed()

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exmc_dask.errors import CompileError
-from exmc_dask.kernels import gpu
+from exmc_dask.kernels.cuda import gpu
 from on_card import compiling
 from on_card.blocks import Bench
 from on_card.checks import check_blocks, check_runs

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.kernels import compile
-from exmc_dask.kernels.chain import CONTROL, GRADIENTS
+from exmc_dask.kernels.runtime.chain import CONTROL, GRADIENTS
 from exmc_dask.lowering.density import lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings

@@ -1,8 +1,9 @@
 """From a log-density to machine code: readable source, named by its hash, compiled once.
 
-``compile`` puts the graph into normal form (`normal`), finds the loops (`schedule`), writes them
-(`emit`, with the table of a target's language in ``dialect_*``) and builds the text (`build`).
-``Kernel.bind`` lays the data of a run out as the text reads them (`bind`).
+``compile`` puts the graph into normal form and finds its loops (``analysis``), writes them in the
+words of a target (``codegen``) and builds the text (`build`) beside the ``runtime``, which has the
+sampler too. ``Kernel.bind`` lays the data of a run out as the text reads them. ``cuda`` is all of
+that for a GPU.
 """
 
 import hashlib
@@ -16,10 +17,10 @@ import numpy.typing as npt
 from exmc_dask.errors import CompileError
 from exmc_dask.lowering.density import LogDensity
 
-from .bind import Bound
 from .build import load
-from .cost import Cost
-from .program import Program, write
+from .codegen.bind import Bound
+from .codegen.cost import Cost
+from .codegen.program import Program, write
 
 __all__ = ["Bound", "Cost", "Kernel", "compile"]
 

@@ -41,7 +41,7 @@ RUNTIME = (
     *("stepsize.py", "adapt.py", "tree.py", "nuts.py", "run_cpu.py"),
     *("lbfgs.py", "mode.py", "cloud.py", "pathfinder.py", "smc.py", "advi.py"),
 )
-"""Files of this folder that generated kernels and samplers are compiled with."""
+"""Files of the folder ``runtime`` that generated kernels and samplers are compiled with."""
 
 ON_DEVICE = {
     **{name: name for name in RUNTIME if name != "run_cpu.py"},
@@ -54,10 +54,11 @@ ON_DEVICE = {
     "trips.py": "trips.py",
     "vecmath.py": "vecmath_cuda.py",
 }
-"""The runtime of the target "cuda": name of a module there -> the file here."""
+"""The runtime of the target "cuda": name of a module there -> its file."""
 LANES = (1, 2, 4, 8, 16, 32)
 """Numbers of lanes that can share a chain."""
 
+_HERE = Path(__file__).with_name("runtime")
 _DISTRIBUTIONS = ("exmc-dask", "numba", "llvmlite", "numpy")
 _lock = threading.RLock()
 
@@ -80,14 +81,12 @@ def _versions() -> dict[str, str]:
 
 def sources() -> dict[str, str]:
     """Return the runtime, file name -> text, as it stands in this package."""
-    here = Path(__file__).parent
-    return {name: (here / name).read_text("utf-8") for name in RUNTIME}
+    return {name: (_HERE / name).read_text("utf-8") for name in RUNTIME}
 
 
 def device_sources(lanes: int) -> dict[str, str]:
     """Return the runtime of the target "cuda" for chains that are shared by so many lanes."""
-    here = Path(__file__).parent
-    texts = {name: (here / file).read_text("utf-8") for name, file in ON_DEVICE.items()}
+    texts = {name: (_HERE / file).read_text("utf-8") for name, file in ON_DEVICE.items()}
     texts["group.py"] = texts["group.py"].replace("\nLANES = 1\n", f"\nLANES = {lanes}\n")
     return texts
 

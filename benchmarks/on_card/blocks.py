@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from exmc_dask.kernels import chain as slots
-from exmc_dask.kernels import run_cuda
+from exmc_dask.kernels.cuda import run_cuda
+from exmc_dask.kernels.runtime import chain as slots
 from exmc_dask.processor import n_processors
 from exmc_dask.sampler.block import options as options_of
 from on_card.machine import Machine, Rates

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from exmc_dask.cluster.engines.batch import lanes_for
-from exmc_dask.kernels import gpu, on_gpu, run_cuda
+from exmc_dask.kernels.cuda import gpu, on_gpu, run_cuda
 from gradient import medians_s, multiply_add, read
 from on_card.subject import Subject
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exmc_dask.kernels import gpu
+from exmc_dask.kernels.cuda import gpu
 from exmc_dask.processor import n_processors
 from models.seven import MODELS
 

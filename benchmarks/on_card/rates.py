@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from exmc_dask.kernels import gpu
+from exmc_dask.kernels.cuda import gpu
 
 gpu.numba_cuda()
 from numba import cuda, uint32  # noqa: E402  as gpu has prepared it

@@ -12,7 +12,7 @@ from typing import Any
 
 import exmc_dask as ed
 from exmc_dask.errors import GpuError
-from exmc_dask.kernels import gpu_trouble
+from exmc_dask.kernels.cuda import gpu_trouble
 
 _PACKAGES = ("numba", "numba-cuda", "cupy-cuda13x", "numpy", "jax", "numpyro", "blackjax")
 DONE, UNDER_WAY = "done", "under way"  # sections with what was tried in them, in the file

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import exmc_dask as ed
-from exmc_dask.kernels import Bound, Cost, Kernel, compile, on_gpu
-from exmc_dask.kernels.chain import INTS
-from exmc_dask.kernels.tiled import rows_that_fit
+from exmc_dask.kernels import Bound, Cost, Kernel, compile
+from exmc_dask.kernels.codegen.tiled import rows_that_fit
+from exmc_dask.kernels.cuda import on_gpu
+from exmc_dask.kernels.runtime.chain import INTS
 from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings

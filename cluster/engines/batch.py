@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from exmc_dask.errors import DeviceFull, GpuError, OptionError
 from exmc_dask.expressions.axes import extents
-from exmc_dask.kernels import Bound, build, gpu, gpu_trouble, on_gpu, run_cuda
-from exmc_dask.kernels.chain import CONTROL
+from exmc_dask.kernels import Bound, build
+from exmc_dask.kernels.cuda import gpu, gpu_trouble, on_gpu, run_cuda
+from exmc_dask.kernels.runtime.chain import CONTROL
 from exmc_dask.language.model import ModelSpec
 from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler import block

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from exmc_dask.inference.state import FitState, Made
 from exmc_dask.kernels import build
-from exmc_dask.kernels.chain import DRAWS, GRADIENTS, STOP, STOP_NOW
+from exmc_dask.kernels.runtime.chain import DRAWS, GRADIENTS, STOP, STOP_NOW
 from exmc_dask.language.model import ModelSpec
 from exmc_dask.predictive.forward import Forward
 from exmc_dask.predictive.plan import Plan

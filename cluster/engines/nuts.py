@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from exmc_dask import kernels
 from exmc_dask.errors import BadStart
 from exmc_dask.kernels import build
-from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
+from exmc_dask.kernels.runtime.chain import FLOAT_STATS, INT_STATS
 from exmc_dask.language.model import ModelSpec
 from exmc_dask.lowering.density import LogDensity, lower
 from exmc_dask.sampler import block

@@ -1,7 +1,7 @@
 """Eyes on running blocks: one thread per process stops them in time and tells how far they are.
 
 A kernel cannot look at a clock or a network, but it reads slot 0 of its control array after each
-transition and writes counters to the others (`exmc_dask.kernels.chain.CONTROL`). One thread
+transition and writes counters to the others (`exmc_dask.kernels.runtime.chain.CONTROL`). One thread
 serves all blocks of the process, so that a block costs no thread of its own.
 """
 
@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from exmc_dask.kernels import chain
+from exmc_dask.kernels.runtime import chain
 
 from ..messages.wire import Stop, Task
 from ..plan.moves import BlockProgress, Stage

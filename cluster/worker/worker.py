@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.errors import DeviceFull, GpuError
-from exmc_dask.kernels import chain
+from exmc_dask.kernels.runtime import chain
 from exmc_dask.sampler.receipt import Receipt
 from exmc_dask.sampler.state import Draws, State
 from exmc_dask.store import piece

@@ -5,7 +5,7 @@ scale, times a continued fraction: for the beta function that of Didonato and Mo
 "Algorithm 708", from the nearer end; for the gamma function its limit for b to infinity below the
 mean, and above it the even part of NIST Digital Library of Mathematical Functions 8.9.2. The
 weights are those of Loader (2000), "Fast and Accurate Computation of Binomial Probabilities".
-Accuracy and domain are those of ``kernels/incomplete.py``, the compiled twin.
+Accuracy and domain are those of ``kernels/runtime/incomplete.py``, the compiled twin.
 """
 
 from collections.abc import Callable

@@ -54,7 +54,7 @@ def run(
     Returns
     -------
     FitState
-        ``path`` and its scalars as in `exmc_dask.kernels.lbfgs`; when it is finished also ``q``
+        ``path`` and its scalars as in `kernels.runtime.lbfgs`; when it is finished also ``q``
         (dim,), and where the curvature is wanted ``hessian`` (dim, dim) of the negative
         log-density, and ``peak``, whether it is positive definite.
     Draws

@@ -54,7 +54,7 @@ def run(
     -------
     FitState
         The climb and its best place so far. When it is finished instead ``elbo`` (1,), the law
-        (``mean``, ``basis``, ``root``, ``spread`` of `exmc_dask.kernels.pathfinder`), and draws
+        (``mean``, ``basis``, ``root``, ``spread`` of `kernels.runtime.pathfinder`), and draws
         from it: ``q`` (pool, dim), ``logp`` and ``logq`` (pool,). There are none if there was no
         place with a normal law whose draws all have a finite density.
     Draws

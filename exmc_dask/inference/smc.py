@@ -7,7 +7,7 @@ from exmc_dask.inference.settings import MOVES, SmcSettings
 from exmc_dask.inference.state import FitState
 from exmc_dask.inference.steps import model_arguments, reported
 from exmc_dask.kernels import build
-from exmc_dask.kernels.chain import DRAWS, GO_ON, STOP
+from exmc_dask.kernels.runtime.chain import DRAWS, GO_ON, STOP
 from exmc_dask.sampler.block import Bound, Kernel
 from exmc_dask.sampler.state import Draws, Floats, Ints
 

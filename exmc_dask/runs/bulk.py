@@ -1,7 +1,7 @@
 """How large the draws of a run will be: told before it begins."""
 
 from exmc_dask.cluster.plan.moves import Note, Trouble
-from exmc_dask.kernels.gpu import size
+from exmc_dask.kernels.cuda.gpu import size
 
 LARGE = 4_000_000_000
 """Bytes from which on it is told: more than a minute of what one process takes from its workers."""

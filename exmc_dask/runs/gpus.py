@@ -6,7 +6,9 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from exmc_dask.errors import CompileError, OptionError
-from exmc_dask.kernels import build, gpu
+from exmc_dask.kernels import build
+from exmc_dask.kernels.codegen.tiled import TILE_STEP
+from exmc_dask.kernels.cuda import gpu
 from exmc_dask.sampler.checked import is_whole
 
 TARGETS = ("auto", "cpu", "cuda")
@@ -18,7 +20,7 @@ _ALLOWED = {
     "lanes": f"one of {', '.join(map(str, build.LANES))}",
     "block": f"one of {_BLOCKS}",
     "batch": "a whole number above 0",
-    "tile": f"'auto', 0 or a multiple of {gpu.TILE_STEP}",
+    "tile": f"'auto', 0 or a multiple of {TILE_STEP}",
 }
 
 
@@ -61,7 +63,7 @@ class Wish:
             "block": is_whole(self.block) and self.block in gpu.BLOCKS,
             "batch": self.batch is None or (is_whole(self.batch) and self.batch > 0),
             "tile": self.tile == "auto"
-            or (is_whole(self.tile) and self.tile >= 0 and self.tile % gpu.TILE_STEP == 0),
+            or (is_whole(self.tile) and self.tile >= 0 and self.tile % TILE_STEP == 0),
         }
         for name, holds in possible.items():
             if not holds:

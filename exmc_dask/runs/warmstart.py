@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.errors import OptionError, UnknownName
-from exmc_dask.kernels.chain import LOW_RANK_SPREADS
+from exmc_dask.kernels.runtime.chain import LOW_RANK_SPREADS
 from exmc_dask.language.builder import Model
 from exmc_dask.lowering.density import LogDensity
 from exmc_dask.sampler.settings import Settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exmc_dask.errors import FormatError
-from exmc_dask.kernels import chain as slots
+from exmc_dask.kernels.runtime import chain as slots
 from exmc_dask.sampler.state import ChainState, Draws, Floats, Ints
 
 

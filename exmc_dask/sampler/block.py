@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from exmc_dask.kernels import build
-from exmc_dask.kernels import chain as slots
+from exmc_dask.kernels.runtime import chain as slots
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws, Floats, Ints
 
@@ -82,7 +82,7 @@ def run(
     n : int
         Transitions to make; warmup counts.
     control : (9,) int64, optional
-        To watch and stop the block from another thread: CONTROL of `exmc_dask.kernels.chain`.
+        To watch and stop the block from another thread: CONTROL of `kernels.runtime.chain`.
         Stopping "now" drops the transition under way, with the state as at its start.
 
     Returns
@@ -127,7 +127,7 @@ def _compile_sampler(package: ModuleType, target: str, metric: str) -> None:
 
 
 def options(settings: Settings) -> tuple[Floats, Ints]:
-    """Return OPTION_FLOATS and OPTION_INTS of `exmc_dask.kernels.chain`."""
+    """Return OPTION_FLOATS and OPTION_INTS of `exmc_dask.kernels.runtime.chain`."""
     floats = np.array([settings.target_accept, settings.jitter])
     flag = int(settings.store_unconstrained)
     ints = [settings.seed, settings.tune, settings.thin, settings.max_treedepth, flag]

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from exmc_dask.kernels import chain as slots
+from exmc_dask.kernels.runtime import chain as slots
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.state import ChainState, Floats, Ints, shapes
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exmc_dask.kernels.chain import INTS
+from exmc_dask.kernels.runtime.chain import INTS
 from exmc_dask.sampler import reference_low_rank as low_rank
 from exmc_dask.sampler import reference_warmup as warmup
 from exmc_dask.sampler.reference_random import Random

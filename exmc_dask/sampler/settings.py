@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.errors import OptionError
-from exmc_dask.kernels import chain
+from exmc_dask.kernels.runtime import chain
 from exmc_dask.sampler.checked import Checked
 from exmc_dask.sampler.windows import SHORTEST, pooled_windows, stan_windows
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.errors import FormatError
-from exmc_dask.kernels import chain as slots
-from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
+from exmc_dask.kernels.runtime import chain as slots
+from exmc_dask.kernels.runtime.chain import FLOAT_STATS, INT_STATS
 
 __all__ = ["FLOAT_STATS", "INT_STATS", "ChainState", "Draws", "Past", "State", "shapes"]
 
@@ -71,7 +71,7 @@ class ChainState:
     ----------
     f : (n,) float64
     i : (12,) int64
-        Laid out as `exmc_dask.kernels.chain` says.
+        Laid out as `exmc_dask.kernels.runtime.chain` says.
 
     Raises
     ------

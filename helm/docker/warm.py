@@ -1,7 +1,7 @@
 """Fill EXMC_CACHE_DIR with what every run needs: the sampler for each metric."""
 
 import exmc_dask as ed
-from exmc_dask.kernels.chain import METRICS
+from exmc_dask.kernels.runtime.chain import METRICS
 
 with ed.Model() as model:
     mu = ed.Normal("mu", 0, 5)

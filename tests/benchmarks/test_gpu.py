@@ -13,7 +13,7 @@ import xarray as xr
 
 import gpu as benchmark
 from exmc_dask.errors import GpuError
-from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.kernels.cuda import gpu, on_gpu
 from exmc_dask.sampler.state import ChainState, Draws
 from on_card.blocks import Bench
 from on_card.compiling import compile_all

@@ -18,8 +18,8 @@ import pytest
 from exmc_dask.cluster.engines import batch as batch_engine
 from exmc_dask.cluster.messages.wire import Spec
 from exmc_dask.cluster.worker import quarantine
-from exmc_dask.kernels import gpu, on_gpu
-from exmc_dask.kernels.chain import DRAW
+from exmc_dask.kernels.cuda import gpu, on_gpu
+from exmc_dask.kernels.runtime.chain import DRAW
 from tests.kernels.devices import Host
 
 _ORDERS = "fake/orders"

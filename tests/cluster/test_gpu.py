@@ -15,7 +15,7 @@ import exmc_dask as ed
 from benchmarks.models import seven
 from exmc_dask.cluster.clusters.local import cuda
 from exmc_dask.errors import ClusterMismatch, ClusterStartError, CompileError, OptionError
-from exmc_dask.kernels import gpu, on_gpu
+from exmc_dask.kernels.cuda import gpu, on_gpu
 from exmc_dask.runs.units import Batches
 from exmc_dask.sampler.pooling import Pooling
 from tests.kernels.devices import Host, stand_in

@@ -14,7 +14,7 @@ from benchmarks.models import seven
 from exmc_dask.cluster.plan.moves import Note, Trouble, WorkerJoined
 from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import CompileError, DeviceFull, ExmcError, OptionError
-from exmc_dask.kernels import on_gpu
+from exmc_dask.kernels.cuda import on_gpu
 from exmc_dask.runs.gpus import Wish
 from exmc_dask.runs.recipe import Recipe, write
 from exmc_dask.runs.units import MOST

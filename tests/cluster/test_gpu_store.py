@@ -13,7 +13,7 @@ from exmc_dask.cluster.driver import Driver
 from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import CompileError, OptionError
-from exmc_dask.kernels import gpu
+from exmc_dask.kernels.cuda import gpu
 from exmc_dask.runs.gpus import Wish
 from exmc_dask.runs.recipe import on_gpus, write
 from exmc_dask.runs.run import Run

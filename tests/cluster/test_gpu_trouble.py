@@ -18,7 +18,7 @@ from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.cluster.pools import dask_pool
 from exmc_dask.cluster.pools.thread_pool import ThreadPool
 from exmc_dask.errors import DeviceFull, GpuError
-from exmc_dask.kernels import gpu_trouble
+from exmc_dask.kernels.cuda import gpu_trouble
 from exmc_dask.runs.run import Run
 from exmc_dask.runs.units import Batches
 from tests.cluster import fake_gpu

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc_dask.cluster.messages.wire import Spec
-from exmc_dask.kernels import chain
-from exmc_dask.kernels.chain import FLOAT_STATS, INT_STATS
+from exmc_dask.kernels.runtime import chain
+from exmc_dask.kernels.runtime.chain import FLOAT_STATS, INT_STATS
 from exmc_dask.sampler.state import ChainState, Draws
 
 DIM = 3

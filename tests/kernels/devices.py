@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exmc_dask.kernels import build, gpu, on_gpu
+from exmc_dask.kernels import build
+from exmc_dask.kernels.cuda import gpu, on_gpu
 
 HOST_GROUP = """
 import numpy as np

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from exmc_dask.errors import ShapeError
 from exmc_dask.expressions import incomplete
 from exmc_dask.kernels import Bound
-from exmc_dask.kernels.program import write
+from exmc_dask.kernels.codegen.program import write
 from exmc_dask.lowering.density import LogDensity
 from tests.kernels.densities import Array, Data, expected, scratch
 

@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import exmc_dask as ed
 from benchmarks.models import seven
-from exmc_dask.kernels import compile, gpu, on_gpu, run_cuda
-from exmc_dask.kernels.chain import CONTROL
+from exmc_dask.kernels import compile
+from exmc_dask.kernels.cuda import gpu, on_gpu, run_cuda
+from exmc_dask.kernels.runtime.chain import CONTROL
 from exmc_dask.lowering.density import lower
 from exmc_dask.sampler import block
 from exmc_dask.sampler.settings import Settings

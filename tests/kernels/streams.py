@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exmc_dask.kernels import build, gpu
+from exmc_dask.kernels import build
+from exmc_dask.kernels.cuda import gpu
 from tests.kernels.devices import host_sources
 
 DEVICE_TO_HOST = 2

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exmc_dask.kernels.chain import INTS, METRICS
+from exmc_dask.kernels.runtime.chain import INTS, METRICS
 from exmc_dask.sampler.block import run
 from exmc_dask.sampler.reference import Transition, transition
 from exmc_dask.sampler.settings import Settings

@@ -17,7 +17,7 @@ from exmc_dask.cluster.plan.moves import Note, Trouble
 from exmc_dask.fitting.running import Lowered
 from exmc_dask.inference.settings import AdviSettings, ModeSettings, PathfinderSettings, SmcSettings
 from exmc_dask.inference.state import FitState
-from exmc_dask.kernels.chain import CONTROL
+from exmc_dask.kernels.runtime.chain import CONTROL
 
 type Call = Callable[..., bytes]
 

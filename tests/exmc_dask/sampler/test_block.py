@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
-from exmc_dask.kernels import chain as slots
+from exmc_dask.kernels.runtime import chain as slots
 from exmc_dask.sampler.block import run
 from exmc_dask.sampler.settings import Settings
 from exmc_dask.sampler.start import start

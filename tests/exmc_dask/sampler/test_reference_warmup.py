@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exmc_dask.kernels.chain import INTS
+from exmc_dask.kernels.runtime.chain import INTS
 from exmc_dask.sampler import reference_warmup as warmup
 from exmc_dask.sampler.reference_warmup import acceptance, search, welford
 from exmc_dask.sampler.settings import Settings

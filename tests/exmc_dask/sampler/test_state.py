@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exmc_dask.errors import FormatError
-from exmc_dask.kernels import chain as slots
+from exmc_dask.kernels.runtime import chain as slots
 from exmc_dask.sampler.state import FLOAT_STATS, INT_STATS, ChainState, Draws, shapes
 
 SHAPES = [(adapt, metric) for adapt in slots.ADAPTS for metric in slots.METRICS]
