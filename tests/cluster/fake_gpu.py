@@ -44,8 +44,9 @@ def arrange(monkeypatch: pytest.MonkeyPatch, **orders: Any) -> None:
     ----------
     monkeypatch
     **orders
-        ``most``: chains that fit. ``capability``: what is compiled for. ``fail_at``, ``die_at``: a
-        draw before which a launch fails, or kills its process; ``folder``: where it is remembered
+        ``most``: chains that fit. ``capability``: what is compiled for. ``fail_at``, ``die_at``,
+        ``hang_at``: a draw before which a launch fails, kills its process, or stops it for good;
+        ``folder``: where it is remembered
         that it did, so that only the first ``times`` processes to come there do. A GPU that failed
         fails for ever.
     """
@@ -96,8 +97,9 @@ class Faulty(Host):
     def launch(self, entry: str, groups: int, *args: Any) -> None:
         if entry == "sample":
             draw = int(args[1][DRAW].min())
-            if self._due("die_at", draw):
-                os.kill(os.getpid(), signal.SIGKILL)
+            for order, signum in (("die_at", signal.SIGKILL), ("hang_at", signal.SIGSTOP)):
+                if self._due(order, draw):
+                    os.kill(os.getpid(), signum)
             self.broken = self.broken or self._due("fail_at", draw)
         if self.broken:
             raise CUDARuntimeError("cudaErrorECCUncorrectable: uncorrectable ECC error encountered")

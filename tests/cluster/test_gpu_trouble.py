@@ -149,6 +149,25 @@ def test_a_gpu_that_was_asked_for_is_an_error_when_none_is_left(
     assert "target='auto'" in str(raised.value)
 
 
+def test_a_batch_whose_gpu_hangs_goes_on_with_another_with_the_same_draws(
+    mixed: Mixed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, undisturbed: np.ndarray
+) -> None:
+    fake_gpu.arrange(monkeypatch, hang_at=SWITCH, folder=str(tmp_path), times=1)
+    options = {"target": "cuda", "client": mixed.client, "discard_tuned_samples": False}
+    with run_of(**options) as run:
+        trace = run.wait()
+    (hung,) = notes(run, Trouble.WORKER_HUNG)
+    (stopped,) = (int(path.name.rpartition("-")[2]) for path in tmp_path.iterdir())
+    blocks = sorted(run._harvest.blocks, key=lambda block: block.first)
+
+    assert hung.worker in mixed.gpus
+    assert stopped in [process.pid for process in mixed.processes]
+    assert {b.worker for b in blocks if b.first >= SWITCH} == set(mixed.gpus) - {hung.worker}
+    assert trace.posterior.attrs["target"] == "cuda"
+    assert notes(run, Trouble.FINGERPRINT) == []
+    np.testing.assert_array_equal(whole(trace), undisturbed)
+
+
 @pytest.mark.parametrize("how", ["fail_at", "die_at"])
 def test_without_a_gpu_left_chains_go_on_with_cpus_and_say_from_which_draw(
     how: str,
