@@ -2,7 +2,7 @@
 
 NUTS is compiled once for a shape of metric and serves every model: logp_grad and expand come as
 first-class functions. While the loop runs it holds no lock, and it is watched and stopped through
-an array of nine integers, whose slots `exmc_dask.kernels.chain` names in CONTROL.
+an array of nine integers, whose slots `chain` names in CONTROL.
 """
 
 import math
@@ -103,7 +103,7 @@ def run(
     model : tuple
         Its data, data32, index and work.
     f, i : (n_f,) float64, (12,) int64
-        The chain, as `exmc_dask.kernels.chain` lays it out; changed.
+        The chain, as `chain` lays it out; changed.
     option_f, option_i : (2,) float64, (5,) int64
         OPTION_FLOATS and OPTION_INTS.
     n : int
