@@ -27,6 +27,7 @@ from exmc_dask.cli_models import load
 from exmc_dask.cli_results import (
     OUT,
     SCHEDULER,
+    TARGET,
     WRITERS,
     check_out,
     conclude,
@@ -149,6 +150,7 @@ main.add_command(inspect)
 @click.option("--data", type=click.Path(exists=True), help="Arrays by name: .npz or .json.")
 @click.option("--scheduler", help=SCHEDULER)
 @click.option("--dashboard", is_flag=True, help=DASHBOARD)
+@click.option("--target", type=TARGET, default="auto", help="What draws: CPUs or GPUs.")
 @click.option("--draws", default=1000, show_default=True)
 @click.option("--tune", default=400, show_default=True)
 @click.option("--chains", default=4, show_default=True)
@@ -163,6 +165,7 @@ def sample(
     data: str | None,
     scheduler: str | None,
     dashboard: bool,
+    target: Any,
     draws: int,
     tune: int,
     chains: int,
@@ -192,13 +195,14 @@ def sample(
     }
     with opened(scheduler, dashboard, chains) as cluster:
         if again and store and holds_run(store):
-            trace = go_on(store, loaded, {**asked, "seed": seed}, cluster, store_writers)
+            trace = go_on(store, loaded, {**asked, "seed": seed}, cluster, target, store_writers)
         else:
             trace = ed.sample(
                 loaded,
                 **asked,
                 random_seed=seed,
                 cluster=cluster,
+                target=target,
                 store=store,
                 store_writers=store_writers or "coordinator",
                 compute_convergence_checks=False,

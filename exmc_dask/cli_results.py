@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCHEDULER = "tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of processes, 'threads'."
 WRITERS = click.Choice(["coordinator", "workers"])
+TARGET = click.Choice(["auto", "cpu", "cuda"])
 OUT = "Where to keep the result: a .zarr folder."
 
 
@@ -75,10 +76,11 @@ def conclude(trace: "xr.DataTree", out: str | None = None) -> None:
 @click.argument("store")
 @click.option("--draws", default=0, help="Draws of each chain beyond those asked for before.")
 @click.option("--scheduler", help=SCHEDULER)
+@click.option("--target", type=TARGET, default="auto", help="As before by default, if it is there.")
 @click.option("--store-writers", type=WRITERS, help="Who writes draws; as before by default.")
 @click.option("--out", type=click.Path(), help=OUT)
 def resume(
-    store: str, draws: int, scheduler: str | None, store_writers: Any, out: str | None
+    store: str, draws: int, scheduler: str | None, target: Any, store_writers: Any, out: str | None
 ) -> None:
     """Go on with the run in STORE, a path or URL, after whatever ended it."""
     import exmc_dask as ed
@@ -88,6 +90,7 @@ def resume(
         store,
         draws=draws,
         cluster=scheduler,
+        target=target,
         store_writers=store_writers,
         compute_convergence_checks=False,
     )
@@ -126,7 +129,12 @@ def inspect(store: str) -> None:
 
 
 def go_on(
-    store: str, model: "ed.Model", asked: dict[str, Any], cluster: Any, store_writers: Any = None
+    store: str,
+    model: "ed.Model",
+    asked: dict[str, Any],
+    cluster: Any,
+    target: Any = "auto",
+    store_writers: Any = None,
 ) -> "xr.DataTree":
     """Go on with a run, which has to be the one that was asked for, to the draws asked for.
 
@@ -154,6 +162,7 @@ def go_on(
         store,
         draws=max(0, draws - before["draws"]),
         cluster=cluster,
+        target=target,
         store_writers=store_writers,
         compute_convergence_checks=False,
     )

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from exmc_dask import cli
 from exmc_dask.cli_models import load, read_data
 from exmc_dask.errors import DataError, OptionError
+from exmc_dask.kernels import gpu
 
 MODEL = """
 import exmc_dask as ed
@@ -240,10 +241,14 @@ def test_a_model_may_come_as_bytes(model: str, tmp_path: Path) -> None:
     file.write_bytes(load(model).to_bytes())
     data.write_text(json.dumps({"seen": [4.0, 5.0]}))
 
-    printed = [run("sample", path, *FEW, "--data", str(data)).output for path in (model, str(file))]
+    traces = []
+    for path in (model, str(file)):
+        out = str(tmp_path / f"{len(traces)}.zarr")
+        assert run("sample", path, *FEW, "--data", str(data), "--out", out).exit_code == 0
+        traces.append(xr.open_datatree(out, engine="zarr", consolidated=False).load())
 
-    assert "mu" in printed[0]
-    assert printed[0] == printed[1]
+    np.testing.assert_array_equal(*(trace.posterior["mu"] for trace in traces))
+    np.testing.assert_array_equal(traces[1].constant_data["seen"], [4.0, 5.0])
 
 
 def test_other_files_are_no_models(tmp_path: Path) -> None:
@@ -256,3 +261,21 @@ def test_other_files_are_no_models(tmp_path: Path) -> None:
     assert (
         "neither a Python file, whose name ends in .py, nor what model.to_bytes()" in result.output
     )
+
+
+def test_the_target_of_a_command_is_that_of_its_run(model: str, tmp_path: Path) -> None:
+    store = str(tmp_path / "run.zarr")
+    begun = run("sample", model, *FEW, "--store", store, "--target", "cpu")
+
+    asked = [
+        ("sample", model, *FEW),
+        ("sample", model, *FEW, "--store", store, "--resume"),
+        ("resume", store),
+    ]
+    assert begun.exit_code == 0
+    if not gpu.missing():
+        pytest.skip("this machine has a GPU")
+    for words in asked:
+        refused = run(*words, "--target", "cuda")
+        assert refused.exit_code == cli.ERROR
+        assert "target='cuda' needs an NVIDIA GPU" in refused.output.splitlines()[-1]
