@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from exmc_dask import cli
 from exmc_dask.cli_models import load, read_data
 from exmc_dask.errors import DataError, OptionError
-from exmc_dask.kernels import gpu
+from exmc_dask.kernels.cuda import gpu
 
 MODEL = """
 import exmc_dask as ed
@@ -241,14 +241,14 @@ def test_a_model_may_come_as_bytes(model: str, tmp_path: Path) -> None:
     file.write_bytes(load(model).to_bytes())
     data.write_text(json.dumps({"seen": [4.0, 5.0]}))
 
-    traces = []
+    traces: list[xr.DataTree] = []
     for path in (model, str(file)):
         out = str(tmp_path / f"{len(traces)}.zarr")
         assert run("sample", path, *FEW, "--data", str(data), "--out", out).exit_code == 0
         traces.append(xr.open_datatree(out, engine="zarr", consolidated=False).load())
 
     np.testing.assert_array_equal(*(trace.posterior["mu"] for trace in traces))
-    np.testing.assert_array_equal(traces[1].constant_data["seen"], [4.0, 5.0])
+    np.testing.assert_array_equal(traces[1].observed_data["y"], [4.0, 5.0])
 
 
 def test_other_files_are_no_models(tmp_path: Path) -> None:
