@@ -197,13 +197,16 @@ class Slots:
         """Verify that `name` has an axis for each of its dimensions, as long as it is known."""
         if len(dims) != len(shape):
             raise ShapeError(f"'{name}' has shape {shape}, which dims {dims} do not name")
+        exchanged = known is not None
         if known is None:
             known = self.dims if any(dims) else {}
         for dim, length in zip(dims, shape, strict=True):
             if dim is not None and known.get(dim, length) != length:
                 source = "coordinates" if dim in self.coords else "entries in other data"
+                labels = f"; set_data takes new ones as coords={{'{dim}': range({length})}}"
                 raise ShapeError(
                     f"'{name}' has length {length} along '{dim}', which has {known[dim]} {source}"
+                    f"{labels if exchanged and dim in self.coords else ''}"
                 )
 
 

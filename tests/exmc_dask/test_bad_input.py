@@ -168,6 +168,13 @@ MISTAKES: dict[str, Mistake] = {
         declared(lambda m: ed.Normal("y", 0, 1, observed=Y, dims="school")),
         errors.ShapeError, ("'y'", "3 along 'school'", "8 coordinates"),
     ),
+    "data of another length than the coordinates": (
+        declared(lambda m: (
+            ed.Data("dose", np.zeros(8), dims="school"), m.set_data({"dose": np.zeros(3)})
+        )),
+        errors.ShapeError,
+        ("'dose'", "3 along 'school'", "8 coordinates; set_data takes new ones as coords={'school'"),
+    ),
     "dims of another rank": (
         declared(lambda m: ed.Normal("y", 0, 1, observed=[Y], dims="school")),
         errors.ShapeError, ("'y'", "(1, 3)"),
