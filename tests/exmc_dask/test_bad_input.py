@@ -173,7 +173,7 @@ MISTAKES: dict[str, Mistake] = {
             ed.Data("dose", np.zeros(8), dims="school"), m.set_data({"dose": np.zeros(3)})
         )),
         errors.ShapeError,
-        ("'dose'", "3 along 'school'", "8 coordinates; set_data takes new ones as coords={'school'"),
+        ("'dose'", "3 along 'school'", "8 coordinates; set_data takes new ones as coords="),
     ),
     "dims of another rank": (
         declared(lambda m: ed.Normal("y", 0, 1, observed=[Y], dims="school")),
