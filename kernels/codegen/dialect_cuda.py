@@ -36,7 +36,7 @@ BLOCKS = frozenset({"places"})
 NUMPY = frozenset({"float32", "float64", "int64"})
 TILES = frozenset({"fetch"})
 TRIPS = frozenset({"N_REALS", "N_SLOTS", "advance", "advance_together", "begin", "end"})
-LOOPS = frozenset({"add_at", "at", "leads", "strided"})
+LOOPS = frozenset({"add_at", "at", "first_turn", "leads", "stride"})
 
 IMPORTS = {
     "math": MATH,

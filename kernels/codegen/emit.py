@@ -124,15 +124,16 @@ class Function(Values):
         else:
             with_region = self._enter(VARIABLES[depth], extent)
             self._steps(loop.body, depth + 1)
-            self._leave(self._head(with_region, self.index(extent).text), comment)
+            self._leave(with_region, self.index(extent).text, comment)
         for task in reductions:
             self._complete(task, self._totals[task.node])
             element = Element(task.node, variables(task.node.shape))
             self.regions[-1].memo[element] = Text(self._totals[task.node])
 
-    def _head(self, variable: str, turns: str) -> str:
-        """Return the first line of the loop whose body is being written."""
-        return f"for {variable} in range({turns}):"
+    def _turns(self, variable: str, n: str, step: int, body: list[str]) -> list[str]:
+        """Return the lines of a loop that has been written."""
+        every = f"range({n})" if step == 1 else f"range(0, {n}, {step})"
+        return [f"for {variable} in {every}:", *indented(body)]
 
     def _complete(self, task: Task, name: str) -> None:
         """Write what follows when the loops of a total are over."""
@@ -146,10 +147,10 @@ class Function(Values):
         )
         return variable
 
-    def _leave(self, head: str, comment: str = "") -> None:
+    def _leave(self, variable: str, n: str, comment: str = "", step: int = 1) -> None:
         body = self.regions.pop().lines
         self._lines.extend([f"# {comment}"] if comment else [])
-        self._lines.extend([head, *indented(body)])
+        self._lines.extend(self._turns(variable, n, step, body))
 
     def _begin(self, task: Task) -> None:
         is_max = task.node.op is Op.MAX
@@ -178,7 +179,7 @@ class Function(Values):
         else:
             self._enter("i", size)
             self._lines.append(f"{self.array(buffer)}[i] = {first}")
-            self._leave(self._head("i", self.index(size).text))
+            self._leave("i", self.index(size).text)
 
     def _scan(self, task: Task, depth: int) -> None:
         """Write a cumulative sum: loops over the other axes, then a sequential one."""
@@ -187,7 +188,7 @@ class Function(Values):
         if depth + 1 < len(task.dims):
             self._enter(name, extent)
             self._scan(task, depth + 1)
-            self._leave(self._head(name, turns))
+            self._leave(name, turns)
             return
         total = self.names.fresh(f"sum_{self.describe(task.values[0].node)}")
         self._lines.append(f"{total} = 0.0")
@@ -199,7 +200,7 @@ class Function(Values):
             at = tuple(index.replaced(back) for index in at)
         self._lines.append(f"{total} += {self.as_float(element)}")
         self._put(Task(Kind.STORE, task.node, target=task.target, at=at), "=", total)
-        self._leave(self._head(name, turns), self._label(task))
+        self._leave(name, turns, self._label(task))
 
     def _recur(self, task: Task) -> None:
         """Write the steps of a SCAN, one after the other."""
@@ -209,7 +210,7 @@ class Function(Values):
         self.schedule = outer.inner[node]
         self._steps(self.schedule.steps, 0)
         self.schedule = outer
-        self._leave(self._head(variable, self.index(extent).text), self._label(task))
+        self._leave(variable, self.index(extent).text, self._label(task))
 
     def _ragged(
         self, loop: Loop, lanes: Ragged, sums: list[Task], depth: int, comment: str
@@ -229,12 +230,12 @@ class Function(Values):
         self._enter(variable, number(1))
         self.regions[-1].turns = outer.turns * self.axes.extent(loop.dim)
         self._steps(loop.body, depth + 1)
-        self._leave(self._head(variable, "rows"))
+        self._leave(variable, "rows")
         self.shift = {}
         for task in sums:
             self._complete(task, self._sums[task])
             self._put(task, "=" if task.fresh else "+=", self._sums.pop(task))
-        self._leave(self._head(LANE, str(lanes.n)), comment)
+        self._leave(LANE, str(lanes.n), comment)
 
     # -- whole arrays ----------------------------------------------------------------------------
 
@@ -303,14 +304,14 @@ class Function(Values):
                 self._lines.append(f"{LANE} = {lane}")
                 self.regions[-1].knows |= {LANE}
             self._steps(loop.body, 1)
-            self._leave(self._head("i", "rows"))
+            self._leave("i", "rows")
         for task in tile.last:
             if task.kind is Kind.PRODUCT:
                 self._product(task, tile.vectors, n)
             else:
                 self._scatter(task, tile.vectors, extent)
         self.shift, self.local = {}, set()
-        self._leave(f"for {START} in range(0, {n}, {tile.rows}):", comment)
+        self._leave(START, n, comment, tile.rows)
 
     def _fetch(self, matrices: list[Node], n: str) -> None:
         """Write what brings the rows of a stretch near before they are read."""
@@ -361,4 +362,4 @@ class Function(Values):
         memo = {} if rows is None else {value: Text(f"{rows}[i]")}
         self._enter("i", extent, memo)
         self._write(task)
-        self._leave(self._head("i", "rows"))
+        self._leave("i", "rows")

@@ -19,7 +19,7 @@ from ..analysis.normal import SHORT
 from ..analysis.tasks import Buffer, Kind, Loop, Step, Task, Tile
 from .emit import Function
 from .region import Region
-from .source import Text
+from .source import Text, indented
 
 _MANY_LANES = 16  # ragged lanes of a model that are dealt out whole; the elements of fewer are
 
@@ -29,6 +29,7 @@ class LaneFunction(Function):
 
     _divided: Region | None = None  # body of the loop whose turns are dealt out
     _next = ""  # variable of the loop that is to be divided when it begins
+    _is_over = False  # whether the loop that is being written down is the divided one
 
     def write(self) -> None:
         """Write the whole schedule."""
@@ -61,15 +62,18 @@ class LaneFunction(Function):
             self._divided, self._next = self.regions[-1], ""
         return variable
 
-    def _head(self, variable: str, turns: str) -> str:
-        if self.regions[-1] is not self._divided:
-            return super()._head(variable, turns)
-        return f"for {variable} in {self.call('strided')}({turns}):"
+    def _turns(self, variable: str, n: str, step: int, body: list[str]) -> list[str]:
+        """Return the lines of a loop that counts by itself; NVVM cannot take a range apart."""
+        first, on = "0", str(step)
+        if self._is_over:
+            first, on = f"{self.call('first_turn')}()", f"{self.call('stride')}()"
+        count = [f"{variable} = {first}", f"while {variable} < {n}:"]
+        return [*count, *indented([*body, f"{variable} += {on}"])]
 
-    def _leave(self, head: str, comment: str = "") -> None:
-        ends = self.regions[-1] is self._divided
-        super()._leave(head, comment)
-        if ends:
+    def _leave(self, variable: str, n: str, comment: str = "", step: int = 1) -> None:
+        self._is_over = self.regions[-1] is self._divided
+        super()._leave(variable, n, comment, step)
+        if self._is_over:
             self._divided = None
 
     def _loop(self, loop: Loop, depth: int) -> None:

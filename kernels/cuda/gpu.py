@@ -3,7 +3,10 @@
 Nothing is imported before it is asked for: most machines that import this package have no GPU.
 """
 
+import importlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from math import prod
 from types import ModuleType
@@ -70,6 +73,32 @@ def numba_cuda() -> Any:
     config.CUDA_ARRAY_INTERFACE_SYNC = 0  # all goes over our streams
     config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # as of the launch with one chain that compiles
     return cuda
+
+
+@contextmanager
+def plain_indices() -> Iterator[None]:
+    """Have numba-cuda take indices as they are: none of ours counts from the end of an array.
+
+    What it would add to negative ones is up to a third of what a kernel does, and hides from NVVM
+    that places in a loop are equally far apart. Nobody else compiles anything meanwhile.
+    """
+    numba_cuda()
+    arrays: Any = importlib.import_module("numba.cuda.np.arrayobj")
+    lock: Any = importlib.import_module("numba.cuda.core.compiler_lock").global_compiler_lock
+    with lock:
+        counted = arrays.fix_integer_index
+        arrays.fix_integer_index = _as_it_is
+        try:
+            yield
+        finally:
+            arrays.fix_integer_index = counted
+
+
+def _as_it_is(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
+    """Return an index as numba's addresses have it."""
+    from numba.core.types import intp
+
+    return context.cast(builder, index, kind, intp)
 
 
 def name() -> str:
@@ -143,7 +172,8 @@ class Gpu:
     def launch(self, entry: str, groups: int, *args: Any) -> None:
         """Begin an entry point of the kernel, after all that was begun before."""
         blocks = -(-groups * self._lanes // self._block)
-        with self._work:  # arrays that numba takes from here come without an event to wait for
+        # Arrays that numba takes from our stream come without an event to wait for.
+        with plain_indices(), self._work:
             getattr(self._kernel, entry)[blocks, self._block, self._numba_stream](*args)
 
     def fetch(self, array: Any) -> np.ndarray:

@@ -16,11 +16,15 @@ def times(
 ) -> None:
     """Write rows ``start`` to ``start + m`` of ``X @ b`` into `out`; each lane has its rows."""
     group_sync()
-    for i in range(lane(), m, n_lanes()):
-        total = 0.0
-        for j in range(k):
-            total += b[j] * X[j * n + start + i]
+    i = lane()
+    while i < m:
+        total, place, j = 0.0, start + i, 0
+        while j < k:
+            total += b[j] * X[place]
+            place += n
+            j += 1
         out[i] = total
+        i += n_lanes()
     group_sync()
 
 
@@ -30,17 +34,24 @@ def transposed_times(
 ) -> None:
     """Add ``X[start:start + m].T @ r`` to `out`; two columns at a time, so that loads overlap."""
     group_sync()
-    for j in range(0, k, 2):
+    j = 0
+    while j < k:
         second = j + 1 if j + 1 < k else j
         s0, s1 = 0.0, 0.0
-        for i in range(lane(), m, n_lanes()):
-            s0 += X[j * n + start + i] * r[i]
-            s1 += X[second * n + start + i] * r[i]
+        i = lane()
+        first, other = j * n + start + i, second * n + start + i
+        while i < m:
+            s0 += X[first] * r[i]
+            s1 += X[other] * r[i]
+            i += n_lanes()
+            first += n_lanes()
+            other += n_lanes()
         s0, s1 = group_sum(s0), group_sum(s1)
         if lane() == 0:
             out[j] += s0
             if second > j:
                 out[second] += s1
+        j += 2
     group_sync()
 
 

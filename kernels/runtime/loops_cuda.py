@@ -6,9 +6,15 @@ from .group import device, group_sync, lane, n_lanes
 
 
 @device
-def strided(n: int) -> range:
-    """Return the turns of a loop of `n` that are this lane's."""
-    return range(lane(), n, n_lanes())
+def first_turn() -> int:
+    """Return the first turn of this lane in a loop whose turns are dealt out."""
+    return lane()
+
+
+@device
+def stride() -> int:
+    """Return how far this lane's turns of such a loop are apart."""
+    return n_lanes()
 
 
 @device

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from exmc_dask.kernels import build
+from exmc_dask.kernels.cuda import gpu
 
 PTXAS = shutil.which("ptxas")
 _F8, _F4, _I8 = "float64", "float32", "int64"
@@ -74,7 +75,8 @@ def compile_entry(
     module = build.load(source, build.runtime(build.device_sources(lanes)))
     function = getattr(module, entry).py_func
     began = time.process_time()
-    ptx, _ = cuda.compile_ptx(function, of or signatures(lanes)[entry], cc=cc)
+    with gpu.plain_indices():
+        ptx, _ = cuda.compile_ptx(function, of or signatures(lanes)[entry], cc=cc)
     return ptx, time.process_time() - began
 
 

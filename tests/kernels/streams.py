@@ -11,6 +11,7 @@ import random
 import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -255,6 +256,7 @@ def open_gpu(
     cuda = SimpleNamespace(external_stream=lambda pointer: pointer)
     monkeypatch.setattr(gpu, "missing", lambda: "")
     monkeypatch.setattr(gpu, "numba_cuda", lambda: cuda)
+    monkeypatch.setattr(gpu, "plain_indices", nullcontext)
     monkeypatch.setattr(gpu, "label", lambda: "a stand-in")
     monkeypatch.setattr(gpu, "capability", lambda: "9.0")
     module = build.load(source, build.runtime(host_sources(lanes)))

@@ -81,6 +81,16 @@ def test_a_model_becomes_ptx(
     assert found.stack + found.spills <= SLACK * (known["stack"] + known["spills"]) + 64
 
 
+def test_indices_are_taken_as_they_are() -> None:
+    """A word for each time that an index is looked at, and what is added to it if negative."""
+    program = write(density("logistic"), "cuda", 0)
+    text, _ = ptx.compile_entry(program.source, 32, "sample", HOPPER)
+    counted = importlib.import_module("numba.cuda.np.arrayobj").fix_integer_index
+
+    assert text.count("shr.s64") < 250  # 1050 where each may count from the end
+    assert counted.__module__ == "numba.cuda.np.arrayobj"
+
+
 def test_numba_cuda_neither_waits_nor_warns_at_a_launch() -> None:
     gpu.numba_cuda()
     config = importlib.import_module("numba.cuda.core.config")
