@@ -20,6 +20,7 @@ SCHEDULER = "tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of proce
 WRITERS = click.Choice(["coordinator", "workers"])
 TARGET = click.Choice(["auto", "cpu", "cuda"])
 OUT = "Where to keep the result: a .zarr folder."
+_FEW = 4  # draws of a chain, below which R-hat is not defined
 
 
 def check_out(out: str | None, store: str | None = None) -> None:
@@ -50,6 +51,16 @@ def _is_result(path: Path) -> bool:
 
 def show(trace: "xr.DataTree", out: str | None = None) -> None:
     """Print the summary table and what is wrong, and write the result if that is wanted."""
+    if trace.posterior.sizes["draw"] < _FEW:
+        click.echo("too few draws for a summary yet")
+    else:
+        _judge(trace)
+    if out:
+        trace.to_zarr(out, mode="w", consolidated=False)
+        click.echo(f"result: {out}")
+
+
+def _judge(trace: "xr.DataTree") -> None:
     from exmc_dask.results.diagnosis import diagnose, summary
 
     click.echo(summary(trace).to_string())
@@ -58,9 +69,6 @@ def show(trace: "xr.DataTree", out: str | None = None) -> None:
         click.echo(f"warning: {finding}")
     if not findings:
         click.echo("diagnosis: nothing found")
-    if out:
-        trace.to_zarr(out, mode="w", consolidated=False)
-        click.echo(f"result: {out}")
 
 
 def conclude(trace: "xr.DataTree", out: str | None = None) -> None:
@@ -122,8 +130,8 @@ def inspect(store: str) -> None:
         trace = ed.open_store(store)
     except StoreError:
         trace = None
-    if trace is None or trace["posterior"].sizes["draw"] < 4:
-        click.echo("too few draws for a summary yet")
+    if trace is None:
+        click.echo("no draws yet")
     else:
         show(trace)
 

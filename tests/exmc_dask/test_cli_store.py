@@ -8,7 +8,7 @@ import xarray as xr
 
 import exmc_dask as ed
 from exmc_dask.cli_models import load
-from exmc_dask.cli_results import conclude
+from exmc_dask.cli_results import conclude, show
 from tests.exmc_dask.test_cli import FEW, MODEL, run
 
 
@@ -140,3 +140,13 @@ def test_a_run_that_was_stopped_is_shown_kept_and_told(folder, capsys):
     n_draws = trace.posterior.sizes["draw"]
     assert f"stopped early, with {n_draws} draws of each chain" in capsys.readouterr().err
     assert (out / "posterior" / "mu" / "zarr.json").exists()
+
+
+@pytest.mark.parametrize("draws", [0, 3])
+def test_few_draws_are_kept_and_not_judged(draws, folder, capsys):
+    trace = ed.open_store(str(folder / "run.zarr")).isel(draw=slice(0, draws))
+
+    show(trace, str(folder / "few.zarr"))
+
+    assert capsys.readouterr().out.startswith("too few draws for a summary yet\nresult: ")
+    assert (folder / "few.zarr" / "posterior").is_dir()
