@@ -32,26 +32,41 @@ def times(
 def transposed_times(
     X: np.ndarray, n: int, k: int, start: int, m: int, r: np.ndarray, out: np.ndarray
 ) -> None:
-    """Add ``X[start:start + m].T @ r`` to `out`; two columns at a time, so that loads overlap."""
+    """Add ``X[start:start + m].T @ r`` to `out`.
+
+    Four columns at a time, so that loads overlap and an element of `r` serves all of them; where
+    there are not four left, the last one is there again, and its sum is dropped.
+    """
     group_sync()
     j = 0
     while j < k:
-        second = j + 1 if j + 1 < k else j
-        s0, s1 = 0.0, 0.0
+        last = k - 1
+        j1, j2, j3 = min(j + 1, last), min(j + 2, last), min(j + 3, last)
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
         i = lane()
-        first, other = j * n + start + i, second * n + start + i
+        row = start + i
+        at, at1, at2, at3 = j * n + row, j1 * n + row, j2 * n + row, j3 * n + row
         while i < m:
-            s0 += X[first] * r[i]
-            s1 += X[other] * r[i]
+            ri = r[i]
+            s0 += X[at] * ri
+            s1 += X[at1] * ri
+            s2 += X[at2] * ri
+            s3 += X[at3] * ri
             i += n_lanes()
-            first += n_lanes()
-            other += n_lanes()
-        s0, s1 = group_sum(s0), group_sum(s1)
+            at += n_lanes()
+            at1 += n_lanes()
+            at2 += n_lanes()
+            at3 += n_lanes()
+        s0, s1, s2, s3 = group_sum(s0), group_sum(s1), group_sum(s2), group_sum(s3)
         if lane() == 0:
             out[j] += s0
-            if second > j:
-                out[second] += s1
-        j += 2
+            if j1 > j:
+                out[j1] += s1
+            if j2 > j1:
+                out[j2] += s2
+            if j3 > j2:
+                out[j3] += s3
+        j += 4
     group_sync()
 
 
