@@ -45,7 +45,7 @@ POISSON_GP = Example(
     _poisson_gp_truth,
     _poisson_gp_data,
     _poisson_gp,
-    {"target_accept": 0.9},
+    {"target_accept": 0.95},
 )
 
 

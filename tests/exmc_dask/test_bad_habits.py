@@ -108,11 +108,6 @@ MISTAKES: dict[str, Mistake] = {
         errors.OptionError,
         ("'y'", "'size' (it is called shape)"),
     ),
-    "shape of a distribution": (
-        lambda: ed.Exponential.dist(1.0, shape=2),
-        errors.OptionError,
-        ("'shape' (leave it out",),
-    ),
     "weights that do not sum to 1": (
         declared(lambda m: ed.Categorical("y", [0.5, 0.6], observed=[0])),
         errors.SupportError,
