@@ -152,17 +152,21 @@ def test_a_gpu_that_was_asked_for_is_an_error_when_none_is_left(
 def test_a_batch_whose_gpu_hangs_goes_on_with_another_with_the_same_draws(
     mixed: Mixed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, undisturbed: np.ndarray
 ) -> None:
+    """Without a note where nothing was heard of the block: others' tasks might hold it up."""
     fake_gpu.arrange(monkeypatch, hang_at=SWITCH, folder=str(tmp_path), times=1)
     options = {"target": "cuda", "client": mixed.client, "discard_tuned_samples": False}
     with run_of(**options) as run:
         trace = run.wait()
-    (hung,) = notes(run, Trouble.WORKER_HUNG)
+    hung = {note.worker for note in notes(run, Trouble.WORKER_HUNG)}
     (stopped,) = (int(path.name.rpartition("-")[2]) for path in tmp_path.iterdir())
     blocks = sorted(run._harvest.blocks, key=lambda block: block.first)
 
-    assert hung.worker in mixed.gpus
+    others = {block.worker for block in blocks if block.first >= SWITCH}
+
     assert stopped in [process.pid for process in mixed.processes]
-    assert {b.worker for b in blocks if b.first >= SWITCH} == set(mixed.gpus) - {hung.worker}
+    assert len(others) == 1
+    assert others < set(mixed.gpus)
+    assert hung <= set(mixed.gpus) - others
     assert trace.posterior.attrs["target"] == "cuda"
     assert notes(run, Trouble.FINGERPRINT) == []
     np.testing.assert_array_equal(whole(trace), undisturbed)
