@@ -20,7 +20,6 @@ SCHEDULER = "tcp://HOST:PORT of a Dask scheduler, 'local' for a cluster of proce
 WRITERS = click.Choice(["coordinator", "workers"])
 TARGET = click.Choice(["auto", "cpu", "cuda"])
 OUT = "Where to keep the result: a .zarr folder."
-_FEW = 4  # draws of a chain, below which R-hat is not defined
 
 
 def check_out(out: str | None, store: str | None = None) -> None:
@@ -51,7 +50,9 @@ def _is_result(path: Path) -> bool:
 
 def show(trace: "xr.DataTree", out: str | None = None) -> None:
     """Print the summary table and what is wrong, and write the result if that is wanted."""
-    if trace.posterior.sizes["draw"] < _FEW:
+    from exmc_dask.results.convergence import MIN_DRAWS
+
+    if trace.posterior.sizes["draw"] < MIN_DRAWS:
         click.echo("too few draws for a summary yet")
     else:
         _judge(trace)

@@ -141,6 +141,7 @@ ONE_ROOM = {
     "cli_results": "cli",
     "predictive.spread": "predictive.sampling",
     "codec": "model",
+    "envelope": "model",
     "outline": "model",
     "unobserved": "verify",
 }
@@ -178,7 +179,8 @@ THIRD_PARTY = {
     "matplotlib": "cli",
     "pandas": "results",
     "scipy": "results expressions dist fitting",
-    "msgpack": "expressions.graph language.codec language.whole cluster.messages.wire",
+    "msgpack": "expressions.graph language.codec language.envelope language.whole "
+    "cluster.messages.wire",
     "zarr": "store",
     "numcodecs": "store.chunk",
     "fsspec": "store.objects",

@@ -52,12 +52,18 @@ def _draw(
     spectrum: Any,
     n: Any,
 ) -> np.ndarray:
-    neighbours = np.zeros((int(n), int(n)))
-    neighbours[edges[:, 0], edges[:, 1]] = neighbours[edges[:, 1], edges[:, 0]] = 1.0
+    neighbours = _matrix(edges, int(n))
     along, scale = (np.asarray(value)[..., None, None] for value in (alpha, tau))
     factor = np.linalg.cholesky(scale * (np.diag(degrees) - along * neighbours))
     z = rng.normal(size=(*shape, 1))
     return np.asarray(mu + np.linalg.solve(factor.swapaxes(-1, -2), z)[..., 0])
+
+
+def _matrix(edges: np.ndarray, n: int) -> np.ndarray:
+    """1 where two of `n` regions are neighbours, 0 elsewhere."""
+    found = np.zeros((n, n))
+    found[edges[:, 0], edges[:, 1]] = found[edges[:, 1], edges[:, 0]] = 1.0
+    return found
 
 
 def _degrees(edges: np.ndarray) -> np.ndarray:
@@ -68,9 +74,7 @@ def _degrees(edges: np.ndarray) -> np.ndarray:
 def _spectrum(edges: np.ndarray) -> np.ndarray:
     """Eigenvalues of the matrix of neighbours, scaled by the roots of their numbers."""
     root = 1.0 / np.sqrt(_degrees(edges))
-    scaled = np.zeros((len(root), len(root)))
-    for i, j in edges:
-        scaled[i, j] = scaled[j, i] = root[i] * root[j]
+    scaled = _matrix(edges, len(root)) * np.outer(root, root)
     return np.asarray(np.clip(np.linalg.eigvalsh(scaled), -1.0, 1.0))
 
 

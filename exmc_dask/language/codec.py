@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import msgpack
@@ -14,6 +13,7 @@ from exmc_dask.expressions.axes import Shape, dim_from_data, dim_to_data
 from exmc_dask.expressions.graph import from_data, to_data, topological
 from exmc_dask.expressions.ir import Node
 from exmc_dask.expressions.ops import BOOL, FLOAT, INT, SINGLE, Op
+from exmc_dask.language.envelope import seal, unseal
 from exmc_dask.language.model import (
     REDUCTIONS,
     Deterministic,
@@ -32,17 +32,9 @@ VERSION = 1
 MAGIC = "exmc-model"
 
 
-def key(data: bytes) -> str:
-    """Content hash of a model, as `encode` wrote it into these bytes."""
-    digest: str = msgpack.unpackb(data)[2]
-    return digest
-
-
 def encode(spec: ModelSpec) -> bytes:
     """Write a model."""
-    body = _body(spec)
-    packed: bytes = msgpack.packb([MAGIC, VERSION, sha256(body).hexdigest(), body])
-    return packed
+    return seal(MAGIC, VERSION, _body(spec))
 
 
 @lru_cache(maxsize=32)
@@ -54,14 +46,7 @@ def decode(data: bytes) -> ModelSpec:
     FormatError
         The bytes are damaged, of another version, or no model.
     """
-    try:
-        magic, version, digest, body = msgpack.unpackb(data)
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise FormatError(f"these bytes are not a model: {error!r}") from None
-    if magic != MAGIC or version != VERSION:
-        raise FormatError(f"{magic!r} version {version!r} is not {MAGIC!r} version {VERSION}")
-    if not isinstance(body, bytes) or sha256(body).hexdigest() != digest:
-        raise FormatError("the model is damaged: its content does not match its hash")
+    body = unseal(data, MAGIC, VERSION, "these bytes are not a model")
     try:
         spec = _read(msgpack.unpackb(body))
         _verify(spec)

@@ -18,8 +18,6 @@ from exmc_dask.expressions.ir import Node, as_float, broadcast_to, make
 from exmc_dask.expressions.ops import FLOAT, SINGLE, Op
 from exmc_dask.transforms import Transform
 
-VERSION = 1
-MAGIC = "exmc-model"
 REDUCTIONS = ("sum", "mean", "logsumexp")
 SEEN, LEFT_OUT = -1, -2  # no place among imputed entries: not missing; missing where mask is False
 
@@ -254,9 +252,9 @@ class ModelSpec:
     @cached_property
     def key(self) -> str:
         """Content hash: structure, sizes of parameters and constants; no data, no lengths."""
-        from exmc_dask.language.codec import key
+        from exmc_dask.language.envelope import hash_of
 
-        return key(self._bytes)
+        return hash_of(self._bytes)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, ModelSpec) and self.key == other.key)

@@ -1,13 +1,13 @@
 """A model that leaves its process: as a copy, as a pickle, and as bytes in which nothing is one."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 import msgpack
 import numpy as np
 
 from exmc_dask.errors import FormatError, OptionError
+from exmc_dask.language.envelope import seal, unseal
 from exmc_dask.language.model import ModelSpec
 
 MAGIC, VERSION = "exmc-model-with-data", 1
@@ -31,6 +31,9 @@ class Whole:
         def data(self) -> dict[str, np.ndarray]: ...  # noqa: D102
         @property
         def coords(self) -> dict[str, np.ndarray]: ...  # noqa: D102
+        def _hold(
+            self, spec: ModelSpec, data: dict[str, np.ndarray], coords: dict[str, Any]
+        ) -> None: ...
 
     def to_bytes(self) -> bytes:
         """Return the model with its data and coordinates as bytes, for a file or a message.
@@ -49,8 +52,7 @@ class Whole:
         parts = (("data", self.data), ("coords", self.coords))
         arrays = {part: {name: _put(a) for name, a in held.items()} for part, held in parts}
         body: bytes = msgpack.packb({"spec": self.spec.to_bytes(), **arrays})
-        packed: bytes = msgpack.packb([MAGIC, VERSION, sha256(body).hexdigest(), body])
-        return packed
+        return seal(MAGIC, VERSION, body)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -61,14 +63,7 @@ class Whole:
         FormatError
             The bytes are damaged, of another version, or no model with its data.
         """
-        try:
-            magic, version, digest, body = msgpack.unpackb(data)
-        except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise FormatError(f"these bytes are no model with its data: {error!r}") from None
-        if magic != MAGIC or version != VERSION:
-            raise FormatError(f"{magic!r} version {version!r} is not {MAGIC!r} version {VERSION}")
-        if not isinstance(body, bytes) or sha256(body).hexdigest() != digest:
-            raise FormatError("the model is damaged: its content does not match its hash")
+        body = unseal(data, MAGIC, VERSION, "these bytes are no model with its data")
         try:
             held = msgpack.unpackb(body)
             spec = ModelSpec.from_bytes(held["spec"])
@@ -100,10 +95,6 @@ class Whole:
         found = cls()
         found._hold(spec, data, coords)
         return found
-
-    def _hold(self, spec: ModelSpec, data: dict[str, np.ndarray], coords: dict[str, Any]) -> None:
-        """Hold a record that was declared before."""
-        raise NotImplementedError
 
 
 def _put(array: np.ndarray) -> list[Any]:
