@@ -51,17 +51,6 @@ class Figure:
     ready_s: float
 
 
-def nutpie(model: Any, clock: Callable[[], float]) -> Run:
-    """Compile for nutpie; the result runs one chain for a seed."""
-    prepared = prepare_nutpie(model, clock)
-
-    def run(seed: int) -> tuple[Any, float, int]:
-        result = prepared(seed)
-        return result.trace, result.seconds, result.gradients
-
-    return run
-
-
 def row(run: Run, seed: int, names: Sequence[str]) -> tuple[float, ...]:
     """ESS/s, ESS, seconds, ESS per 1000 gradients, microseconds a gradient, divergences."""
     trace, seconds, gradients = run(seed)
@@ -81,7 +70,7 @@ def race(name: str, seeds: int, clock: Callable[[], float]) -> list[Figure]:
     runs, ready = {}, {}
     for sampler, prepare in (
         ("exmc_dask", lambda: ours(mine, clock, {"ncp": "auto"})),
-        ("nutpie", lambda: nutpie(theirs, clock)),
+        ("nutpie", lambda: prepare_nutpie(theirs, clock)),
     ):
         began = time.perf_counter()
         runs[sampler] = prepare()

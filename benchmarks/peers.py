@@ -4,8 +4,7 @@ Needs ``pymc`` and ``nutpie``, which are not dependencies of this project.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import nutpie
@@ -100,8 +99,7 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class PeerRun:
+class PeerRun(NamedTuple):
     """One run of a peer: the trace, seconds of the call, gradients with warmup."""
 
     trace: Any

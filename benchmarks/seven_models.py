@@ -84,13 +84,7 @@ def peer(
     from peers import MODELS as PEER_MODELS
     from peers import PEERS
 
-    prepared = PEERS[name](PEER_MODELS[model](), clock)
-
-    def run(seed: int) -> tuple[Any, float, int]:
-        result = prepared(seed)
-        return result.trace, result.seconds, result.gradients
-
-    return run
+    return PEERS[name](PEER_MODELS[model](), clock)
 
 
 def measure(model: str, sampler: str, prepare: Callable[[], Any], seeds: int) -> Figure:

@@ -10,15 +10,11 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks.models import seven
 from benchmarks.models.examples import EXAMPLES
-from exmc_dask.kernels import compile
-from exmc_dask.kernels.codegen.program import write
-from exmc_dask.lowering.density import lower
 from exmc_dask.sampler import block as block_of_draws
 from exmc_dask.sampler.settings import Settings
 from tests.kernels.cuda.test_ptx import SEVEN
-from tests.kernels.cuda.test_run_cuda import Model, run
+from tests.kernels.cuda.test_run_cuda import model, run
 from tests.kernels.machine.device import COMPILER, Machine, Trouble
 
 pytestmark = [
@@ -41,17 +37,6 @@ SLOW = [
     *(("logistic", lanes, 64, 288) for lanes in (1, 8, 32)),
 ]
 CASES = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
-
-
-def model(name: str, tile: int = 0) -> Model:
-    declared = getattr(seven, name)() if name in SEVEN else EXAMPLES[name].model()
-    density = lower(declared.spec)
-    data = density.fold(declared.data)
-    kernel, program = compile(density), write(density, "cuda", tile)
-    shapes = [output.shape for output in density.outputs]
-    on_device = program.storage.bind(data, density.axis_lengths(data), shapes)
-    point = density.support_point(declared.data)
-    return Model(kernel, kernel.bind(data), program.source, on_device, point)
 
 
 @pytest.mark.parametrize("settings", [SHORT, STAN], ids=["fisher", "stan"])

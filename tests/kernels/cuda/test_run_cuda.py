@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.models import seven
+from benchmarks.models.examples import EXAMPLES
 from exmc_dask.errors import SamplingError
 from exmc_dask.kernels import Bound, Kernel, compile
 from exmc_dask.kernels.codegen.program import write
@@ -45,11 +46,12 @@ class Model:
 
 
 @cache
-def model(name: str) -> Model:
-    declared = getattr(seven, name)()
+def model(name: str, tile: int = 0) -> Model:
+    """One of the seven models or of the examples; its chains share tiles of so many rows."""
+    declared = EXAMPLES[name].model() if name in EXAMPLES else getattr(seven, name)()
     density = lower(declared.spec)
     data = density.fold(declared.data)
-    kernel, program = compile(density), write(density, "cuda")
+    kernel, program = compile(density), write(density, "cuda", tile)
     shapes = [output.shape for output in density.outputs]
     on_device = program.storage.bind(data, density.axis_lengths(data), shapes)
     point = density.support_point(declared.data)
